@@ -1,0 +1,140 @@
+//! The pipeline as written: the TOML, typed, before anything is resolved.
+//!
+//! These structures are the single source for three things: what is accepted,
+//! the JSON Schema that editors complete from, and the check that reports all
+//! findings at once (`document` walks the schema over the TOML with spans).
+//! Nothing here has looked at a file or a database; a `Plan` has.
+
+mod source;
+mod target;
+
+pub use source::{FieldRef, Format, HeaderRow, SheetRef, SourceDefinition};
+pub use target::{
+    Axis, CheckDefinition, CodeList, CodeListFile, ColumnDefinition, Duplicates, FromFields,
+    InvalidGeometry, Keep, KeepRule, MaxRule, PadStep, PartStep, Rules, Scalar, Step,
+    TargetDefinition, WriteMode,
+};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+/// A pipeline file: an import, or with `kind = "export"` the way back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Definition {
+    /// Files into tables.
+    Import(Box<ImportDefinition>),
+    /// A query into a file.
+    Export(Box<ExportDefinition>),
+}
+
+/// Loads files into one or several tables.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ImportDefinition {
+    /// `import` (or leave it out).
+    #[serde(default)]
+    pub kind: ImportKind,
+    /// What this pipeline is for, in a sentence.
+    #[serde(default)]
+    pub description: String,
+    /// Which files are read, and how.
+    #[validate(nested)]
+    pub source: SourceDefinition,
+    /// When to stop rather than publish.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The tables written, all in one transaction.
+    #[serde(rename = "target")]
+    #[validate(length(min = 1, message = "a pipeline needs at least one [[target]]"), nested)]
+    pub targets: Vec<TargetDefinition>,
+}
+
+/// The word for an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportKind {
+    /// Files into tables.
+    #[default]
+    Import,
+}
+
+/// Limits above which nothing is published.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Rejected records: a count (`100`) or a share of those read (`"2%"`); above it, exit 4.
+    #[serde(default)]
+    pub rejected: Option<Limit>,
+    /// Rows deleted by mirror or replace; above it the run is held.
+    #[serde(default)]
+    pub deleted: Option<Limit>,
+}
+
+/// A count, or a percentage written as text.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Limit {
+    /// So many records.
+    Count(u64),
+    /// A share such as `"2%"` or `"0.5%"`.
+    Share(#[schemars(regex(pattern = r"^\d{1,3}(\.\d+)?%$"))] String),
+}
+
+/// Writes the result of a query to a file.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ExportDefinition {
+    /// `export`.
+    pub kind: ExportKind,
+    /// What this pipeline is for, in a sentence.
+    #[serde(default)]
+    pub description: String,
+    /// The query; `:name` stands for a value given with `--set name=value`.
+    #[validate(length(min = 1, message = "the query is empty"))]
+    pub sql: String,
+    /// The file written.
+    #[validate(nested)]
+    pub output: OutputDefinition,
+}
+
+/// The word for an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportKind {
+    /// A query into a file.
+    Export,
+}
+
+/// The file an export writes.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct OutputDefinition {
+    /// How rows are written.
+    pub format: OutputFormat,
+    /// Where to; `{name}` stands for a value given with `--set name=value`.
+    #[validate(length(min = 1, message = "the path is empty"))]
+    pub path: String,
+    /// Between fields; `,` unless given.
+    #[serde(default)]
+    #[validate(length(equal = 1, message = "the delimiter is one character"))]
+    pub delimiter: Option<String>,
+    /// Text that stands for NULL; empty unless given.
+    #[serde(default)]
+    pub null: String,
+    /// Whether the first line names the columns.
+    #[serde(default = "yes")]
+    pub header: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The formats an export writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputFormat {
+    /// Comma-separated values.
+    Csv,
+}

@@ -1,0 +1,25 @@
+//! longshore loads a ship's cargo into PostgreSQL and unloads it again.
+//!
+//! A pipeline (TOML) names files, a table, and what every column must be. A
+//! run reads the files, validates and transforms every record in parallel,
+//! streams binary COPY into staging tables, and publishes the whole result in
+//! one transaction, or nothing. Every record is accounted for.
+//!
+//! The modules, in the order data takes; a module imports only from those above
+//! it (a test enforces it):
+
+// Words, without I/O.
+pub mod batch;
+pub mod diagnostic;
+pub mod error;
+pub mod outcome;
+pub mod private_file;
+pub mod schema;
+pub mod value;
+
+// The pipeline as written.
+pub mod definition;
+pub mod load;
+
+// Three folders that do not know each other.
+pub mod source;

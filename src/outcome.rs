@@ -1,0 +1,163 @@
+//! What became of each record: the violations of a rejected one, and the tally.
+//!
+//! Every record has exactly one outcome per target, and the sums close (see
+//! [`Tally::closes`]): that equation is the promise the whole project makes.
+
+use serde::Serialize;
+
+/// Where a record stands in its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord)]
+pub struct Position {
+    /// The file's ordinal within the run, from 0, in sorted path order.
+    pub file: u32,
+    /// The record's number within its file, from 1; headers do not count.
+    pub record: u64,
+    /// The line (or sheet row) the record starts on, from 1; 0 where the format has no lines.
+    pub line: u64,
+}
+
+/// Bits of an ordinal that hold the record number; the file takes the rest.
+const ORDINAL_RECORD_BITS: u32 = 40;
+
+impl Position {
+    /// One number that sorts as the source does: file, then record.
+    ///
+    /// Staged rows carry it, so that "first" and "last" mean source order and
+    /// never arrival order. Sources are held to 2^40 records and 2^22 files.
+    pub fn ordinal(self) -> i64 {
+        (i64::from(self.file) << ORDINAL_RECORD_BITS) | self.record.cast_signed()
+    }
+
+    /// The file and record an ordinal stands for.
+    pub fn split_ordinal(ordinal: i64) -> (u32, u64) {
+        let record = ordinal & ((1 << ORDINAL_RECORD_BITS) - 1);
+        let file = u32::try_from(ordinal >> ORDINAL_RECORD_BITS).unwrap_or(u32::MAX);
+        (file, record.cast_unsigned())
+    }
+}
+
+/// One rule a record broke.
+///
+/// `message` says the rule, never the value: it may be shown anywhere.
+/// `masked` shows the value's shape at most (see [`mask`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The stable code, `family.rule` (`type.date`, `rule.required`, `csv.ragged`).
+    pub code: &'static str,
+    /// The target column or source field it is about; empty for the whole record.
+    pub column: String,
+    /// What is wrong, as a short sentence that holds no data.
+    pub message: String,
+    /// The value's shape, safe to show.
+    pub masked: String,
+}
+
+/// A record that is not loaded, with everything that is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Where it stands.
+    pub position: Position,
+    /// The target it was judged for, `None` when it failed before any (decoding).
+    pub target: Option<usize>,
+    /// All violations, in column order.
+    pub violations: Vec<Violation>,
+}
+
+/// How a record could not be decoded; it is rejected whatever the targets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The stable code (`csv.ragged`, `csv.quote`, `encoding.invalid`, `json.syntax`).
+    pub code: &'static str,
+    /// The field it is about, empty for the whole record.
+    pub field: String,
+    /// What is wrong, without data: counts and byte offsets may be named.
+    pub message: String,
+}
+
+/// A value's shape: letters become `x`, digits `9`, the rest stays; at most 24 characters.
+///
+/// A sensitive value shows nothing but that there was one.
+pub fn mask(value: &str, sensitive: bool) -> String {
+    if sensitive {
+        return if value.is_empty() { String::new() } else { "***".to_owned() };
+    }
+    let shape = |c: char| match c {
+        c if c.is_ascii_digit() => '9',
+        c if c.is_alphanumeric() => 'x',
+        c if c.is_control() => '?',
+        c => c,
+    };
+    let mut masked: String = value.chars().take(MASK_CHARS_MAX).map(shape).collect();
+    if value.chars().nth(MASK_CHARS_MAX).is_some() {
+        masked.push('…');
+    }
+    masked
+}
+
+/// Characters of a masked value that are shown.
+const MASK_CHARS_MAX: usize = 24;
+
+/// What became of the records offered to one target table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Records read from all files.
+    pub read: u64,
+    /// Left out by the target's `when`.
+    pub filtered: u64,
+    /// Rejected, by a rule here or by the database's.
+    pub rejected: u64,
+    /// Lost to another record with the same key.
+    pub duplicate: u64,
+    /// New rows.
+    pub inserted: u64,
+    /// Rows that changed.
+    pub updated: u64,
+    /// Rows that were already so.
+    pub unchanged: u64,
+    /// Rows deleted since their keys were absent; apart from the sum.
+    pub deleted: u64,
+}
+
+impl Tally {
+    /// Whether every record read has exactly one outcome.
+    pub fn closes(&self) -> bool {
+        let outcomes = self.filtered + self.rejected + self.duplicate;
+        self.read == outcomes + self.inserted + self.updated + self.unchanged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinals_sort_as_the_source_does() {
+        let at = |file, record| Position { file, record, line: 0 };
+        assert!(at(0, u64::from(u32::MAX)).ordinal() < at(1, 1).ordinal());
+        assert_eq!(Position::split_ordinal(at(7, 12).ordinal()), (7, 12));
+    }
+
+    #[test]
+    fn a_mask_shows_the_shape_and_nothing_of_a_sensitive_value() {
+        assert_eq!(mask("Ana-12/3", false), "xxx-99/9");
+        assert_eq!(mask("Ana", true), "***");
+        assert_eq!(mask("", true), "");
+        assert_eq!(mask(&"a".repeat(40), false).chars().count(), 25);
+    }
+
+    #[test]
+    fn a_tally_closes_only_when_every_record_has_one_outcome() {
+        let tally = Tally {
+            read: 6,
+            filtered: 1,
+            rejected: 1,
+            duplicate: 1,
+            inserted: 1,
+            updated: 1,
+            unchanged: 1,
+            deleted: 9,
+        };
+        assert!(tally.closes());
+        assert!(!Tally { read: 7, ..tally }.closes());
+    }
+}

@@ -1,0 +1,137 @@
+//! Where records come from: one module per format behind one small interface.
+//!
+//! A [`Source`] is one file (or archive member) of a run. Reading has two
+//! halves, so that all cores work on one file:
+//!
+//! - its [`Splitter`] runs on one thread, cheaply: it does the I/O, undoes
+//!   compression, and cuts the stream into [`Split`]s at true record
+//!   boundaries, with the exact number of the first record and line of each;
+//! - [`Decoder`]s run in the workers: each turns one split at a time into
+//!   batches of records.
+//!
+//! Cuts are made where the format says records end, never by a guess that has
+//! to be verified later, so the records, their numbers and their order are the
+//! same for every split size and thread count.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::{batch::RecordBatch, definition::FieldRef, error::Result};
+
+/// One file of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputFile {
+    /// Its place in the run, from 0, in sorted path order.
+    pub ordinal: u32,
+    /// Where its bytes are.
+    pub path: PathBuf,
+    /// What people are shown: the path as given, for `-` "standard input".
+    pub display: String,
+}
+
+/// The fields a source offers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Header {
+    /// The names in source order; duplicates and empty names are kept as they stand.
+    pub fields: Vec<String>,
+    /// The source line or sheet row the names stand on, 0 where there is none.
+    pub line: u64,
+    /// Whether records may have fields that are not listed (JSON: sampled from the first features).
+    pub open: bool,
+}
+
+/// The cells decoders are to deliver, in this order; made by the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Projection {
+    /// Cell `i` of a record is field `fields[i]`.
+    pub fields: Vec<FieldRef>,
+    /// Whether one more cell follows: a JSON object of all fields not listed above.
+    pub rest: bool,
+}
+
+/// One file, opened: its header is known, no record has been read.
+///
+/// Implementations are immutable; splitters and decoders carry the state.
+pub trait Source: Send + Sync {
+    /// The fields, for binding.
+    fn header(&self) -> &Header;
+
+    /// Starts reading from the first record, cutting splits of about `split_bytes`.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when the file cannot be opened.
+    fn splitter(&self, split_bytes: usize) -> Result<Box<dyn Splitter>>;
+
+    /// A decoder for this source's splits; each worker has its own.
+    ///
+    /// A field that this source lacks is delivered as `Absent`: whether that
+    /// is allowed was settled when the plan was bound to this source's header.
+    fn decoder(&self, projection: &Projection) -> Box<dyn Decoder>;
+
+    /// Opens a writer for rejected records of this file, in the folder given
+    /// (it exists, mode 0700); files are made with `crate::private_file`.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when nothing can be written there.
+    fn rejected_writer(&self, folder: &Path) -> Result<Box<dyn RejectedWriter>>;
+}
+
+/// Cuts one file into splits, in order.
+pub trait Splitter: Send {
+    /// The next split, `None` at a proper end of the file.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when the file is truncated, corrupt or not in its
+    /// format at all: what has been delivered must not be published then.
+    fn next_split(&mut self) -> Result<Option<Split>>;
+
+    /// Bytes of the file on disk consumed so far, for progress.
+    fn bytes_read(&self) -> u64;
+}
+
+/// Turns splits into records.
+pub trait Decoder: Send {
+    /// Takes the next split; the one before has been read to its end.
+    fn start(&mut self, split: Split);
+
+    /// Empties `batch`, then fills it with the next records of the split;
+    /// `false` when there was none left. What cannot be decoded is in the batch
+    /// with its fault: this never fails and never skips a record.
+    fn fill(&mut self, batch: &mut RecordBatch) -> bool;
+}
+
+/// An independently decodable piece of a file: the unit of work, of COPY and of checkpoints.
+#[derive(Debug)]
+pub struct Split {
+    /// The file's ordinal in the run.
+    pub file: u32,
+    /// The split's number within its file, from 0.
+    pub ordinal: u32,
+    /// The number of its first record within the file, from 1.
+    pub first_record: u64,
+    /// How many records it holds.
+    pub records: u64,
+    /// The line (or sheet row) its first record starts on, from 1; 0 without lines.
+    pub first_line: u64,
+    /// Where its bytes start in the decoded stream of the file.
+    pub first_byte: u64,
+    /// Its content: whole records, in an encoding that only the format's own decoder reads.
+    /// A record's bytes are contiguous, so that `Record::raw` can give them back.
+    pub payload: Bytes,
+}
+
+/// Writes rejected records in their original layout, ready to correct and replay.
+pub trait RejectedWriter: Send {
+    /// Adds one record: what `Record::raw` gave for it.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the file cannot be written.
+    fn write(&mut self, raw: &[u8]) -> Result<()>;
+
+    /// Ends the file properly and brings it to disk.
+    ///
+    /// # Errors
+    /// As `write`.
+    fn finish(self: Box<Self>) -> Result<()>;
+}
