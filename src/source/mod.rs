@@ -69,6 +69,12 @@ pub trait Source: Send + Sync {
     /// is allowed was settled when the plan was bound to this source's header.
     fn decoder(&self, projection: &Projection) -> Box<dyn Decoder>;
 
+    /// The coordinate reference system the file itself declares: `EPSG:code`, or WKT from a
+    /// `.prj`; `None` where it says nothing. GeoJSON without a `crs` member is `EPSG:4326`.
+    fn crs(&self) -> Option<&str> {
+        None
+    }
+
     /// Opens a writer for rejected records of this file, in the folder given
     /// (it exists, mode 0700); files are made with `crate::private_file`.
     ///
