@@ -23,3 +23,6 @@ pub mod load;
 
 // Three folders that do not know each other.
 pub mod source;
+
+// All SQL.
+pub mod postgres;
