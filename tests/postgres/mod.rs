@@ -1,0 +1,4 @@
+//! What only a real server can tell.
+
+mod catalog;
+mod session;
