@@ -32,8 +32,9 @@ const COMMON: [(&str, &str); 17] = [
 ];
 
 /// What only tests may do.
-const NOT_DURABLE: [(&str, &str); 6] = [
+const NOT_DURABLE: [(&str, &str); 7] = [
     ("fsync", "off"),
+    ("max_wal_size", "256MB"),
     ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
     ("autovacuum", "off"),
