@@ -25,3 +25,6 @@ pub mod load;
 // Three folders that do not know each other.
 pub mod copy;
 pub mod source;
+
+// All SQL.
+pub mod postgres;

@@ -1,0 +1,5 @@
+//! What only a real server can tell.
+
+mod catalog;
+mod embedded;
+mod session;
