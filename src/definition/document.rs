@@ -116,7 +116,11 @@ impl Document {
             _ if unquoted => "text has to stand in quotes",
             message => message,
         };
-        Finding::new("definition.syntax", Place::root(), message).at_bytes(bytes)
+        let finding = Finding::new("definition.syntax", Place::root(), message).at_bytes(bytes);
+        match message.starts_with("invalid unquoted key") {
+            true => finding.hint("a key with other characters stands in quotes: `\"...\"`"),
+            false => finding,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod read;
 mod render;
 mod schema;
 mod source;
+mod table_name;
 mod target;
 mod validation;
 mod walk;
@@ -22,6 +23,7 @@ pub use read::{Findings, ReadDefinition, read};
 pub use render::{render, to_json};
 pub use schema::json_schema;
 pub use source::{FieldRef, Format, HeaderRow, SheetRef, SourceDefinition};
+pub use table_name::split_table;
 pub use target::{
     Axis, CheckDefinition, CodeList, CodeListFile, ColumnDefinition, Duplicates, FromFields,
     InvalidGeometry, Keep, KeepRule, MaxRule, PadStep, PartStep, Rules, Scalar, Step,

@@ -44,14 +44,16 @@ pub fn read(file_name: &str, text: &str) -> Result<ReadDefinition, Findings> {
     let mut findings = parsed.numbers;
     let mut value = document.value().clone();
     let kind = kind(&mut value, &mut findings);
-    findings.extend(walk(kind, &mut value));
-    let unsound: Vec<_> = findings.iter().map(|finding| finding.place.clone()).collect();
+    let mut unsound: Vec<_> = findings.iter().map(|finding| finding.place.clone()).collect();
+    let walked = walk(kind, &mut value);
+    findings.extend(walked.findings);
+    unsound.extend(walked.unsound);
     let definition = if kind == EXPORT {
         let judge = |export: &ExportDefinition| check::export(export, &document, &unsound);
-        judged(value, &mut findings, judge).map(|it| Definition::Export(Box::new(it)))
+        judged(value, &mut findings, &unsound, judge).map(|it| Definition::Export(Box::new(it)))
     } else {
         let judge = |import: &ImportDefinition| check::import(import, &document, &unsound);
-        judged(value, &mut findings, judge).map(|it| Definition::Import(Box::new(it)))
+        judged(value, &mut findings, &unsound, judge).map(|it| Definition::Import(Box::new(it)))
     };
     match definition {
         Some(definition) if findings.is_empty() => Ok(ReadDefinition { document, definition }),
@@ -63,6 +65,7 @@ pub fn read(file_name: &str, text: &str) -> Result<ReadDefinition, Findings> {
 fn judged<T: DeserializeOwned + Validate>(
     value: Value,
     findings: &mut Vec<Finding>,
+    unsound: &[Place],
     judge: impl FnOnce(&T) -> Vec<Finding>,
 ) -> Option<T> {
     let definition: T = match serde_json::from_value(value) {
@@ -74,10 +77,9 @@ fn judged<T: DeserializeOwned + Validate>(
         }
         Err(_) => return None,
     };
-    let unsound: Vec<_> = findings.iter().map(|finding| finding.place.clone()).collect();
     let mut later = validate(&definition);
     later.extend(judge(&definition));
-    later.retain(|finding| is_sound(&finding.place, &unsound));
+    later.retain(|finding| is_sound(&finding.place, unsound));
     findings.extend(later);
     Some(definition)
 }

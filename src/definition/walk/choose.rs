@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Repair, Walk, join, list, neutral, planned, required, resolve, suggest};
-use crate::diagnostic::{Finding, Place, did_you_mean};
+use crate::diagnostic::{Finding, PathStep, Place, did_you_mean};
 
 /// All alternatives of a schema, nested ones laid flat; `None` where there is no choice.
 pub(super) fn alternatives(schema: &Value) -> Option<Vec<&Value>> {
@@ -68,6 +68,29 @@ pub(super) fn shapes(schemas: &[&Value]) -> String {
     join(&shapes, "or")
 }
 
+/// How to write what was probably meant.
+pub(super) fn type_hint(expected: &[&Value], value: &Value) -> Option<String> {
+    let takes = |name: &str| expected.iter().any(|schema| schema["type"] == name);
+    let only = |name: &str| expected.iter().all(|schema| schema["type"] == name);
+    let hint = match value {
+        Value::Object(_) if takes("array") => "a list of tables has two brackets: `[[...]]`",
+        Value::String(text) if takes("boolean") && ["true", "false"].contains(&text.as_str()) => {
+            "take the quotes away"
+        }
+        Value::String(text)
+            if (takes("integer") || takes("number")) && text.parse::<f64>().is_ok() =>
+        {
+            "take the quotes away"
+        }
+        Value::String(_) | Value::Number(_) | Value::Bool(_) if only("array") => {
+            "a list stands in brackets: `[...]`"
+        }
+        Value::Number(_) | Value::Bool(_) if takes("string") => "text stands in quotes",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
 /// The key that tells a closed table from the other alternatives.
 fn telling_key(schema: &Value) -> Option<&str> {
     required(schema).next()
@@ -95,8 +118,16 @@ impl Walk {
     fn none_fits(&mut self, alternatives: &[&Value], value: &Value, place: &Place) {
         self.wrong_type(alternatives, value, place);
         let words: Vec<_> = alternatives.iter().filter_map(|schema| word(schema)).collect();
-        if let (Some(found), false) = (self.findings.last_mut(), words.is_empty()) {
+        let Some(found) = self.findings.last_mut() else { return };
+        let example = alternatives
+            .iter()
+            .filter(|schema| schema["type"] == "object")
+            .filter_map(|schema| schema["description"].as_str())
+            .find(|description| description.starts_with("`{"));
+        if !words.is_empty() {
             found.hint = Some(format!("the words here are {}", list(&words, "and")));
+        } else if let Some(example) = example {
+            found.hint = Some(format!("a table is written {example}"));
         }
     }
 
@@ -148,7 +179,11 @@ impl Walk {
                 let keys: Vec<_> = chosen.iter().filter_map(|schema| telling_key(schema)).collect();
                 let message = format!("only one of {} can stand here", list(&keys, "and"));
                 let finding = Finding::new("definition.conflict", place.clone(), message);
-                self.replace(finding.hint("write a table for each"), Some(neutral(first)));
+                let finding = match place.steps.last() {
+                    Some(PathStep::Index(_)) => finding.hint("write a table for each"),
+                    _ => finding.hint("keep one, take the others out"),
+                };
+                self.replace(finding, Some(neutral(first)));
             }
         }
     }

@@ -23,16 +23,26 @@ pub(crate) use planned::MIRROR_HINT;
 
 /// Reports what in `value` does not fit the definition `name`, and mends `value` where
 /// it does not, so that it can be deserialised.
-pub(crate) fn walk(name: &str, value: &mut Value) -> Vec<Finding> {
+pub(crate) fn walk(name: &str, value: &mut Value) -> Walked {
     let mut walk = Walk { findings: Vec::new(), repairs: Vec::new() };
     match schema::definition(name) {
         Some(schema) => walk.value(schema, value, &Place::root()),
         None => debug_assert!(false, "the schema has no definition {name}"),
     }
+    let mut unsound: Vec<_> = walk.findings.iter().map(|found| found.place.clone()).collect();
     for repair in walk.repairs {
         set(value, &repair.place.steps, repair.value);
+        unsound.push(repair.place);
     }
-    walk.findings
+    Walked { findings: walk.findings, unsound }
+}
+
+/// What a walk found.
+pub(crate) struct Walked {
+    /// Everything that does not fit.
+    pub(crate) findings: Vec<Finding>,
+    /// The places that are not as the author wrote them any more, or not as they should be.
+    pub(crate) unsound: Vec<Place>,
 }
 
 /// What to put at a place, `None` to take it away.
@@ -67,7 +77,8 @@ impl Walk {
     fn wrong_type(&mut self, expected: &[&Value], value: &Value, place: &Place) {
         let shapes = choose::shapes(expected);
         let message = format!("expected {shapes}, found {}", choose::shape_of(value));
-        let finding = Finding::new("definition.type", place.clone(), message);
+        let mut finding = Finding::new("definition.type", place.clone(), message);
+        finding.hint = choose::type_hint(expected, value);
         self.replace(finding, expected.first().map(|schema| neutral(schema)));
     }
 
@@ -188,7 +199,7 @@ impl Walk {
             let meaning = schema["description"].as_str().map_or("another form", first_sentence);
             let message = format!("`{text}` does not have the form expected here");
             let finding = Finding::new("definition.form", place.clone(), message);
-            self.findings.push(finding.hint(format!("expected: {meaning}")));
+            self.findings.push(finding.hint(format!("expected is {}", lower_first(meaning))));
         }
     }
 
@@ -254,6 +265,17 @@ fn join(words: &[String], last: &str) -> String {
         [] => String::new(),
         [only] => only.clone(),
         [first @ .., end] => format!("{} {last} {end}", first.join(", ")),
+    }
+}
+
+/// The text within a sentence; words in capitals stay.
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    match (characters.next(), characters.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => text.to_owned(),
     }
 }
 

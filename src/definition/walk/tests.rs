@@ -10,7 +10,7 @@ fn said_of_column(column: &str) -> Vec<String> {
     let (document, findings) = Document::parse("p.toml", &text);
     assert!(findings.syntax.is_empty(), "{column}: {:?}", findings.syntax);
     let mut value = document.value().clone();
-    let said = walk(IMPORT, &mut value);
+    let said = walk(IMPORT, &mut value).findings;
     let said = said.into_iter().map(|finding| {
         let place = finding.place.to_string().replace("target[0].columns.c", "c");
         format!("{place}: {} ({})", finding.message, finding.hint.unwrap_or_default())
@@ -26,7 +26,10 @@ fn the_shape_of_a_value_chooses_the_alternative() {
     for (column, expected) in [
         ("{ from = 'a', steps = ['trim', { part = ['/', 2] }] }", ""),
         ("{ from = ['a', 2] }", ""),
-        ("{ from = true }", "c.from: expected a whole number, text or a list, found `true` ()"),
+        (
+            "{ from = true }",
+            "c.from: expected a whole number, text or a list, found `true` (text stands in quotes)",
+        ),
         ("{ from = 0 }", "c.from: at least 1 is expected ()"),
         (
             "{ from = 'a', steps = ['trimm'] }",
@@ -46,7 +49,7 @@ fn the_shape_of_a_value_chooses_the_alternative() {
         ),
         (
             "{ from = 'a', steps = [{ pad_left = ['0', 8] }] }",
-            "c.steps[0].pad_left[0]: expected a whole number, found text ()|c.steps[0].pad_left[1]: expected text, found a number ()",
+            "c.steps[0].pad_left[0]: expected a whole number, found text (take the quotes away)|c.steps[0].pad_left[1]: expected text, found a number (text stands in quotes)",
         ),
         (
             "{ from = 'a', steps = [{ replace = ['a'] }] }",
@@ -60,7 +63,10 @@ fn the_shape_of_a_value_chooses_the_alternative() {
             "{ from = 'a', map = { csv = 'a.csv', from = 'x' } }",
             "c.map.to: `to` is missing (`to`: The column with what they stand for)",
         ),
-        ("{ from = 'a', map = { M = 1 } }", "c.map.M: expected text, found a number ()"),
+        (
+            "{ from = 'a', map = { M = 1 } }",
+            "c.map.M: expected text, found a number (text stands in quotes)",
+        ),
         ("{ from = 'a', bounds = [1, 2, 3] }", "c.bounds: 4 elements are expected, 3 are here ()"),
         (
             "{ from = 'a', min_length = 1.5 }",
