@@ -5,5 +5,6 @@
     reason = "a test says what must hold by failing where it does not"
 )]
 
+mod definitions;
 mod postgres;
 mod support;

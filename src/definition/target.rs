@@ -149,6 +149,7 @@ pub struct ColumnDefinition {
     /// Geometries: smallest x and y, greatest x and y, in the column's reference system.
     pub bounds: Option<[f64; 4]>,
     /// Geometries: the greatest change of area a repair may make, in percent; 1 unless given.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub repair_area_percent: Option<f64>,
     /// Geometries: `true` drops Z and M where the column has none; they are a rejection otherwise.
     pub force_2d: bool,
