@@ -13,6 +13,12 @@
 //! to be verified later, so the records, their numbers and their order are the
 //! same for every split size and thread count.
 
+pub mod input;
+pub mod split;
+
+mod block;
+mod encoding;
+
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
