@@ -31,6 +31,7 @@ pub struct TargetDefinition {
     pub when: IndexMap<String, Rules>,
     /// The table's columns.
     #[validate(length(min = 1, message = "the target has no columns"))]
+    #[schemars(extend("minProperties" = 1))]
     pub columns: IndexMap<String, ColumnDefinition>,
     /// SQL conditions over the staged row; where one is false the record is rejected.
     #[serde(default)]
@@ -132,7 +133,7 @@ pub struct ColumnDefinition {
     pub zone: Option<String>,
     /// The mark before decimals, in place of the source's.
     pub decimal_mark: Option<String>,
-    /// The mark between groups of digits, in place of the source's.
+    /// The mark between groups of digits, in place of the source's; empty for none.
     pub group_mark: Option<String>,
     /// Words for true, in place of `true`, `t`, `yes`, `y`, `1` in any case.
     pub true_words: Vec<String>,

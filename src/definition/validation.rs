@@ -42,3 +42,37 @@ fn convert(errors: &ValidationErrors, place: &Place, into: &mut Vec<Finding>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::definition::ImportDefinition;
+
+    #[test]
+    fn fields_and_positions_become_places() {
+        let definition: ImportDefinition = serde_json::from_value(json!({
+            "source": { "format": "csv", "path": "" },
+            "target": [
+                { "table": "t", "mode": "append", "columns": { "a": { "from": "a" } } },
+                { "table": "", "mode": "append", "columns": {}, "check": [{ "sql": "" }] },
+            ],
+        }))
+        .expect("a definition");
+        let mut said: Vec<_> = validate(&definition)
+            .into_iter()
+            .map(|finding| format!("{}: {}", finding.place, finding.message))
+            .collect();
+        said.sort();
+        assert_eq!(
+            said,
+            [
+                "source.path: the path is empty",
+                "target[1].check[0].sql: the condition is empty",
+                "target[1].columns: the target has no columns",
+                "target[1].table: the table has no name",
+            ]
+        );
+    }
+}

@@ -27,28 +27,44 @@ impl Checker<'_> {
         None
     }
 
-    /// The marks in numbers: one character each (no group mark is empty text), and different.
-    pub(super) fn marks(&mut self, decimal: Option<&str>, group: Option<&str>, place: &Place) {
-        let group = group.filter(|group| !group.is_empty());
-        for (key, mark) in [("decimal_mark", decimal), ("group_mark", group)] {
+    /// The marks in numbers: one character each (a group mark of no text is none), and
+    /// different, also from the one that is inherited from the source.
+    pub(super) fn marks(&mut self, own: Marks<'_>, inherited: Marks<'_>, place: &Place) {
+        for (key, mark) in [("decimal_mark", own.decimal), ("group_mark", own.group)] {
             let Some(mark) = mark else { continue };
             let mut characters = mark.chars();
             let one = (characters.next(), characters.next());
-            if !matches!(one, (Some(mark), None) if is_mark(mark)) {
+            let is_none = key == "group_mark" && mark.is_empty();
+            if !is_none && !matches!(one, (Some(mark), None) if is_mark(mark)) {
                 let message = format!("`{key}` is one character that no number has otherwise");
                 self.report("definition.character", &place.key(key), message).hint =
                     hinted("usual ones are `.`, `,`, `'` and the space");
             }
         }
-        if group.is_some() && group == decimal {
-            let message = "`group_mark` and `decimal_mark` are the same character";
-            self.report("definition.conflict", &place.key("group_mark"), message);
-        } else if group == Some(".") && decimal.is_none() {
-            let message = "`group_mark` is the decimal mark, which is `.` unless given";
-            self.report("definition.conflict", &place.key("group_mark"), message).hint =
-                hinted("add `decimal_mark = \",\"`");
+        let decimal = own.decimal.or(inherited.decimal).unwrap_or(".");
+        let group = own.group.or(inherited.group).unwrap_or_default();
+        if group != decimal {
+            return;
+        }
+        if own.group.is_some() {
+            let message = format!("`{group}` is the mark before decimals as well");
+            let finding = self.report("definition.conflict", &place.key("group_mark"), message);
+            if own.decimal.is_none() && inherited.decimal.is_none() {
+                finding.hint = hinted("it is `.` unless `decimal_mark` says otherwise");
+            }
+        } else if own.decimal.is_some() {
+            let message = format!("`{decimal}` is the source's mark between groups as well");
+            self.report("definition.conflict", &place.key("decimal_mark"), message).hint =
+                hinted("add `group_mark = \"\"` where digits are not grouped");
         }
     }
+}
+
+/// The marks that are written in one place.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Marks<'m> {
+    pub(super) decimal: Option<&'m str>,
+    pub(super) group: Option<&'m str>,
 }
 
 fn is_mark(character: char) -> bool {

@@ -1,6 +1,6 @@
 //! A column: where its values come from, and which keys go together.
 
-use super::{Checker, hinted};
+use super::{Checker, character::Marks, hinted};
 use crate::{
     definition::{CodeList, ColumnDefinition, FieldRef, FromFields, InvalidGeometry, Scalar},
     diagnostic::Place,
@@ -84,7 +84,9 @@ impl Checker<'_> {
             let message = "`separator` is empty, so elements cannot be told apart";
             self.report("definition.empty", &place.key("separator"), message);
         }
-        self.marks(column.decimal_mark.as_deref(), column.group_mark.as_deref(), place);
+        let own =
+            Marks { decimal: column.decimal_mark.as_deref(), group: column.group_mark.as_deref() };
+        self.marks(own, self.inherited, place);
         self.truth_words(column, place);
         self.geometry(column, place);
         self.steps(&column.steps, &place.key("steps"));

@@ -26,6 +26,7 @@ use super::{
     walk::MIRROR_HINT,
 };
 use crate::diagnostic::{Finding, Place};
+use character::Marks;
 
 /// What is wrong with an import; `unsound` places were mended and prove nothing.
 pub(super) fn import(
@@ -33,7 +34,8 @@ pub(super) fn import(
     document: &Document,
     unsound: &[Place],
 ) -> Vec<Finding> {
-    let mut checker = Checker { document, unsound, findings: Vec::new() };
+    let inherited = source::marks(&definition.source);
+    let mut checker = Checker { document, unsound, inherited, findings: Vec::new() };
     let root = Place::root();
     checker.source(&definition.source, &root.key("source"));
     checker.limits(definition, &root.key("limits"));
@@ -60,7 +62,8 @@ pub(super) fn export(
     document: &Document,
     unsound: &[Place],
 ) -> Vec<Finding> {
-    let mut checker = Checker { document, unsound, findings: Vec::new() };
+    let inherited = Marks::default();
+    let mut checker = Checker { document, unsound, inherited, findings: Vec::new() };
     checker.output(&definition.output, &Place::root().key("output"));
     checker.findings
 }
@@ -69,6 +72,8 @@ pub(super) fn export(
 struct Checker<'a> {
     document: &'a Document,
     unsound: &'a [Place],
+    /// The source's marks in numbers, which columns inherit.
+    inherited: Marks<'a>,
     findings: Vec<Finding>,
 }
 

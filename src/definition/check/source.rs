@@ -1,6 +1,6 @@
 //! `[source]`: keys that belong to the format, and texts with a grammar.
 
-use super::{Checker, hinted};
+use super::{Checker, character::Marks, hinted};
 use crate::{
     definition::{Format, HeaderRow, SourceDefinition},
     diagnostic::Place,
@@ -32,7 +32,7 @@ impl Checker<'_> {
         self.source_path(source, place);
         self.header(source, place);
         self.dialect(source, place);
-        self.marks(source.decimal_mark.as_deref(), source.group_mark.as_deref(), place);
+        self.marks(marks(source), Marks::default(), place);
         if let Some(label) = &source.encoding {
             self.encoding(label, &place.key("encoding"));
         }
@@ -103,6 +103,11 @@ impl Checker<'_> {
             taken.push((key, character));
         }
     }
+}
+
+/// The marks all columns inherit.
+pub(super) fn marks(source: &SourceDefinition) -> Marks<'_> {
+    Marks { decimal: source.decimal_mark.as_deref(), group: source.group_mark.as_deref() }
 }
 
 fn name(format: Format) -> &'static str {

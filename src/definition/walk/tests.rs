@@ -86,7 +86,8 @@ fn the_shape_of_a_value_chooses_the_alternative() {
 
 #[test]
 fn the_walker_knows_every_keyword_of_the_schema() {
-    const KNOWN: [&str; 18] = [
+    const KNOWN: [&str; 19] = [
+        "minProperties",
         "description",
         "type",
         "properties",
@@ -106,7 +107,7 @@ fn the_walker_knows_every_keyword_of_the_schema() {
         "anyOf",
         "$ref",
     ];
-    const SAYS_NOTHING: [&str; 3] = ["default", "format", "minProperties"];
+    const SAYS_NOTHING: [&str; 2] = ["default", "format"];
     fn check(schema: &Value, path: &str) {
         for (keyword, below) in schema.as_object().into_iter().flatten() {
             let known =
