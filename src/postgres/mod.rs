@@ -7,6 +7,7 @@
 pub mod catalog;
 pub mod embedded;
 pub mod endpoint;
+pub mod migrate;
 pub mod session;
 pub mod sql;
 mod tls;

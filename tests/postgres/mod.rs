@@ -2,4 +2,5 @@
 
 mod catalog;
 mod embedded;
+mod migrate;
 mod session;
