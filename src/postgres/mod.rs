@@ -5,6 +5,7 @@
 //! hands each transaction another server session, where such a name is unknown.
 
 pub mod catalog;
+pub mod doctor;
 pub mod embedded;
 pub mod endpoint;
 pub mod migrate;
