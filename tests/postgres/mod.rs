@@ -1,5 +1,7 @@
 //! What only a real server can tell.
 
 mod catalog;
+mod doctor;
 mod embedded;
+mod migrate;
 mod session;
