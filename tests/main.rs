@@ -6,6 +6,8 @@
 )]
 
 mod definitions;
+mod layers;
 mod postgres;
 mod real_files;
+mod run;
 mod support;

@@ -15,6 +15,7 @@
 
 pub mod geojson;
 pub mod input;
+mod parts;
 pub mod split;
 
 mod block;
@@ -22,6 +23,8 @@ mod csv;
 mod encoding;
 #[cfg(test)]
 mod reading;
+
+pub use parts::parts;
 
 use std::path::{Path, PathBuf};
 
