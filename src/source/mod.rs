@@ -15,6 +15,7 @@
 
 pub mod geojson;
 pub mod input;
+pub mod shapefile;
 pub mod split;
 
 mod block;
