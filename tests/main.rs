@@ -1,1 +1,3 @@
 //! Everything that needs more than one module: one binary, one embedded cluster.
+
+mod real_files;

@@ -19,6 +19,7 @@ pub mod shapefile;
 pub mod split;
 
 mod block;
+mod csv;
 mod encoding;
 #[cfg(test)]
 mod reading;
@@ -27,7 +28,23 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use crate::{batch::RecordBatch, definition::FieldRef, error::Result};
+use crate::{
+    batch::RecordBatch,
+    definition::{FieldRef, Format, SourceDefinition},
+    error::{Error, Result},
+};
+
+/// Opens one file of a run in the definition's format.
+///
+/// # Errors
+/// `ErrorKind::Source` when the file cannot be read as that format,
+/// `ErrorKind::Definition` when the definition cannot be used for it.
+pub fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Box<dyn Source>> {
+    match definition.format {
+        Format::Csv => csv::open(definition, file),
+        format => Err(Error::definition(format!("this build does not read {format:?} files"))),
+    }
+}
 
 /// One file of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]

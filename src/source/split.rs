@@ -99,19 +99,19 @@ mod tests {
         }
     }
 
-    fn accepted(splits: &[(u32, u64, u64, u64)]) -> bool {
-        let mut tiling = Tiling::new(Box::new(Given(splits.to_vec().into_iter())));
-        (0..splits.len()).all(|_| tiling.next_split().is_ok())
+    fn accepted<const COUNT: usize>(splits: [(u32, u64, u64, u64); COUNT]) -> bool {
+        let mut tiling = Tiling::new(Box::new(Given(Vec::from(splits).into_iter())));
+        (0..COUNT).all(|_| tiling.next_split().is_ok())
     }
 
     #[test]
     fn splits_must_meet_in_ordinal_record_and_byte() {
-        assert!(accepted(&[(0, 1, 5, 7), (1, 6, 2, 17), (2, 8, 1, 27)]));
-        assert!(!accepted(&[(1, 1, 5, 7)]));
-        assert!(!accepted(&[(0, 2, 5, 7)]));
-        assert!(!accepted(&[(0, 1, 5, 7), (2, 6, 2, 17)]));
-        assert!(!accepted(&[(0, 1, 5, 7), (1, 7, 2, 17)]));
-        assert!(!accepted(&[(0, 1, 5, 7), (1, 6, 2, 18)]));
-        assert!(!accepted(&[(0, 1, 5, 7), (1, 6, 2, 16)]));
+        assert!(accepted([(0, 1, 5, 7), (1, 6, 2, 17), (2, 8, 1, 27)]));
+        assert!(!accepted([(1, 1, 5, 7)]));
+        assert!(!accepted([(0, 2, 5, 7)]));
+        assert!(!accepted([(0, 1, 5, 7), (2, 6, 2, 17)]));
+        assert!(!accepted([(0, 1, 5, 7), (1, 7, 2, 17)]));
+        assert!(!accepted([(0, 1, 5, 7), (1, 6, 2, 18)]));
+        assert!(!accepted([(0, 1, 5, 7), (1, 6, 2, 16)]));
     }
 }
