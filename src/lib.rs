@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod error;
 pub mod outcome;
 pub mod private_file;
+pub mod run_id;
 pub mod schema;
 pub mod value;
 
@@ -22,4 +23,9 @@ pub mod definition;
 pub mod load;
 
 // Three folders that do not know each other.
+pub mod copy;
 pub mod source;
+pub mod transform;
+
+// All SQL.
+pub mod postgres;

@@ -1,3 +1,11 @@
 //! Everything that needs more than one module: one binary, one embedded cluster.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test says what must hold by failing where it does not"
+)]
 
+mod definitions;
+mod postgres;
 mod real_files;
+mod support;
