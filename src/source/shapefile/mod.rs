@@ -29,6 +29,7 @@ use std::{io::Read, path::Path, sync::Arc};
 use super::{
     Decoder, Header, InputFile, Projection, RejectedWriter, Source, Splitter,
     encoding::TextEncoding,
+    split::{SPLIT_BYTES_MAX, Tiling},
 };
 use crate::{
     definition::SourceDefinition,
@@ -62,7 +63,7 @@ struct ShapefileSource {
 /// # Errors
 /// `ErrorKind::Source` when a file is missing, unreadable or damaged;
 /// `ErrorKind::Definition` when the encoding given is unknown.
-pub fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Box<dyn Source>> {
+pub(super) fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Box<dyn Source>> {
     let parts = Parts::find(&file.path, definition.member.as_deref())?;
     let shp_header = read_header(&mut parts.shp()?, &file.display)?;
     let cpg = sidecar(&parts, Part::Cpg)?;
@@ -133,7 +134,10 @@ impl Source for ShapefileSource {
     }
 
     fn splitter(&self, split_bytes: usize) -> Result<Box<dyn Splitter>> {
-        Ok(Box::new(ShapefileSplitter::new(self, split_bytes)?))
+        Ok(Box::new(Tiling::of_records(Box::new(ShapefileSplitter::new(
+            self,
+            split_bytes.min(SPLIT_BYTES_MAX),
+        )?))))
     }
 
     fn decoder(&self, projection: &Projection) -> Box<dyn Decoder> {
@@ -152,6 +156,12 @@ impl Source for ShapefileSource {
             cpg: self.cpg.as_deref(),
             prj: self.prj.as_deref(),
         };
-        Ok(Box::new(RejectedShapes::create(folder, self.parts.name(), &template)?))
+        // Another folder's shapefile may have the same name.
+        let taken = folder.join(format!("{}.shp", self.parts.name())).symlink_metadata().is_ok();
+        let name = match taken {
+            true => format!("{}.{}", self.parts.name(), self.file.ordinal),
+            false => self.parts.name().to_owned(),
+        };
+        Ok(Box::new(RejectedShapes::create(folder, &name, &template)?))
     }
 }
