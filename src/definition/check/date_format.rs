@@ -49,13 +49,16 @@ const WORDS: &[(&str, &[Part])] = &[
     (".f", &[Part::Fraction]),
     ("z", &[Part::Offset]),
     (":z", &[Part::Offset]),
+    ("-d", &[Part::Day]),
+    ("-m", &[Part::Month]),
+    ("-H", &[Part::Hour]),
+    ("-I", &[Part::Hour12]),
     ("s", &[Part::Epoch]),
+    ("Q", &[Part::Epoch]),
     ("F", &[Part::Year, Part::Month, Part::Day]),
     ("D", &[Part::Year, Part::Month, Part::Day]),
     ("T", &[Part::Hour, Part::Minute, Part::Second]),
     ("R", &[Part::Hour, Part::Minute]),
-    ("n", &[]),
-    ("t", &[]),
     ("%", &[]),
 ];
 
@@ -102,12 +105,14 @@ fn unknown(after: &str) -> Fault {
             );
         }
         Some('-' | '_' | '0' | '^' | '#') => {
-            "padding needs no word: `%d` reads `7` and `07` alike".to_owned()
+            "`%d` reads `07`, `%-d` reads `7` and `07`; so do `%-m`, `%-H` and `%-I`".to_owned()
         }
         Some('Z') => "abbreviations of zones are ambiguous; name the zone with `zone`".to_owned(),
-        Some(_) => "the words read are `%Y %y %m %b %B %d %e %j %a %A %H %I %p %M %S %f %.f %z \
-                    %:z %s %F %T %D %R`"
-            .to_owned(),
+        Some(_) => {
+            "the words read are `%Y %y %m %-m %b %B %d %-d %e %j %a %A %H %-H %k %I %-I %l %p \
+                    %M %S %f %.f %z %:z %s %Q %F %T %D %R`"
+                .to_owned()
+        }
     };
     let word: String = after.chars().take(1).collect();
     (format!("`%{word}` is not a word that dates are read by"), hint)
@@ -153,6 +158,8 @@ mod tests {
             "%I:%M %p",
             "%Y-%jT%T%.f%:z",
             "%s",
+            "%Q",
+            "%-d.%-m.%Y",
             "%F %R",
             "%a, %d %b %y 100%%",
         ] {
@@ -172,8 +179,8 @@ mod tests {
             ("%M:%S", "no hour"),
             ("%H:%S", "no minute"),
             ("%d/%d/%Y", "says again"),
-            ("%-d/%m/%Y", "`%-` is not"),
-            ("%Q", "`%Q` is not"),
+            ("%-y/%m/%d", "`%-` is not"),
+            ("%U", "`%U` is not"),
             ("%Y%", "single `%`"),
         ] {
             let fault = parts(format).and_then(|parts| complete(&parts)).unwrap_err();
