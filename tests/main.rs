@@ -9,5 +9,6 @@ mod definitions;
 mod layers;
 mod postgres;
 mod real_files;
+mod round_trip;
 mod run;
 mod support;
