@@ -22,6 +22,7 @@ mod csv;
 mod encoding;
 #[cfg(test)]
 mod reading;
+mod sheet;
 
 use std::path::{Path, PathBuf};
 
@@ -41,6 +42,7 @@ use crate::{
 pub fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Box<dyn Source>> {
     match definition.format {
         Format::Csv => csv::open(definition, file),
+        Format::Xlsx | Format::Xlsb | Format::Xls | Format::Ods => sheet::open(definition, file),
         format => Err(Error::definition(format!("this build does not read {format:?} files"))),
     }
 }
