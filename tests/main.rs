@@ -8,4 +8,5 @@
 mod definitions;
 mod postgres;
 mod real_files;
+mod sample_data;
 mod support;
