@@ -7,4 +7,5 @@
 
 mod definitions;
 mod postgres;
+mod real_files;
 mod support;

@@ -7,10 +7,12 @@
 pub mod catalog;
 mod classify;
 pub mod copy_in;
+pub mod doctor;
 pub mod embedded;
 pub mod endpoint;
 pub mod judge;
 pub mod ledger;
+pub mod migrate;
 pub mod prove;
 pub mod publish;
 pub mod session;

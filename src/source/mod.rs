@@ -13,12 +13,15 @@
 //! to be verified later, so the records, their numbers and their order are the
 //! same for every split size and thread count.
 
+pub mod geojson;
 pub mod input;
 pub mod split;
 
 mod block;
 mod csv;
 mod encoding;
+#[cfg(test)]
+mod reading;
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! What the catalog says of a table, in one round trip.
 //!
-//! The server answers with one JSON document ([`document`]), so that one
+//! The server answers with one JSON document (`document`), so that one
 //! statement fits PostgreSQL 13 to 18: columns that only newer catalogs have
-//! are picked out of `to_jsonb(row)`. [`types`] turns what it says of types
+//! are picked out of `to_jsonb(row)`. `types` turns what it says of types
 //! into [`PgType`](crate::schema::PgType); extension types are known by name
 //! and extension, since their OIDs differ between databases.
 
