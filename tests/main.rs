@@ -6,6 +6,8 @@
 )]
 
 mod definitions;
+mod demo;
+mod documentation;
 mod postgres;
 mod real_files;
 mod support;
