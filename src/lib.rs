@@ -25,6 +25,7 @@ pub mod load;
 // Three folders that do not know each other.
 pub mod copy;
 pub mod source;
+pub mod transform;
 
 // All SQL.
 pub mod postgres;

@@ -129,3 +129,65 @@ impl BlockReader {
         self.offset += count as u64;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives at most `0` bytes at a time, and is interrupted now and then.
+    struct Trickle(usize, std::io::Cursor<Vec<u8>>, bool);
+
+    impl Read for Trickle {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.2 = !self.2;
+            if self.2 {
+                return Err(std::io::ErrorKind::Interrupted.into());
+            }
+            let length = buffer.len().min(self.0);
+            self.1.read(&mut buffer[..length])
+        }
+    }
+
+    fn blocks(content: &[u8], reads: usize, block_bytes: usize) -> BlockReader {
+        let stream = Trickle(reads, std::io::Cursor::new(content.to_vec()), false);
+        BlockReader::of(Box::new(stream), PathBuf::from("a"), block_bytes)
+    }
+
+    #[test]
+    fn what_is_taken_is_the_stream_in_order_however_reads_fall() {
+        let content: Vec<u8> = (0..2000u32).flat_map(u32::to_le_bytes).collect();
+        for (reads, block_bytes, taken) in
+            [(1, 64, 7), (5, 64, 64), (1000, 16, 100), (9000, 512, 1)]
+        {
+            let mut blocks = blocks(&content, reads, block_bytes);
+            let mut seen = Vec::new();
+            loop {
+                blocks.fill(taken).expect("memory can be read");
+                let count = blocks.unread().len().min(taken);
+                if count == 0 {
+                    break;
+                }
+                assert_eq!(blocks.offset(), seen.len() as u64);
+                assert!(count == taken || blocks.at_end());
+                seen.extend_from_slice(&blocks.take(count));
+            }
+            assert_eq!(seen, content);
+        }
+    }
+
+    #[test]
+    fn a_block_is_used_again_once_nobody_reads_it_and_never_before() {
+        let content = vec![7; 4096];
+        let mut blocks = blocks(&content, 4096, 1024);
+        blocks.fill(1).expect("memory can be read");
+        let first = blocks.take(1024);
+        let place = first.as_ptr();
+        blocks.fill(1).expect("memory can be read");
+        assert_ne!(blocks.unread().as_ptr(), place, "it is still read");
+        drop(first);
+        let second = blocks.take(1024);
+        blocks.fill(1).expect("memory can be read");
+        assert_eq!(blocks.unread().as_ptr(), place, "it is free");
+        assert_eq!(second, content[..1024]);
+    }
+}

@@ -82,7 +82,8 @@ impl TextEncoding {
         }
     }
 
-    /// Appends `text` in this encoding to `bytes`; what it cannot say becomes `?`.
+    /// Appends `text` in this encoding to `bytes`; a character it lacks becomes a numeric
+    /// reference (`&#65533;`), as browsers write it.
     ///
     /// Only for encodings that are read transcoded, to write them back.
     pub(crate) fn encode_into(&self, text: &str, bytes: &mut Vec<u8>) {

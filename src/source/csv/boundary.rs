@@ -20,9 +20,9 @@
 //! Empty lines are no records (unless the file has a single column, where they
 //! are its empty value), nor are lines that start with the comment character.
 
-use memchr::{memchr_iter, memchr2, memchr2_iter};
+use memchr::{memchr2, memchr2_iter};
 
-use super::dialect::Dialect;
+use super::{dialect::Dialect, scan::Needle};
 
 /// Length of a record that spans several lines; one that claims more has lost a quote.
 pub(super) const QUOTED_RECORD_BYTES_MAX: usize = 1024 * 1024;
@@ -76,10 +76,9 @@ impl Boundary {
             return Some(piece(PieceKind::Skipped));
         }
         match self.quotes(&bytes[..line.content]) {
-            // With an escape there may be quotes that were not counted.
-            0 if self.dialect.escape.is_none() => Some(piece(PieceKind::Plain)),
-            count if count % 2 == 0 => Some(piece(PieceKind::Quoted)),
-            _ => self.several_lines(bytes, &line, at_end),
+            (false, _) => Some(piece(PieceKind::Plain)),
+            (true, false) => Some(piece(PieceKind::Quoted)),
+            (true, true) => self.several_lines(bytes, &line, at_end),
         }
     }
 
@@ -96,11 +95,11 @@ impl Boundary {
                 return (at_end || too_long).then_some(broken);
             };
             lines += 1;
-            open ^= self.quotes(&bytes[at..at + line.content]) % 2 == 1;
+            open ^= self.quotes(&bytes[at..at + line.content]).1;
             let (content, whole) = (at + line.content, at + line.whole);
             if !open {
                 let kept = content <= QUOTED_RECORD_BYTES_MAX
-                    && self.dialect.split(&bytes[..content], |_| ()).is_ok();
+                    && self.dialect.split(bytes, content, |_| ()).is_ok();
                 let several = Piece { kind: PieceKind::Quoted, content, whole, lines };
                 return Some(if kept { several } else { broken });
             }
@@ -109,14 +108,15 @@ impl Boundary {
         Some(broken)
     }
 
-    /// Quotes in a line, escaped ones left out. An escape never reaches over a
-    /// line end, so counting line by line is counting the whole.
+    /// Whether a line may have quotes, and whether their number, without the
+    /// escaped ones, is odd. An escape never reaches over a line end, so going
+    /// line by line is counting the whole.
     #[inline]
-    fn quotes(&self, line: &[u8]) -> usize {
+    fn quotes(&self, line: &[u8]) -> (bool, bool) {
         match (self.dialect.quote, self.dialect.escape) {
-            (None, _) => 0,
-            (Some(quote), None) => memchr_iter(quote, line).count(),
-            (Some(quote), Some(escape)) => unescaped(line, quote, escape),
+            (None, _) => (false, false),
+            (Some(quote), None) => Needle::new(quote).parity(line),
+            (Some(quote), Some(escape)) => (true, unescaped(line, quote, escape) % 2 == 1),
         }
     }
 }

@@ -89,7 +89,7 @@ impl CsvDecoder {
 
     fn record(&mut self, payload: &[u8], piece: &Piece, batch: &mut RecordBatch) {
         let raw = (self.at, self.at + piece.content);
-        match self.decode(&payload[raw.0..raw.1], piece.kind, batch) {
+        match self.decode(&payload[raw.0..], piece, batch) {
             Ok(()) => batch.end_record(self.position, raw),
             Err(wrong) => batch.end_faulty(self.position, raw, self.fault(&wrong)),
         }
@@ -97,14 +97,15 @@ impl CsvDecoder {
 
     fn decode(
         &mut self,
-        record: &[u8],
-        kind: PieceKind,
+        bytes: &[u8],
+        piece: &Piece,
         batch: &mut RecordBatch,
     ) -> Result<(), Wrong> {
-        self.tokenize(record, kind)?;
+        self.tokenize(bytes, piece)?;
         if self.fields.len() != self.shape.start.width {
             return Err(Wrong::Ragged(self.fields.len()));
         }
+        let record = &bytes[..piece.content];
         let decode = self.care == Care::Decode && !record.is_ascii();
         if self.care != Care::None {
             self.check(record, decode)?;
@@ -127,16 +128,16 @@ impl CsvDecoder {
         self.rest(record, decode, batch)
     }
 
-    fn tokenize(&mut self, record: &[u8], kind: PieceKind) -> Result<(), Wrong> {
+    fn tokenize(&mut self, bytes: &[u8], piece: &Piece) -> Result<(), Wrong> {
         let Self { fields, shape, .. } = self;
-        fields.clear();
         let dialect = &shape.boundary.dialect;
-        if kind == PieceKind::Plain {
-            dialect.split_unquoted(record, |field| fields.push(field));
+        if piece.kind == PieceKind::Plain {
+            fields.clear();
+            dialect.split_unquoted(bytes, piece.content, |field| fields.push(field));
             return Ok(());
         }
-        dialect.split(record, |field| fields.push(field)).map_err(Wrong::Quote)?;
-        if kind == PieceKind::Broken {
+        dialect.split_to(bytes, piece.content, fields).map_err(Wrong::Quote)?;
+        if piece.kind == PieceKind::Broken {
             // Unreachable: a line with an odd number of quotes is never well-formed.
             let what = "a quote is never closed";
             return Err(Wrong::Quote(QuoteFault { field: 0, byte: 0, what }));

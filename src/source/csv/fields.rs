@@ -3,11 +3,15 @@
 //! Strict means: a field is quoted as a whole or not at all. A quote inside an
 //! unquoted field, or anything but a delimiter after a closing quote, is a
 //! fault: other readers each make something else of it, so nobody knows what
-//! was meant. This runs for every field of every file; searches are `memchr`'s.
+//! was meant. This runs for every field of every file ([`scan`] is the fast part).
 
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr2};
 
-use super::dialect::Dialect;
+use super::{
+    dialect::Dialect,
+    quick,
+    scan::{self, MASK_BYTES, Needle},
+};
 
 /// A field's content, as a range of its record, without its quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +23,8 @@ pub(super) struct Field {
 }
 
 impl Field {
-    fn new(start: usize, end: usize, escaped: bool) -> Self {
+    #[inline]
+    pub(super) fn new(start: usize, end: usize, escaped: bool) -> Self {
         // Records are held below `SPLIT_BYTES_MAX`.
         Self { start: start as u32, end: end as u32, escaped }
     }
@@ -46,20 +51,97 @@ const AFTER: &str = "text follows the closing quote";
 const OPEN: &str = "the quote that opens here is never closed";
 
 impl Dialect {
-    /// Finds the fields of `record` (without its line end) in order.
+    /// Sets `fields` to those of a record, the quick way where that is enough.
+    #[inline]
+    pub(super) fn split_to(
+        &self,
+        bytes: &[u8],
+        length: usize,
+        fields: &mut Vec<Field>,
+    ) -> Result<(), QuoteFault> {
+        fields.clear();
+        if let (Some(quote), None) = (self.quote, self.escape) {
+            if quick::split(bytes, length, (self.delimiter, quote), fields) {
+                return Ok(());
+            }
+            fields.clear();
+        }
+        self.split(bytes, length, |field| fields.push(field))
+    }
+
+    /// Finds the fields of the record that is the first `length` bytes of
+    /// `bytes` (without its line end), in order.
+    #[inline]
     pub(super) fn split(
         &self,
-        record: &[u8],
+        bytes: &[u8],
+        length: usize,
+        emit: impl FnMut(Field),
+    ) -> Result<(), QuoteFault> {
+        match (self.quote, self.escape) {
+            (None, _) => {
+                self.split_unquoted(bytes, length, emit);
+                Ok(())
+            }
+            (Some(quote), None) => self.split_doubled(bytes, length, quote, emit),
+            (Some(quote), Some(escape)) => {
+                self.split_escaped(&bytes[..length], quote, escape, emit)
+            }
+        }
+    }
+
+    /// Finds the fields of a record that is known to hold no quote.
+    #[inline]
+    pub(super) fn split_unquoted(&self, bytes: &[u8], length: usize, mut emit: impl FnMut(Field)) {
+        let delimiter = Needle::new(self.delimiter);
+        let mut start = 0;
+        for at in (0..length).step_by(MASK_BYTES) {
+            let mut mask = scan::mask(bytes, at, length, delimiter);
+            while mask != 0 {
+                let end = at + mask.trailing_zeros() as usize;
+                emit(Field::new(start, end, false));
+                start = end + 1;
+                mask &= mask - 1;
+            }
+        }
+        emit(Field::new(start, length, false));
+    }
+
+    /// Finds the fields where quotes are doubled: goes from one delimiter or
+    /// quote to the next, whatever lies between.
+    fn split_doubled(
+        &self,
+        bytes: &[u8],
+        length: usize,
+        quote: u8,
         mut emit: impl FnMut(Field),
     ) -> Result<(), QuoteFault> {
-        let Some(quote) = self.quote else {
-            self.split_unquoted(record, emit);
-            return Ok(());
-        };
+        let needles = (Needle::new(self.delimiter), Needle::new(quote));
+        let mut walk = Walk { field: 0, start: 0, escaped: false, state: State::Unquoted };
+        for at in (0..length).step_by(MASK_BYTES) {
+            let (delimiters, quotes) = scan::masks(bytes, at, length, needles);
+            let mut mask = delimiters | quotes;
+            while mask != 0 {
+                let found = at + mask.trailing_zeros() as usize;
+                walk.step(found, bytes[found] == quote, &mut emit)?;
+                mask &= mask - 1;
+            }
+        }
+        walk.finish(length, &mut emit)
+    }
+
+    /// Finds the fields where quotes are escaped, which is rare.
+    fn split_escaped(
+        &self,
+        record: &[u8],
+        quote: u8,
+        escape: u8,
+        mut emit: impl FnMut(Field),
+    ) -> Result<(), QuoteFault> {
         let (mut at, mut number) = (0, 0);
         loop {
             let field = if record.get(at) == Some(&quote) {
-                self.quoted(record, at, quote)
+                self.quoted(record, at, quote, escape)
             } else {
                 self.unquoted(record, at, quote)
             };
@@ -74,16 +156,6 @@ impl Dialect {
         }
     }
 
-    /// Finds the fields of a record that is known to hold no quote.
-    pub(super) fn split_unquoted(&self, record: &[u8], mut emit: impl FnMut(Field)) {
-        let mut start = 0;
-        for end in memchr_iter(self.delimiter, record) {
-            emit(Field::new(start, end, false));
-            start = end + 1;
-        }
-        emit(Field::new(start, record.len(), false));
-    }
-
     /// The unquoted field at `at`, and where the delimiter or the end stands.
     fn unquoted(&self, record: &[u8], at: usize, quote: u8) -> FieldResult {
         match memchr2(self.delimiter, quote, &record[at..]) {
@@ -94,12 +166,8 @@ impl Dialect {
     }
 
     /// The quoted field whose quote stands at `open`, and where the delimiter or the end stands.
-    fn quoted(&self, record: &[u8], open: usize, quote: u8) -> FieldResult {
-        let (close, escaped) = match self.escape {
-            None => closing_doubled(record, open, quote),
-            Some(escape) => closing_escaped(record, open, quote, escape),
-        }
-        .ok_or((open, OPEN))?;
+    fn quoted(&self, record: &[u8], open: usize, quote: u8, escape: u8) -> FieldResult {
+        let (close, escaped) = closing(record, open, quote, escape).ok_or((open, OPEN))?;
         match record.get(close + 1) {
             Some(byte) if *byte != self.delimiter => Err((close + 1, AFTER)),
             _ => Ok((Field::new(open + 1, close, escaped), close + 1)),
@@ -125,21 +193,79 @@ impl Dialect {
 
 type FieldResult = Result<(Field, usize), (usize, &'static str)>;
 
-#[inline]
-fn closing_doubled(record: &[u8], open: usize, quote: u8) -> Option<(usize, bool)> {
-    let mut at = open + 1;
-    let mut escaped = false;
-    loop {
-        let close = at + memchr(quote, &record[at..])?;
-        if record.get(close + 1) != Some(&quote) {
-            return Some((close, escaped));
+/// Where a record stands between two structural bytes.
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Unquoted,
+    Quoted,
+    /// After a quote that closes the field, unless another follows at once.
+    Closed(usize),
+}
+
+struct Walk {
+    field: usize,
+    /// The field's first byte, its quote included.
+    start: usize,
+    escaped: bool,
+    state: State,
+}
+
+impl Walk {
+    /// Goes to the delimiter or quote at `at`.
+    #[inline]
+    fn step(
+        &mut self,
+        at: usize,
+        quote: bool,
+        emit: &mut impl FnMut(Field),
+    ) -> Result<(), QuoteFault> {
+        match (self.state, quote) {
+            (State::Quoted, true) => self.state = State::Closed(at),
+            (State::Quoted, false) => {}
+            (State::Unquoted, false) => self.end_field(Field::new(self.start, at, false), at, emit),
+            (State::Unquoted, true) if at == self.start => self.state = State::Quoted,
+            (State::Unquoted, true) => return Err(self.fault(at, STRAY)),
+            (State::Closed(close), _) if at != close + 1 => {
+                return Err(self.fault(close + 1, AFTER));
+            }
+            (State::Closed(_), true) => {
+                self.state = State::Quoted;
+                self.escaped = true;
+            }
+            (State::Closed(close), false) => {
+                self.end_field(Field::new(self.start + 1, close, self.escaped), at, emit);
+            }
         }
-        escaped = true;
-        at = close + 2;
+        Ok(())
+    }
+
+    #[inline]
+    fn end_field(&mut self, field: Field, delimiter: usize, emit: &mut impl FnMut(Field)) {
+        emit(field);
+        let field = self.field + 1;
+        *self = Walk { field, start: delimiter + 1, escaped: false, state: State::Unquoted };
+    }
+
+    fn finish(&self, length: usize, emit: &mut impl FnMut(Field)) -> Result<(), QuoteFault> {
+        match self.state {
+            State::Unquoted => emit(Field::new(self.start, length, false)),
+            State::Closed(close) if close + 1 == length => {
+                emit(Field::new(self.start + 1, close, self.escaped));
+            }
+            State::Closed(close) => return Err(self.fault(close + 1, AFTER)),
+            State::Quoted => return Err(self.fault(self.start, OPEN)),
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn fault(&self, byte: usize, what: &'static str) -> QuoteFault {
+        QuoteFault { field: self.field, byte, what }
     }
 }
 
-fn closing_escaped(record: &[u8], open: usize, quote: u8, escape: u8) -> Option<(usize, bool)> {
+/// The quote that closes the field opened at `open`, and whether escapes stand before it.
+fn closing(record: &[u8], open: usize, quote: u8, escape: u8) -> Option<(usize, bool)> {
     let mut at = open + 1;
     let mut escaped = false;
     loop {
@@ -162,7 +288,7 @@ mod tests {
 
     fn fields(dialect: Dialect, record: &str) -> Result<Vec<String>, (usize, usize)> {
         let mut texts = Vec::new();
-        let split = dialect.split(record.as_bytes(), |field| {
+        let split = dialect.split(record.as_bytes(), record.len(), |field| {
             let mut text = Vec::new();
             dialect.unescape(field.bytes(record.as_bytes()), &mut text);
             let plain = field.bytes(record.as_bytes()).to_vec();

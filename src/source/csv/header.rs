@@ -117,7 +117,7 @@ impl Rows {
         let record = &self.blocks.unread()[self.at..self.at + piece.content];
         let mut fields = Vec::new();
         let dialect = &self.boundary.dialect;
-        let split = dialect.split(record, |field| fields.push(field));
+        let split = dialect.split(record, record.len(), |field| fields.push(field));
         split.map_err(|fault| {
             self.unusable(&format!("in column {}, {}", fault.field + 1, fault.what))
         })?;
@@ -163,7 +163,7 @@ impl Rows {
         while let Some(piece) = self.peek()? {
             let record = &self.blocks.unread()[self.at..self.at + piece.content];
             let mut width = 0;
-            let split = self.boundary.dialect.split(record, |_| width += 1);
+            let split = self.boundary.dialect.split(record, record.len(), |_| width += 1);
             if split.is_ok() && piece.kind != PieceKind::Skipped {
                 return Ok(headless(vec![String::new(); width], text, self.line_end(&piece)));
             }

@@ -1,7 +1,8 @@
 //! Delimited text.
 //!
 //! - [`boundary`] holds the rule where records end; splitter and decoders share it.
-//! - [`fields`] is the strict tokenizer of one record.
+//! - [`fields`] is the strict tokenizer of one record, [`quick`] its shortcut for
+//!   nearly all of them, both on top of [`scan`].
 //! - [`text`] settles the encoding: as it stands, per record, or transcoded ahead.
 //! - [`header`] reads names, width and where records begin.
 //! - [`splitter`] cuts, [`decoder`] turns splits into cells, [`rejected`] writes
@@ -16,7 +17,9 @@ mod dialect;
 mod fields;
 mod header;
 mod projection;
+mod quick;
 mod rejected;
+mod scan;
 mod splitter;
 mod text;
 

@@ -52,11 +52,14 @@ impl CsvSplitter {
     }
 
     /// Scans what has been read, up to a split's size.
-    fn scan(&self, found: &mut Found) {
+    fn scan(&self, found: &mut Found) -> Result<()> {
         let (unread, at_end) = (self.blocks.unread(), self.blocks.at_end());
         while found.bytes < self.split_bytes {
             let next = self.shape.boundary.next_piece(&unread[found.bytes..], at_end);
-            let Some(piece) = next else { return };
+            let Some(piece) = next else { return Ok(()) };
+            if piece.content > SPLIT_BYTES_MAX {
+                return Err(self.too_long(found));
+            }
             found.bytes += piece.whole;
             found.lines += piece.lines;
             if piece.kind != PieceKind::Skipped {
@@ -65,19 +68,23 @@ impl CsvSplitter {
                 found.skipped_first += piece.lines;
             }
         }
+        Ok(())
     }
 
     fn read_more(&mut self, found: &Found) -> Result<()> {
         let length = self.blocks.unread().len();
-        if length - found.bytes > SPLIT_BYTES_MAX {
-            let what =
-                format!("the record after line {} is longer than 64 MiB", self.line + found.lines);
-            return Err(
-                Error::source_file(what).hint("is this a text file in the declared encoding?")
-            );
+        // One more byte may be half a line end.
+        if length - found.bytes > SPLIT_BYTES_MAX + 1 {
+            return Err(self.too_long(found));
         }
         // Doubling keeps a very long line from being scanned over and over.
         self.blocks.fill((self.split_bytes + READ_AHEAD_BYTES).max(length * 2))
+    }
+
+    fn too_long(&self, found: &Found) -> Error {
+        let line = self.line + found.lines;
+        Error::source_file(format!("the record on line {line} is longer than 64 MiB"))
+            .hint("is this a text file, and in the declared encoding?")
     }
 
     fn cut(&mut self, found: &Found) -> Split {
@@ -101,10 +108,10 @@ impl CsvSplitter {
 impl Splitter for CsvSplitter {
     fn next_split(&mut self) -> Result<Option<Split>> {
         let mut found = Found::default();
-        self.scan(&mut found);
+        self.scan(&mut found)?;
         while found.bytes < self.split_bytes && !self.blocks.at_end() {
             self.read_more(&found)?;
-            self.scan(&mut found);
+            self.scan(&mut found)?;
         }
         if found.bytes == 0 {
             return Ok(None);

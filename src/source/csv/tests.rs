@@ -11,6 +11,7 @@ use super::*;
 use crate::{
     batch::{Cell, RecordBatch},
     definition::FieldRef,
+    private_file,
 };
 
 /// A record as tests compare it: number, line, raw bytes, cells or the fault's code.
@@ -277,10 +278,17 @@ fn a_stray_quote_before_megabytes_costs_one_record_for_every_split_size() {
 #[test]
 fn a_line_without_end_is_an_error_not_endless_memory() {
     let mut content = b"a,b\n1,2\n".to_vec();
-    content.resize(SPLIT_BYTES_MAX * 2, b'x');
-    let (_folder, shape) = shape("", &content).expect("it opens");
-    let error = read(&shape, 1024).expect_err("it is refused");
-    assert_eq!(error.kind(), crate::error::ErrorKind::Source);
+    let longest = content.len() + SPLIT_BYTES_MAX;
+    content.resize(longest, b'x');
+    for (line_end, records) in [("", Some(2)), ("\r\n3,4", Some(3)), ("x", None), ("x\n3,4", None)]
+    {
+        content.truncate(longest);
+        content.extend_from_slice(line_end.as_bytes());
+        let (_folder, shape) = shape("", &content).expect("it opens");
+        for split_bytes in [1024, SPLIT_BYTES_MAX] {
+            let seen = read(&shape, split_bytes).map(|seen| seen.len());
+            let seen = seen.map_err(|error| error.kind());
+            assert_eq!(seen, records.ok_or(crate::error::ErrorKind::Source), "{line_end:?}");
+        }
+    }
 }
-
-use crate::private_file;

@@ -1,6 +1,6 @@
 //! Opening inputs: which files a pipeline means, and the decoded bytes of one.
 //!
-//! [`resolve`] turns the path as written into a sorted list of files;
+//! [`fn@resolve`] turns the path as written into a sorted list of files;
 //! [`open`] gives the bytes of one with its compression undone. What a file
 //! is, its first bytes decide; a name that promises a compression which the
 //! content lacks (`students.csv.gz` holding plain text) is refused, since it

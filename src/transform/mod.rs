@@ -1,0 +1,3 @@
+//! From a decoded record to typed, checked values.
+
+pub mod parse;

@@ -1,0 +1,1 @@
+//! A format on texts that keep to it and texts that do not.
