@@ -69,7 +69,9 @@ create table cadastre.planning_zone (
     code text not null check (code ~ '^[A-Z]{1,4}[0-9]{0,2}$'),
     class text not null check (class <> ''),
     municipality citext,
-    valid_from date not null,
+    precinct text,
+    max_height_m numeric(5, 2) check (max_height_m > 0),
+    valid_from date,
     valid_to date,
     geom geometry(MultiPolygon, 4283) not null,
     attributes jsonb not null default '{}' check (jsonb_typeof(attributes) = 'object'),
@@ -78,7 +80,7 @@ create table cadastre.planning_zone (
 );
 create index planning_zone_geom_idx on cadastre.planning_zone using gist (geom);
 create index planning_zone_attributes_idx on cadastre.planning_zone using gin (attributes);
-create index planning_zone_code_idx on cadastre.planning_zone (code);
+create index planning_zone_municipality_code_idx on cadastre.planning_zone (municipality, code);
 create index planning_zone_source_dataset_id_idx on cadastre.planning_zone (source_dataset_id);
 comment on table cadastre.planning_zone is 'Areas with one set of planning rules, and when they are in force.';
 comment on column cadastre.planning_zone.planning_zone_id is 'Our number of the zone; it never changes and means nothing outside.';
@@ -86,7 +88,9 @@ comment on column cadastre.planning_zone.zone_ref is 'The publisher''s number of
 comment on column cadastre.planning_zone.code is 'The zone''s code on the map, such as R2.';
 comment on column cadastre.planning_zone.class is 'What the code stands for, such as Low Density Residential.';
 comment on column cadastre.planning_zone.municipality is 'The municipality, compared without regard to case.';
-comment on column cadastre.planning_zone.valid_from is 'The first day the zone is in force.';
+comment on column cadastre.planning_zone.precinct is 'The part of the municipality, as people call it.';
+comment on column cadastre.planning_zone.max_height_m is 'The greatest height of buildings, in metres; NULL where no limit is set.';
+comment on column cadastre.planning_zone.valid_from is 'The first day the zone is in force; NULL where none is set.';
 comment on column cadastre.planning_zone.valid_to is 'The last day it is in force; NULL while no end is set.';
 comment on column cadastre.planning_zone.geom is 'The area in GDA94 (EPSG:4283), always valid.';
 comment on column cadastre.planning_zone.attributes is 'All other fields of the delivery, as they came.';

@@ -23,14 +23,16 @@ create table property.sale (
     town text not null check (town <> ''),
     district text,
     county text,
-    postcode text check (postcode ~ '^[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2}$'),
+    postcode text not null check (postcode ~ '^[0-9]{4}$'),
     address text not null,
+    lot_plan text check (lot_plan ~ '^[^ /]+/[^ /]*/[A-Z]+[0-9]+$'),
     category text not null check (category in ('standard', 'additional')),
     search tsvector not null generated always as (to_tsvector('pg_catalog.simple', address)) stored
 );
 create index sale_sold_on_idx on property.sale (sold_on);
 create index sale_district_sold_on_idx on property.sale (district, sold_on);
 create index sale_postcode_idx on property.sale (postcode);
+create index sale_lot_plan_idx on property.sale (lot_plan);
 create index sale_search_idx on property.sale using gin (search);
 comment on table property.sale is 'Sales of properties at their full price, one row for each transaction.';
 comment on column property.sale.transaction_id is 'The register''s identifier of the transaction.';
@@ -46,7 +48,8 @@ comment on column property.sale.locality is 'The part of the town.';
 comment on column property.sale.town is 'The town.';
 comment on column property.sale.district is 'The administrative district; sales are counted by it.';
 comment on column property.sale.county is 'The county.';
-comment on column property.sale.postcode is 'The postcode with its space, such as M14 5RT; NULL where the property had none.';
+comment on column property.sale.postcode is 'The postcode: four digits, leading zeros count.';
 comment on column property.sale.address is 'The address as one line.';
+comment on column property.sale.lot_plan is 'The lot as the land register calls it; not every lot is in cadastre.parcel.';
 comment on column property.sale.category is 'standard: one private buyer; additional: repossessions, companies, several at once.';
 comment on column property.sale.search is 'Words of the address, for full-text search; made by the database.';

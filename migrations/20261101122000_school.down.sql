@@ -1,3 +1,4 @@
+drop table school.guardian;
 drop table school.student;
 drop function school.set_updated_at();
 drop table school.school_year;
