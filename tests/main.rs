@@ -6,6 +6,8 @@
 )]
 
 mod definitions;
+mod demo;
+mod documentation;
 mod layers;
 mod postgres;
 mod real_files;
