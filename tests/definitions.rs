@@ -32,6 +32,25 @@ fn valid_definitions_have_no_findings() {
     }
 }
 
+/// The pipelines that come with the project.
+#[test]
+fn shipped_pipelines_have_no_findings() {
+    let pattern = concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines/**/*.toml");
+    let paths = glob::glob(pattern).expect("a pattern").map(|path| path.expect("a path"));
+    let mut count = 0;
+    for path in paths {
+        count += 1;
+        let text = fs::read_to_string(&path).expect("a pipeline");
+        if let Err(findings) = read(&path.display().to_string(), &text) {
+            panic!("{}", findings.render(false));
+        }
+        let schema = text.lines().next().and_then(|line| line.strip_prefix("#:schema "));
+        let schema = path.parent().expect("a folder").join(schema.expect("a schema line first"));
+        assert!(schema.is_file(), "{} names no schema that is there", path.display());
+    }
+    assert!(count > 0, "there are pipelines");
+}
+
 #[test]
 fn invalid_definitions_say_what_is_wrong() {
     for (name, text) in definitions("invalid") {

@@ -6,7 +6,12 @@
 )]
 
 mod definitions;
+mod demo;
+mod documentation;
+mod layers;
 mod postgres;
 mod real_files;
 mod round_trip;
+mod run;
+mod sample_data;
 mod support;

@@ -13,15 +13,20 @@
 //! to be verified later, so the records, their numbers and their order are the
 //! same for every split size and thread count.
 
-pub mod geojson;
 pub mod input;
+mod parts;
 pub mod split;
 
 mod block;
 mod csv;
 mod encoding;
+mod geojson;
 #[cfg(test)]
 mod reading;
+mod shapefile;
+mod sheet;
+
+pub use parts::parts;
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +35,7 @@ use bytes::Bytes;
 use crate::{
     batch::RecordBatch,
     definition::{FieldRef, Format, SourceDefinition},
-    error::{Error, Result},
+    error::Result,
 };
 
 /// Opens one file of a run in the definition's format.
@@ -41,7 +46,9 @@ use crate::{
 pub fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Box<dyn Source>> {
     match definition.format {
         Format::Csv => csv::open(definition, file),
-        format => Err(Error::definition(format!("this build does not read {format:?} files"))),
+        Format::Geojson => geojson::open(definition, file),
+        Format::Shapefile => shapefile::open(definition, file),
+        Format::Xlsx | Format::Xlsb | Format::Xls | Format::Ods => sheet::open(definition, file),
     }
 }
 
