@@ -18,7 +18,7 @@ pub mod run_id;
 pub mod schema;
 pub mod value;
 
-// The pipeline as written.
+// The pipeline as written; what the database needs to know of it.
 pub mod definition;
 pub mod load;
 
@@ -27,5 +27,18 @@ pub mod copy;
 pub mod source;
 pub mod transform;
 
+// Definition + headers + catalog, resolved.
+pub mod plan;
+
 // All SQL.
 pub mod postgres;
+
+// Files for people.
+pub mod report;
+
+// The stages in order, and the way back.
+pub mod export;
+pub mod run;
+
+// The only place that prints.
+pub mod cli;

@@ -8,6 +8,9 @@
 mod definitions;
 mod demo;
 mod documentation;
+mod layers;
 mod postgres;
 mod real_files;
+mod round_trip;
+mod run;
 mod support;

@@ -53,22 +53,25 @@ impl Classifier<'_> {
     /// Updates the rows that differ and inserts the new ones.
     pub(super) async fn apply(&self, planned: &Changes) -> Counted {
         let was_classified = planned.updated + planned.unchanged > 0;
-        let updated =
-            if planned.updated > 0 { self.client.execute(&self.update(), &[]).await? } else { 0 };
+        let updated = if planned.updated > 0 {
+            self.client.execute_typed(&self.update(), &[]).await?
+        } else {
+            0
+        };
         let inserted = match planned.inserted {
             0 => 0,
-            _ => self.client.execute(&self.insert(was_classified), &[]).await?,
+            _ => self.client.execute_typed(&self.insert(was_classified), &[]).await?,
         };
         Ok(Changes { inserted, updated, unchanged: 0 })
     }
 
     async fn target_is_empty(&self) -> Result<bool, tokio_postgres::Error> {
         let query = format!("select not exists (select from {})", qualified(&self.load.table.name));
-        Ok(self.client.query_one(&query, &[]).await?.get(0))
+        Ok(self.client.query_typed_one(&query, &[]).await?.get(0))
     }
 
     async fn count(&self, query: &str) -> Result<u64, tokio_postgres::Error> {
-        Ok(self.client.query_one(query, &[]).await?.get::<_, i64>(0).cast_unsigned())
+        Ok(self.client.query_typed_one(query, &[]).await?.get::<_, i64>(0).cast_unsigned())
     }
 
     fn rows(&self) -> String {

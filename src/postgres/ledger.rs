@@ -4,7 +4,10 @@
 //! already, and (after a COMMIT whose answer was lost) did it happen. The row
 //! of a published run is written in the publishing transaction itself.
 
-use tokio_postgres::{Client, types::ToSql};
+use tokio_postgres::{
+    Client,
+    types::{ToSql, Type},
+};
 
 use super::session::database_error;
 use crate::{
@@ -124,7 +127,7 @@ pub async fn ensure(client: &Client) -> Result<()> {
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn exists(client: &Client) -> Result<bool> {
     let query = "select to_regclass('longshore.run') is not null and to_regclass('longshore.rejection') is not null";
-    let row = client.query_one(query, &[]).await;
+    let row = client.query_typed_one(query, &[]).await;
     Ok(row.map_err(|error| database_error(&error, "look for the ledger"))?.get(0))
 }
 
@@ -137,9 +140,9 @@ pub async fn record_started(client: &Client, run: &RunRecord) -> Result<()> {
         "insert into longshore.run (run_id, pipeline, definition_sha256, status, version, report)
         values ($1, $2, $3, 'running', $4, $5)";
     let version = env!("CARGO_PKG_VERSION");
-    let values: [&(dyn ToSql + Sync); 5] =
-        [&run.run.as_str(), &run.pipeline, &run.definition_sha256, &version, &run.report];
-    let written = client.execute(insert, &values).await;
+    let run_id = run.run.as_str();
+    let values = texts([&run_id, &run.pipeline, &run.definition_sha256, &version, &run.report]);
+    let written = client.execute_typed(insert, &values).await;
     written.map(|_| ()).map_err(|error| database_error(&error, "write the ledger"))
 }
 
@@ -194,9 +197,14 @@ async fn record_tally(
     ]
     .map(u64::cast_signed);
     let run_id = run.run.as_str();
-    let mut values: Vec<&(dyn ToSql + Sync)> = vec![&run_id, &target, &table, &mode];
-    values.extend(counts.iter().map(|count| count as &(dyn ToSql + Sync)));
-    let written = client.execute(insert, &values).await;
+    let mut values: Vec<Parameter<'_>> = vec![
+        (&run_id, Type::TEXT),
+        (&target, Type::INT4),
+        (&table, Type::TEXT),
+        (&mode, Type::TEXT),
+    ];
+    values.extend(counts.iter().map(|count| -> Parameter<'_> { (count, Type::INT8) }));
+    let written = client.execute_typed(insert, &values).await;
     written.map(|_| ()).map_err(|error| database_error(&error, "write the tally"))
 }
 
@@ -206,22 +214,32 @@ async fn record_details(client: &Client, run: &RunRecord) -> Result<()> {
     for (ordinal, file) in run.files.iter().enumerate() {
         let ordinal = i32::try_from(ordinal).unwrap_or(i32::MAX);
         let (bytes, records) = (file.bytes.cast_signed(), file.records.cast_signed());
-        let values: [&(dyn ToSql + Sync); 6] =
-            [&run_id, &ordinal, &file.path, &file.sha256, &bytes, &records];
-        client
-            .execute("insert into longshore.file values ($1, $2, $3, $4, $5, $6)", &values)
-            .await
-            .map_err(failed)?;
+        let values: [Parameter<'_>; 6] = [
+            (&run_id, Type::TEXT),
+            (&ordinal, Type::INT4),
+            (&file.path, Type::TEXT),
+            (&file.sha256, Type::TEXT),
+            (&bytes, Type::INT8),
+            (&records, Type::INT8),
+        ];
+        let insert = "insert into longshore.file values ($1, $2, $3, $4, $5, $6)";
+        client.execute_typed(insert, &values).await.map_err(failed)?;
     }
     for (code, violations) in &run.violations {
         let violations = violations.cast_signed();
-        let values: [&(dyn ToSql + Sync); 3] = [&run_id, code, &violations];
-        client
-            .execute("insert into longshore.rejection values ($1, $2, $3)", &values)
-            .await
-            .map_err(failed)?;
+        let values: [Parameter<'_>; 3] =
+            [(&run_id, Type::TEXT), (code, Type::TEXT), (&violations, Type::INT8)];
+        let insert = "insert into longshore.rejection values ($1, $2, $3)";
+        client.execute_typed(insert, &values).await.map_err(failed)?;
     }
     Ok(())
+}
+
+/// A parameter with its type, so that the statement needs no name on the server.
+type Parameter<'v> = (&'v (dyn ToSql + Sync), Type);
+
+fn texts<const N: usize>(values: [&(dyn ToSql + Sync); N]) -> [Parameter<'_>; N] {
+    values.map(|value| (value, Type::TEXT))
 }
 
 async fn set_status(
@@ -231,7 +249,7 @@ async fn set_status(
     message: Option<&str>,
 ) -> Result<()> {
     let update = "update longshore.run set status = $2, message = $3, finished_at = clock_timestamp() where run_id = $1";
-    let written = client.execute(update, &[&run.as_str(), &status, &message]).await;
+    let written = client.execute_typed(update, &texts([&run.as_str(), &status, &message])).await;
     written.map(|_| ()).map_err(|error| database_error(&error, "write the ledger"))
 }
 
@@ -261,9 +279,13 @@ pub async fn loaded_by(
     let query = "select r.run_id from longshore.run r join longshore.file f using (run_id)
         where f.sha256 = $1 and r.pipeline = $2 and r.status = 'published' and ($3 or r.definition_sha256 = $4)
         order by r.started_at desc limit 1";
-    let values: [&(dyn ToSql + Sync); 4] =
-        [&sha256, &question.pipeline, &question.any_definition, &question.definition_sha256];
-    let row = client.query_opt(query, &values).await;
+    let values: [Parameter<'_>; 4] = [
+        (&sha256, Type::TEXT),
+        (&question.pipeline, Type::TEXT),
+        (&question.any_definition, Type::BOOL),
+        (&question.definition_sha256, Type::TEXT),
+    ];
+    let row = client.query_typed_opt(query, &values).await;
     let row = row.map_err(|error| database_error(&error, "ask the ledger"))?;
     Ok(row.map(|row| row.get(0)))
 }
@@ -273,8 +295,9 @@ pub async fn loaded_by(
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn forget(client: &Client, run: &RunId) -> Result<()> {
-    let deleted =
-        client.execute("delete from longshore.run where run_id = $1", &[&run.as_str()]).await;
+    let deleted = client
+        .execute_typed("delete from longshore.run where run_id = $1", &texts([&run.as_str()]))
+        .await;
     deleted.map(|_| ()).map_err(|error| database_error(&error, "write the ledger"))
 }
 
@@ -297,7 +320,10 @@ pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result
           extract(epoch from finished_at - started_at)::float8, started_by, report, message
         from longshore.run where $1::text is null or run_id = $1 order by started_at desc limit $2";
     let limit = i64::from(limit);
-    let rows = client.query(query, &[&run.map(RunId::as_str), &limit]).await.map_err(failed)?;
+    let rows = client
+        .query_typed(query, &[(&run.map(RunId::as_str), Type::TEXT), (&limit, Type::INT8)])
+        .await
+        .map_err(failed)?;
     let mut runs = Vec::with_capacity(rows.len());
     for row in rows {
         let run: String = row.get(0);
@@ -329,7 +355,7 @@ pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result
 async fn past_tallies(client: &Client, run: &str) -> Result<Vec<PastTally>, tokio_postgres::Error> {
     let query = "select table_name, read, filtered, rejected, duplicate, inserted, updated, unchanged, deleted
         from longshore.tally where run_id = $1 order by target";
-    let rows = client.query(query, &[&run]).await?;
+    let rows = client.query_typed(query, &texts([&run])).await?;
     Ok(rows.iter().map(|row| PastTally { table: row.get(0), tally: past_tally(row) }).collect())
 }
 
@@ -349,7 +375,7 @@ fn past_tally(row: &tokio_postgres::Row) -> Tally {
 
 async fn past_files(client: &Client, run: &str) -> Result<Vec<PastFile>, tokio_postgres::Error> {
     let query = "select path, sha256, bytes, records from longshore.file where run_id = $1 order by ordinal";
-    let rows = client.query(query, &[&run]).await?;
+    let rows = client.query_typed(query, &texts([&run])).await?;
     let file = |row: &tokio_postgres::Row| PastFile {
         path: row.get(0),
         sha256: row.get(1),
@@ -364,7 +390,7 @@ async fn past_rejections(
     run: &str,
 ) -> Result<Vec<PastRejections>, tokio_postgres::Error> {
     let query = "select code, violations from longshore.rejection where run_id = $1 order by code";
-    let rows = client.query(query, &[&run]).await?;
+    let rows = client.query_typed(query, &texts([&run])).await?;
     let one =
         |row: &tokio_postgres::Row| PastRejections { code: row.get(0), violations: row.get(1) };
     Ok(rows.iter().map(one).collect())

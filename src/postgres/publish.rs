@@ -13,13 +13,13 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, error::SqlState};
+use tokio_postgres::{Client, error::SqlState, types::Type};
 
 use super::{
     classify::{Changes, Classifier},
     judge::not_rejected,
     ledger::{self, RunRecord},
-    session::database_error,
+    session::{TRANSACTION_SETTINGS, database_error},
     staging::{ORDINAL, Staging},
 };
 use crate::{
@@ -212,9 +212,7 @@ impl Publishing<'_> {
 }
 
 async fn set_limits(client: &Client) -> Result<(), Failure> {
-    let settings = "set local lock_timeout = '30s'; set local statement_timeout = 0;
-        set local idle_in_transaction_session_timeout = 0";
-    client.batch_execute(settings).await.map_err(failed("set limits"))
+    client.batch_execute(TRANSACTION_SETTINGS).await.map_err(failed("set limits"))
 }
 
 /// Advisory locks last until the transaction ends, so they are safe behind a pooler.
@@ -223,7 +221,10 @@ async fn lock_targets(client: &Client, loads: &[LoadTarget]) -> Result<(), Failu
     tables.sort_by_key(|(oid, _)| *oid);
     for (oid, name) in tables {
         let query = "select pg_try_advisory_xact_lock(hashtext('longshore'), $1::oid::bigint::int)";
-        let row = client.query_one(query, &[&oid]).await.map_err(failed("lock the targets"))?;
+        let row = client
+            .query_typed_one(query, &[(&oid, Type::OID)])
+            .await
+            .map_err(failed("lock the targets"))?;
         if !row.get::<_, bool>(0) {
             let busy = Error::new(ErrorKind::Busy, format!("another run is publishing {name}"));
             return Err(busy
@@ -235,7 +236,7 @@ async fn lock_targets(client: &Client, loads: &[LoadTarget]) -> Result<(), Failu
 }
 
 async fn count(client: &Client, query: &str) -> Result<u64, Failure> {
-    let row = client.query_one(query, &[]).await.map_err(failed("count"))?;
+    let row = client.query_typed_one(query, &[]).await.map_err(failed("count"))?;
     Ok(row.get::<_, i64>(0).cast_unsigned())
 }
 

@@ -13,15 +13,19 @@
 //! to be verified later, so the records, their numbers and their order are the
 //! same for every split size and thread count.
 
-pub mod geojson;
 pub mod input;
+mod parts;
 pub mod split;
 
 mod block;
 mod csv;
 mod encoding;
+mod geojson;
 #[cfg(test)]
 mod reading;
+mod shapefile;
+
+pub use parts::parts;
 
 use std::path::{Path, PathBuf};
 
@@ -41,6 +45,8 @@ use crate::{
 pub fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Box<dyn Source>> {
     match definition.format {
         Format::Csv => csv::open(definition, file),
+        Format::Geojson => geojson::open(definition, file),
+        Format::Shapefile => shapefile::open(definition, file),
         format => Err(Error::definition(format!("this build does not read {format:?} files"))),
     }
 }

@@ -49,13 +49,16 @@ const WORDS: &[(&str, &[Part])] = &[
     (".f", &[Part::Fraction]),
     ("z", &[Part::Offset]),
     (":z", &[Part::Offset]),
+    ("-d", &[Part::Day]),
+    ("-m", &[Part::Month]),
+    ("-H", &[Part::Hour]),
+    ("-I", &[Part::Hour12]),
     ("s", &[Part::Epoch]),
+    ("Q", &[Part::Epoch]),
     ("F", &[Part::Year, Part::Month, Part::Day]),
     ("D", &[Part::Year, Part::Month, Part::Day]),
     ("T", &[Part::Hour, Part::Minute, Part::Second]),
     ("R", &[Part::Hour, Part::Minute]),
-    ("n", &[]),
-    ("t", &[]),
     ("%", &[]),
 ];
 
@@ -102,12 +105,14 @@ fn unknown(after: &str) -> Fault {
             );
         }
         Some('-' | '_' | '0' | '^' | '#') => {
-            "padding needs no word: `%d` reads `7` and `07` alike".to_owned()
+            "`%d` reads `07`, `%-d` reads `7` and `07`; so do `%-m`, `%-H` and `%-I`".to_owned()
         }
         Some('Z') => "abbreviations of zones are ambiguous; name the zone with `zone`".to_owned(),
-        Some(_) => "the words read are `%Y %y %m %b %B %d %e %j %a %A %H %I %p %M %S %f %.f %z \
-                    %:z %s %F %T %D %R`"
-            .to_owned(),
+        Some(_) => {
+            "the words read are `%Y %y %m %-m %b %B %d %-d %e %j %a %A %H %-H %k %I %-I %l %p \
+                    %M %S %f %.f %z %:z %s %Q %F %T %D %R`"
+                .to_owned()
+        }
     };
     let word: String = after.chars().take(1).collect();
     (format!("`%{word}` is not a word that dates are read by"), hint)
@@ -115,15 +120,22 @@ fn unknown(after: &str) -> Fault {
 
 /// Whether the parts make a date, a time, or both.
 fn complete(parts: &[Part]) -> Result<(), Fault> {
-    use Part::{Day, DayOfYear, Epoch, HalfDay, Hour, Hour12, Minute, Month, Second, Year};
+    use Part::{
+        Day, DayOfYear, Epoch, Fraction, HalfDay, Hour, Hour12, Minute, Month, Offset, Second,
+        Weekday, Year,
+    };
     let has = |part: Part| parts.contains(&part);
-    let date = [Year, Month, Day, DayOfYear].into_iter().any(has);
+    let date = [Year, Month, Day, DayOfYear, Weekday].into_iter().any(has);
     let lacks = |what: &str| {
         let hint = "a date is never completed by a guess; name the missing part, or read the \
                     field as text";
         Err((format!("the format has no {what}"), hint.to_owned()))
     };
     match () {
+        () if has(Epoch) && parts.iter().any(|part| !matches!(part, Epoch | Fraction)) => Err((
+            "the format says more than seconds since 1970, which say everything".to_owned(),
+            "`%s`, `%s%.f` and `%Q` stand alone".to_owned(),
+        )),
         () if has(Epoch) => Ok(()),
         () if date && !has(Year) => lacks("year"),
         () if date && !has(DayOfYear) && !has(Month) => lacks("month"),
@@ -132,6 +144,8 @@ fn complete(parts: &[Part]) -> Result<(), Fault> {
         () if has(HalfDay) && !has(Hour12) => lacks("`%I` for the hour"),
         () if has(Minute) && !has(Hour) && !has(Hour12) => lacks("hour"),
         () if has(Second) && !has(Minute) => lacks("minute"),
+        () if has(Fraction) && !has(Second) => lacks("second"),
+        () if has(Offset) && !has(Hour) && !has(Hour12) => lacks("hour"),
         () if !date && !has(Hour) && !has(Hour12) => {
             let hint = "formats are written as in strftime: `%d/%m/%Y`, `%Y-%m-%d %H:%M:%S`";
             Err(("the format has neither a date nor a time".to_owned(), hint.to_owned()))
@@ -153,6 +167,8 @@ mod tests {
             "%I:%M %p",
             "%Y-%jT%T%.f%:z",
             "%s",
+            "%Q",
+            "%-d.%-m.%Y",
             "%F %R",
             "%a, %d %b %y 100%%",
         ] {
@@ -172,8 +188,8 @@ mod tests {
             ("%M:%S", "no hour"),
             ("%H:%S", "no minute"),
             ("%d/%d/%Y", "says again"),
-            ("%-d/%m/%Y", "`%-` is not"),
-            ("%Q", "`%Q` is not"),
+            ("%-y/%m/%d", "`%-` is not"),
+            ("%U", "`%U` is not"),
             ("%Y%", "single `%`"),
         ] {
             let fault = parts(format).and_then(|parts| complete(&parts)).unwrap_err();

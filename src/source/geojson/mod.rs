@@ -33,6 +33,7 @@ use std::{
 use super::{
     Decoder, Header, InputFile, Projection, RejectedWriter, Source, Splitter,
     input::{self, InputStream, read_failed},
+    split::{SPLIT_BYTES_MAX, Tiling},
 };
 use crate::{
     definition::SourceDefinition,
@@ -47,7 +48,7 @@ use splitter::{GeojsonSplitter, SplitterPlan};
 /// Bytes read at first to find the layout; doubled until it is found.
 const OPENING_BYTES: u64 = 64 * 1024;
 /// Bytes that may stand before the first feature, or in it.
-const OPENING_BYTES_MAX: usize = super::split::SPLIT_BYTES_MAX;
+const OPENING_BYTES_MAX: usize = SPLIT_BYTES_MAX;
 
 /// A GeoJSON file, opened.
 struct GeojsonSource {
@@ -66,7 +67,7 @@ struct GeojsonSource {
 ///
 /// # Errors
 /// `ErrorKind::Source` when it cannot be read, is empty or not GeoJSON.
-pub fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Box<dyn Source>> {
+pub(super) fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Box<dyn Source>> {
     let mut stream = input::open(&file.path, definition.member.as_deref())?;
     let (bytes, opening) = read_opening(&mut stream, file)?;
     refuse_other_json(&bytes, &opening, file)?;
@@ -161,14 +162,26 @@ impl GeojsonSource {
             display: self.file.display.clone(),
             layout: self.layout,
             content: self.content,
-            split_bytes: split_bytes.max(1),
+            split_bytes: split_bytes.clamp(1, SPLIT_BYTES_MAX),
             crs: self.crs.clone(),
             crs_given: self.crs_given,
         };
         GeojsonSplitter::new(plan, input::open(&self.file.path, self.member.as_deref())?)
     }
 
-    /// What a file of rejected features is called: as the input, without its compression.
+    /// Where rejected features go: the input's name without its compression, and with
+    /// its ordinal where another folder's file has the same name.
+    fn rejected_path(&self, folder: &Path) -> PathBuf {
+        let name = self.rejected_name();
+        let path = folder.join(&name);
+        if path.symlink_metadata().is_err() {
+            return path;
+        }
+        let stem = name.file_stem().unwrap_or_default().to_string_lossy();
+        let extension = name.extension().unwrap_or_default().to_string_lossy();
+        folder.join(format!("{stem}.{}.{extension}", self.file.ordinal))
+    }
+
     fn rejected_name(&self) -> PathBuf {
         let mut name = PathBuf::from(self.file.path.file_name().unwrap_or_default());
         let packed = |name: &Path| {
@@ -195,7 +208,7 @@ impl Source for GeojsonSource {
     }
 
     fn splitter(&self, split_bytes: usize) -> Result<Box<dyn Splitter>> {
-        Ok(Box::new(self.geojson_splitter(split_bytes)?))
+        Ok(Box::new(Tiling::of_records(Box::new(self.geojson_splitter(split_bytes)?))))
     }
 
     fn decoder(&self, projection: &Projection) -> Box<dyn Decoder> {
@@ -207,7 +220,7 @@ impl Source for GeojsonSource {
     }
 
     fn rejected_writer(&self, folder: &Path) -> Result<Box<dyn RejectedWriter>> {
-        let path = folder.join(self.rejected_name());
+        let path = self.rejected_path(folder);
         Ok(Box::new(RejectedFeatures::create(path, self.layout, self.crs_member.as_deref())?))
     }
 }

@@ -55,3 +55,8 @@ pub(super) fn existing(year: i64, month: u32, day: u32) -> Option<i64> {
     let exists = (1..=12).contains(&month) && day >= 1 && day <= days_in_month(year, month);
     exists.then(|| days_of(year, month, day))
 }
+
+/// The weekday from Monday, 1; 2000-01-01 was a Saturday.
+pub(super) fn weekday(days: i64) -> u32 {
+    (days + 5).rem_euclid(7) as u32 + 1
+}

@@ -37,3 +37,9 @@ impl ParseFault {
         self
     }
 }
+
+impl From<crate::transform::geometry::GeometryFault> for ParseFault {
+    fn from(fault: crate::transform::geometry::GeometryFault) -> Self {
+        Self { code: fault.code, message: fault.message }
+    }
+}

@@ -93,6 +93,10 @@ impl Sum {
                     return Err(NOT_ONE);
                 }
             }
+            // ISO 8601 has no plus here, and the server none either.
+            if reader.rest.starts_with(b"+") {
+                return Err(NOT_ONE);
+            }
             let amount = amount(&mut reader)?;
             let (designator, rest) = reader.rest.split_first().ok_or(NOT_ONE)?;
             reader.rest = rest;

@@ -89,20 +89,22 @@ impl Scanner<'_> {
         self.skip_blanks();
         match self.next().ok_or(NOT_JSON)? {
             b'{' => {
+                levels.push(true)?;
                 self.skip_blanks();
                 if self.pass(b'}') {
+                    levels.depth -= 1;
                     return Ok(true);
                 }
-                levels.push(true)?;
                 self.key()?;
                 return Ok(false);
             }
             b'[' => {
+                levels.push(false)?;
                 self.skip_blanks();
                 if self.pass(b']') {
+                    levels.depth -= 1;
                     return Ok(true);
                 }
-                levels.push(false)?;
                 return Ok(false);
             }
             b'"' => self.string()?,

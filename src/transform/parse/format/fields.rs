@@ -16,6 +16,8 @@ pub(super) struct Fields {
     pub(super) day: u32,
     /// Day of the year from 1, in place of month and day.
     pub(super) day_of_year: Option<u32>,
+    /// From Monday, 1.
+    pub(super) weekday: Option<u32>,
     pub(super) hour: u32,
     /// Whether `hour` is 1 to 12 and goes with `afternoon`.
     pub(super) half_day: bool,
@@ -38,6 +40,7 @@ impl Default for Fields {
             month: 1,
             day: 1,
             day_of_year: None,
+            weekday: None,
             hour: 0,
             half_day: false,
             afternoon: false,
@@ -60,6 +63,9 @@ impl Fields {
         let hour = if self.half_day { self.full_hour()? } else { self.hour };
         let micros = clock(hour, self.minute, self.second, self.fraction).ok_or(NO_TIME)?;
         let days = self.days().ok_or(NO_DATE)?;
+        if self.weekday.is_some_and(|weekday| weekday != calendar::weekday(days)) {
+            return Err("its weekday is not the date's");
+        }
         Ok(Moment { days, micros, offset: self.offset })
     }
 

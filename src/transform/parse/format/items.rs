@@ -12,13 +12,15 @@ pub(super) enum Item {
     Digits { field: Field, width: Width },
     /// `%b` or `%B`: an English month, in any case.
     MonthName { short: bool },
-    /// `%p`: AM or PM, in any case.
+    /// `%a` or `%A`: an English weekday, in any case; it has to be the date's.
+    WeekdayName { short: bool },
+    /// `%p` or `%P`: AM or PM, in any case.
     HalfDay,
     /// `%f`: one to nine digits after a point that the format has itself.
     Fraction,
     /// `%.f`: nothing, or a point and digits.
     PointFraction,
-    /// `%z`
+    /// `%z` or `%:z`
     Offset,
     /// `%s` and `%Q`: a whole number of these since 1970.
     Epoch { micros: i64 },
@@ -30,7 +32,7 @@ pub(super) enum Width {
     Exactly(u8),
     /// One or two, as `%-d` writes them.
     OneOrTwo,
-    /// Two, the first of which may be a blank: `%e`.
+    /// Two, the first of which may be a blank: `%e`, `%k`, `%l`.
     Padded,
 }
 
@@ -74,6 +76,10 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
+/// ISO 8601 counts from Monday, 1.
+const WEEKDAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
 /// Takes a format apart.
 pub(super) fn compile(text: &str) -> Result<Vec<Item>, String> {
     let mut items = Vec::new();
@@ -104,7 +110,7 @@ fn push_literal(items: &mut Vec<Item>, text: &str) {
 fn directive_items<'t>(text: &'t str, items: &mut Vec<Item>) -> Result<&'t str, String> {
     let name_len = match text.chars().next() {
         None => return Err("ends with a single %".to_owned()),
-        Some('-' | '.') => text.char_indices().nth(2).map_or(text.len(), |(at, _)| at),
+        Some('-' | '.' | ':') => text.char_indices().nth(2).map_or(text.len(), |(at, _)| at),
         Some(name) => name.len_utf8(),
     };
     let (name, rest) = text.split_at(name_len);
@@ -112,6 +118,7 @@ fn directive_items<'t>(text: &'t str, items: &mut Vec<Item>) -> Result<&'t str, 
         "%" => push_literal(items, "%"),
         "F" => items.extend(compile("%Y-%m-%d")?),
         "T" => items.extend(compile("%H:%M:%S")?),
+        "D" => items.extend(compile("%m/%d/%y")?),
         "R" => items.extend(compile("%H:%M")?),
         _ => items.push(item(name).ok_or_else(|| unknown(name))?),
     }
@@ -119,8 +126,8 @@ fn directive_items<'t>(text: &'t str, items: &mut Vec<Item>) -> Result<&'t str, 
 }
 
 fn unknown(name: &str) -> String {
-    let known =
-        "%Y %y %m %-m %b %B %d %-d %e %j %H %-H %I %-I %M %S %f %.f %p %z %s %Q %F %T %R %%";
+    let known = "%Y %y %m %-m %b %B %d %-d %e %j %a %A %H %-H %k %I %-I %l %M %S %f %.f %p %P %z %:z \
+                 %s %Q %F %D %T %R %%";
     format!("has %{name}, which is none of {known}")
 }
 
@@ -132,22 +139,26 @@ fn item(name: &str) -> Option<Item> {
         "y" => two(Field::ShortYear),
         "m" => two(Field::Month),
         "-m" => flexible(Field::Month),
-        "b" => Item::MonthName { short: true },
+        "b" | "h" => Item::MonthName { short: true },
         "B" => Item::MonthName { short: false },
+        "a" => Item::WeekdayName { short: true },
+        "A" => Item::WeekdayName { short: false },
         "d" => two(Field::Day),
         "-d" => flexible(Field::Day),
         "e" => Item::Digits { field: Field::Day, width: Width::Padded },
         "j" => Item::Digits { field: Field::DayOfYear, width: Width::Exactly(3) },
         "H" => two(Field::Hour),
         "-H" => flexible(Field::Hour),
+        "k" => Item::Digits { field: Field::Hour, width: Width::Padded },
+        "l" => Item::Digits { field: Field::HalfDayHour, width: Width::Padded },
         "I" => two(Field::HalfDayHour),
         "-I" => flexible(Field::HalfDayHour),
         "M" => two(Field::Minute),
         "S" => two(Field::Second),
         "f" => Item::Fraction,
         ".f" => Item::PointFraction,
-        "p" => Item::HalfDay,
-        "z" => Item::Offset,
+        "p" | "P" => Item::HalfDay,
+        "z" | ":z" => Item::Offset,
         "s" => Item::Epoch { micros: 1_000_000 },
         "Q" => Item::Epoch { micros: 1_000 },
         _ => return None,
@@ -182,6 +193,7 @@ pub(super) fn said(items: &[Item]) -> Result<Said, String> {
     let months =
         count(|item| field_is(item, &[Field::Month]) || matches!(item, Item::MonthName { .. }));
     let days = count(|item| field_is(item, &[Field::Day]));
+    let weekdays = count(|item| matches!(item, Item::WeekdayName { .. }));
     let days_of_year = count(|item| field_is(item, &[Field::DayOfYear]));
     let hours = count(|item| field_is(item, &[Field::Hour]));
     let half_day_hours = count(|item| field_is(item, &[Field::HalfDayHour]));
@@ -192,12 +204,12 @@ pub(super) fn said(items: &[Item]) -> Result<Said, String> {
     let offsets = count(|item| matches!(item, Item::Offset));
     let epochs = count(|item| matches!(item, Item::Epoch { .. }));
 
-    let date = years + months + days + days_of_year;
+    let date = years + months + days + days_of_year + weekdays;
     let time = hours + half_day_hours + half_days + minutes + seconds;
     let say = |wrong: bool, message: &str| if wrong { Err(message.to_owned()) } else { Ok(()) };
     let twice = [years, months, days + days_of_year, hours + half_day_hours, half_days, minutes]
         .into_iter()
-        .chain([seconds, fractions, offsets, epochs])
+        .chain([weekdays, seconds, fractions, offsets, epochs])
         .any(|count| count > 1);
     say(twice, "says the same part of a date or time twice")?;
     say(epochs > 0 && date + time + offsets > 0, "says more than %s or %Q, which say everything")?;
@@ -280,7 +292,10 @@ fn read_unusual(
     match item {
         Item::Literal(_) | Item::Digits { .. } => {}
         Item::MonthName { short } => {
-            fields.month = month(reader, *short).ok_or(DIFFERENT)?;
+            fields.month = name(reader, &MONTHS, *short).ok_or(DIFFERENT)?;
+        }
+        Item::WeekdayName { short } => {
+            fields.weekday = Some(name(reader, &WEEKDAYS, *short).ok_or(DIFFERENT)?);
         }
         Item::HalfDay => fields.afternoon = afternoon(reader).ok_or(DIFFERENT)?,
         Item::Fraction => fields.fraction = fraction(reader)?,
@@ -298,8 +313,9 @@ fn read_unusual(
     Ok(())
 }
 
-fn month(reader: &mut Reader<'_>, short: bool) -> Option<u32> {
-    (1..).zip(MONTHS).find_map(|(number, name)| {
+/// The number, from 1, of the name that comes next.
+fn name(reader: &mut Reader<'_>, names: &[&str], short: bool) -> Option<u32> {
+    (1..).zip(names).find_map(|(number, name)| {
         let name = if short { &name[..3] } else { name };
         let (word, rest) = reader.rest.split_at_checked(name.len())?;
         if !word.eq_ignore_ascii_case(name.as_bytes()) {

@@ -5,6 +5,8 @@
 //! table; nothing here touches a target. A record that is rejected for one
 //! target is published in none: a record goes in whole or not at all.
 
+mod constraints;
+
 use tokio_postgres::{Client, error::SqlState};
 
 use super::{
@@ -46,14 +48,34 @@ pub async fn judge(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> 
         judge.compute_columns().await?;
         judge.check_computed_nulls().await?;
         judge.check_conditions().await?;
+        judge.check_constraints().await?;
     }
     // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
     for (target, load) in loads.iter().enumerate() {
         let judge = Judge { client, staging, target, load };
         judge.check_unique_columns().await?;
         judge.settle_duplicates().await?;
+        judge.check_unique_constraints().await?;
     }
+    reject_orphans(client, staging, loads).await?;
     analyze_excluded(client, staging).await
+}
+
+/// A rejected row may be the one that others refer to, so this goes on until nothing changes.
+async fn reject_orphans(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Result<()> {
+    loop {
+        let mut found = false;
+        for (target, load) in loads.iter().enumerate() {
+            found |= Judge { client, staging, target, load }.check_foreign_keys(loads).await?;
+        }
+        if !found {
+            return Ok(());
+        }
+    }
+}
+
+fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Error {
+    move |error| database_error(&error, doing)
 }
 
 /// The rejections, in source order.
@@ -66,7 +88,7 @@ pub async fn staged_rejections(client: &Client, staging: &Staging) -> Result<Vec
          order by ordinal, target, code, column_name",
         staging.excluded()
     );
-    let rows = client.query(&query, &[]).await;
+    let rows = client.query_typed(&query, &[]).await;
     let rows = rows.map_err(|error| database_error(&error, "read rejections"))?;
     Ok(rows.iter().map(staged_rejection).collect())
 }
@@ -91,9 +113,22 @@ async fn analyze_excluded(client: &Client, staging: &Staging) -> Result<()> {
 
 /// The condition that row `s` has not been rejected.
 pub(super) fn not_rejected(staging: &Staging) -> String {
+    not_rejected_as(staging, "s")
+}
+
+fn not_rejected_as(staging: &Staging, row: &str) -> String {
     let excluded = staging.excluded();
     format!(
-        "not exists (select from {excluded} e where e.ordinal = s.{ORDINAL} and e.kind = 'rejected')"
+        "not exists (select from {excluded} e where e.ordinal = {row}.{ORDINAL} and e.kind = 'rejected')"
+    )
+}
+
+/// The condition that SQL of the definition can be evaluated for row `s`. Rows that broke
+/// other rules are judged on: their owner gets everything that is wrong with them.
+fn can_be_evaluated(staging: &Staging) -> String {
+    let excluded = staging.excluded();
+    format!(
+        "not exists (select from {excluded} e where e.ordinal = s.{ORDINAL} and e.code = 'sql.error')"
     )
 }
 
@@ -120,7 +155,7 @@ impl Judge<'_> {
             "create unlogged table {} with (autovacuum_enabled = false) as select s.*{columns} from {} s where {}",
             self.staging.computed(self.target),
             self.staging.copied(self.target),
-            not_rejected(self.staging)
+            can_be_evaluated(self.staging)
         );
         let all: Vec<String> = expressions.into_iter().map(|(_, sql)| sql).collect();
         self.run_or_find_offenders(&create, &format!("row({})", all.join(", "))).await
@@ -167,7 +202,7 @@ impl Judge<'_> {
             self.target,
             reason.as_columns(),
             self.rows(),
-            not_rejected(self.staging)
+            can_be_evaluated(self.staging)
         );
         self.run_or_find_offenders(&insert, condition).await
     }
@@ -195,7 +230,7 @@ impl Judge<'_> {
         };
         format!(
             "do {tag} declare r {rows}%rowtype; begin
-               for r in select s.* from {rows} s where {not_rejected} loop
+               for r in select s.* from {rows} s where {can_be_evaluated} loop
                  begin perform {expression} from (select (r).*) s;
                  exception when others then
                    insert into {excluded} values ({target}, r.{ORDINAL}, 'rejected', 'sql.error', '',
@@ -203,7 +238,7 @@ impl Judge<'_> {
                  end;
                end loop;
              end {tag}",
-            not_rejected = not_rejected(self.staging),
+            can_be_evaluated = can_be_evaluated(self.staging),
             excluded = self.staging.excluded(),
             target = self.target,
         )
