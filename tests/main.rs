@@ -13,4 +13,5 @@ mod postgres;
 mod real_files;
 mod round_trip;
 mod run;
+mod sample_data;
 mod support;

@@ -24,6 +24,7 @@ mod geojson;
 #[cfg(test)]
 mod reading;
 mod shapefile;
+mod sheet;
 
 pub use parts::parts;
 
@@ -34,7 +35,7 @@ use bytes::Bytes;
 use crate::{
     batch::RecordBatch,
     definition::{FieldRef, Format, SourceDefinition},
-    error::{Error, Result},
+    error::Result,
 };
 
 /// Opens one file of a run in the definition's format.
@@ -47,7 +48,7 @@ pub fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Box<dyn S
         Format::Csv => csv::open(definition, file),
         Format::Geojson => geojson::open(definition, file),
         Format::Shapefile => shapefile::open(definition, file),
-        format => Err(Error::definition(format!("this build does not read {format:?} files"))),
+        Format::Xlsx | Format::Xlsb | Format::Xls | Format::Ods => sheet::open(definition, file),
     }
 }
 

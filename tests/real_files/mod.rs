@@ -1,6 +1,7 @@
 //! Files as publishers deliver them, next to this repository; skipped where they are absent.
 
 mod csv;
+mod sheet;
 
 use std::path::PathBuf;
 
