@@ -23,3 +23,4 @@ pub mod load;
 
 // Three folders that do not know each other.
 pub mod source;
+pub mod transform;
