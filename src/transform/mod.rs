@@ -6,7 +6,12 @@
 //! record; a column gives a value or adds violations, and never stops early, so
 //! that a rejected record lists everything that is wrong with it.
 
+mod code_list;
+mod constant;
+mod filter;
 mod render;
-
+mod rules;
 mod steps;
 mod words;
+
+pub use filter::RowFilter;
