@@ -73,6 +73,8 @@ pub(super) fn decimal<'a>(text: &'a str, arena: &'a Bump) -> Option<Decimal<'a>>
 }
 
 impl Constant {
+    pub(super) const NULL: Self = Self::Plain(Value::Null);
+
     pub(super) fn of(value: Value<'_>) -> Self {
         match value {
             Value::Text(text) => Self::Text(text.into()),

@@ -7,11 +7,15 @@
 //! that a rejected record lists everything that is wrong with it.
 
 mod code_list;
+mod column;
 mod constant;
 mod filter;
+pub mod geometry;
+pub mod parse;
 mod render;
 mod rules;
 mod steps;
 mod words;
 
+pub use column::{ColumnTransform, CompileEnvironment, check_column};
 pub use filter::RowFilter;

@@ -19,7 +19,8 @@ pub(super) fn text<'a>(cell: Cell<'a>, arena: &'a Bump) -> &'a str {
         Cell::Absent | Cell::Geometry(_) => "",
         Cell::Text(text) | Cell::Number(text) | Cell::Error(text) | Cell::Json(text) => text,
         Cell::Bool(truth) => truth_word(truth),
-        Cell::Float(number) => written(arena, format_args!("{number}")),
+        // Adding zero makes a plain zero of a negative one.
+        Cell::Float(number) => written(arena, format_args!("{}", number + 0.0)),
         Cell::DateTime(micros) => date_time(micros, arena),
         Cell::Duration(micros) => duration(micros, arena),
     }
@@ -99,6 +100,8 @@ mod tests {
             (Cell::Number("1.50"), "1.50"),
             (Cell::Float(12.0), "12"),
             (Cell::Float(-0.25), "-0.25"),
+            (Cell::Float(-0.0), "0"),
+            (Cell::Float(1e21), "1000000000000000000000"),
             (Cell::Bool(true), "true"),
             (Cell::DateTime(0), "2000-01-01"),
             (Cell::DateTime(noon), "2000-01-01 12:00:00"),

@@ -58,8 +58,7 @@ impl Allowed {
                 order::with_integer(number, |number| among(numbers, number))
             }
             (Self::Numbers(numbers), Value::Decimal(number)) => among(numbers, number),
-            #[expect(clippy::float_cmp, reason = "members of a list are meant exactly")]
-            (Self::Floats(floats), Value::Float(number)) => floats.iter().any(|f| *f == number),
+            (Self::Floats(floats), Value::Float(number)) => floats.contains(&number),
             (Self::Plain(values), value) => values.contains(&value),
             _ => false,
         }

@@ -1,0 +1,3 @@
+//! What a newcomer loads in the first minute: the shipped migrations, pipelines and data.
+
+mod migrations;

@@ -1,0 +1,9 @@
+//! Whole runs: files in, tables, tallies and reports out.
+
+mod accounts;
+mod command_line;
+mod constraints;
+mod independence;
+mod judging;
+mod privacy;
+mod workspace;
