@@ -22,7 +22,7 @@ mod moment;
 mod network;
 mod number;
 mod temporal;
-mod text;
+pub(super) mod text;
 mod zone;
 
 use array::Array;
