@@ -245,3 +245,6 @@ fn compile_array(element: &PgType, options: &ParseOptions) -> Result<Array, Pars
         separator: separator.map(String::into_boxed_str),
     })
 }
+
+#[cfg(test)]
+mod tests;
