@@ -13,7 +13,8 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, error::SqlState, types::Type};
+use postgres_types::Type;
+use tokio_postgres::{Client, error::SqlState};
 
 use super::{
     classify::{Changes, Classifier},
