@@ -4,10 +4,8 @@
 //! already, and (after a COMMIT whose answer was lost) did it happen. The row
 //! of a published run is written in the publishing transaction itself.
 
-use tokio_postgres::{
-    Client,
-    types::{ToSql, Type},
-};
+use postgres_types::{ToSql, Type};
+use tokio_postgres::Client;
 
 use super::session::database_error;
 use crate::{

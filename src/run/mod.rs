@@ -220,7 +220,10 @@ impl<'r> Import<'r> {
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();
         progress.enter(Stage::Judging);
-        self.judge(&read).await?;
+        tokio::select! {
+            judged = self.judge(&read) => judged?,
+            () = progress.cancelled() => return Err(interrupted()),
+        }
         self.note_files(&read);
         let geometry = GeometrySummary::of(&read.notes);
         let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {

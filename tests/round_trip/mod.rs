@@ -5,8 +5,11 @@
 //! it. Where we are stricter on purpose the case is listed with its reason, and
 //! where we read more than the server the value expected is listed too.
 
-mod borders;
+mod arrays;
 mod formats;
+mod numbers;
 mod oracle;
 mod random;
+mod times;
 mod wide;
+mod words;

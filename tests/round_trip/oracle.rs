@@ -199,3 +199,8 @@ pub(super) async fn copy_in(
 pub(super) fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
+
+/// Texts with `|` between them.
+pub(super) fn listed(texts: &str) -> Vec<String> {
+    texts.split('|').map(str::to_owned).collect()
+}

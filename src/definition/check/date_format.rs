@@ -131,6 +131,10 @@ fn complete(parts: &[Part]) -> Result<(), Fault> {
                     field as text";
         Err((format!("the format has no {what}"), hint.to_owned()))
     };
+    let again = |what: &str| {
+        let hint = "each part of a date or time is named once".to_owned();
+        Err((format!("the format says {what} in two ways"), hint))
+    };
     match () {
         () if has(Epoch) && parts.iter().any(|part| !matches!(part, Epoch | Fraction)) => Err((
             "the format says more than seconds since 1970, which say everything".to_owned(),
@@ -140,6 +144,8 @@ fn complete(parts: &[Part]) -> Result<(), Fault> {
         () if date && !has(Year) => lacks("year"),
         () if date && !has(DayOfYear) && !has(Month) => lacks("month"),
         () if date && !has(DayOfYear) && !has(Day) => lacks("day"),
+        () if has(DayOfYear) && (has(Month) || has(Day)) => again("the day"),
+        () if has(Hour) && has(Hour12) => again("the hour"),
         () if has(Hour12) && !has(HalfDay) => lacks("`%p` for the half of the day"),
         () if has(HalfDay) && !has(Hour12) => lacks("`%I` for the hour"),
         () if has(Minute) && !has(Hour) && !has(Hour12) => lacks("hour"),

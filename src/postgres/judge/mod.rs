@@ -45,6 +45,7 @@ pub struct StagedRejection {
 pub async fn judge(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Result<()> {
     for (target, load) in loads.iter().enumerate() {
         let judge = Judge { client, staging, target, load };
+        judge.analyze_key().await?;
         judge.compute_columns().await?;
         judge.check_computed_nulls().await?;
         judge.check_conditions().await?;
@@ -142,6 +143,19 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn rows(&self) -> String {
         self.staging.rows(self.target, self.load)
+    }
+
+    /// Staging is gone before autovacuum would look at it; without statistics of the key the
+    /// planner takes millions of rows for a thousand.
+    async fn analyze_key(&self) -> Result<()> {
+        let name = |index: &usize| quote_identifier(&self.load.columns[*index].column.name);
+        let staged =
+            self.load.key.iter().filter(|index| self.load.columns[**index].computed.is_none());
+        let columns: Vec<String> =
+            std::iter::once(ORDINAL.to_owned()).chain(staged.map(name)).collect();
+        let analyze =
+            format!("analyze {} ({})", self.staging.copied(self.target), columns.join(", "));
+        self.execute(&analyze, "analyse staging").await
     }
 
     async fn compute_columns(&self) -> Result<()> {

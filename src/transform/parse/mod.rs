@@ -22,7 +22,7 @@ mod moment;
 mod network;
 mod number;
 mod temporal;
-mod text;
+pub(super) mod text;
 mod zone;
 
 use array::Array;
@@ -245,3 +245,6 @@ fn compile_array(element: &PgType, options: &ParseOptions) -> Result<Array, Pars
         separator: separator.map(String::into_boxed_str),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,7 @@ pub(super) fn label<'a>(text: &str, labels: &'a [String]) -> Result<&'a str, Par
 }
 
 /// A binary number as text, where it is certain which digits were meant.
-pub(super) fn of_float(number: f64, arena: &Bump) -> Result<&str, ParseFault> {
+pub(in crate::transform) fn of_float(number: f64, arena: &Bump) -> Result<&str, ParseFault> {
     const WHOLE_MAX: f64 = 1e15;
     if !number.is_finite() || number.abs() >= WHOLE_MAX {
         let message = "a number of more than 15 digits: the sheet has lost its last ones";
@@ -54,7 +54,7 @@ pub(super) fn of_float(number: f64, arena: &Bump) -> Result<&str, ParseFault> {
 }
 
 /// A date and time as `2024-01-31`, with a time only where there is one.
-pub(super) fn of_date_time(micros: i64, arena: &Bump) -> &str {
+pub(in crate::transform) fn of_date_time(micros: i64, arena: &Bump) -> &str {
     let days = micros.div_euclid(DAY_MICROS);
     let time = micros.rem_euclid(DAY_MICROS);
     let (year, month, day) = calendar::date_of(days);
@@ -68,7 +68,7 @@ pub(super) fn of_date_time(micros: i64, arena: &Bump) -> &str {
 }
 
 /// A duration as `08:30:00`; hours may pass 24.
-pub(super) fn of_duration(micros: i64, arena: &Bump) -> &str {
+pub(in crate::transform) fn of_duration(micros: i64, arena: &Bump) -> &str {
     let mut text = ArenaString::with_capacity_in(16, arena);
     if micros < 0 {
         text.push('-');
@@ -90,7 +90,10 @@ fn write_clock(text: &mut ArenaString<'_>, micros: u64) {
 }
 
 /// Text written into the arena; writing to memory cannot fail.
-pub(super) fn written<'a>(arena: &'a Bump, arguments: std::fmt::Arguments<'_>) -> &'a str {
+pub(in crate::transform) fn written<'a>(
+    arena: &'a Bump,
+    arguments: std::fmt::Arguments<'_>,
+) -> &'a str {
     let mut text = ArenaString::with_capacity_in(24, arena);
     let _ = text.write_fmt(arguments);
     text.into_bump_str()
