@@ -1,7 +1,7 @@
 //! A whole load beside `psql \copy`, in one run on one server.
 //!
 //! ```text
-//! cargo bench --bench load [-- --rows 2000000] [--rounds 3] [--threads N] [--cluster DIR]
+//! cargo bench --bench load [-- --rows 2000000] [--rounds 3] [--threads N] [--cluster DIR] [--binary PATH]
 //! ```
 //!
 //! A machine is never twice the same, so the ways take turns, round by round,
@@ -24,7 +24,7 @@ use std::{error::Error, fs, path::PathBuf, process::ExitCode};
 
 use server::Server;
 use table::Table;
-use ways::{WAYS, Ways};
+use ways::{Tool, WAYS, Ways};
 
 type Failed = Box<dyn Error>;
 
@@ -33,6 +33,7 @@ struct Request {
     rounds: usize,
     threads: Option<String>,
     cluster: PathBuf,
+    binary: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -52,7 +53,8 @@ fn main() -> ExitCode {
 
 fn request() -> Result<Request, Failed> {
     let cluster = data::folder().join("cluster");
-    let mut request = Request { rows: 2_000_000, rounds: 3, threads: None, cluster };
+    let binary = env!("CARGO_BIN_EXE_longshore").into();
+    let mut request = Request { rows: 2_000_000, rounds: 3, threads: None, cluster, binary };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("`{word}` needs a value"));
@@ -63,6 +65,7 @@ fn request() -> Result<Request, Failed> {
             "--rounds" => request.rounds = value()?.parse()?,
             "--threads" => request.threads = Some(value()?),
             "--cluster" => request.cluster = value()?.into(),
+            "--binary" => request.binary = value()?.into(),
             _ => return Err(format!("`{word}` is not known").into()),
         }
     }
@@ -73,7 +76,8 @@ fn measure(request: &Request) -> Result<(), Failed> {
     let csv = data::file("sales", "sales.csv", request.rows)?;
     let bytes = fs::metadata(&csv)?.len();
     let server = Server::start(&request.cluster)?;
-    let mut ways = Ways::prepare(&server, csv, request.rows, request.threads.clone())?;
+    let tool = Tool { binary: request.binary.clone(), threads: request.threads.clone() };
+    let mut ways = Ways::prepare(&server, csv, request.rows, tool)?;
     let mut table = Table::new(request.rows, bytes);
     let load_before = load_average();
     for round in 1..=request.rounds {

@@ -85,13 +85,20 @@ status         = { from = "status" }
 lot_plan       = { from = "lot" }
 "#;
 
+/// The longshore that is measured.
+pub(super) struct Tool {
+    pub(super) binary: PathBuf,
+    /// How many worker threads it is told to use.
+    pub(super) threads: Option<String>,
+}
+
 /// What all ways work with.
 pub(super) struct Ways<'a> {
     server: &'a Server,
     csv: PathBuf,
     folder: PathBuf,
     rows: u64,
-    threads: Option<String>,
+    tool: Tool,
     /// A sum over all rows as psql loaded them.
     sum: Option<String>,
 }
@@ -102,7 +109,7 @@ impl<'a> Ways<'a> {
         server: &'a Server,
         csv: PathBuf,
         rows: u64,
-        threads: Option<String>,
+        tool: Tool,
     ) -> Result<Self, Failed> {
         let folder = data::folder().join("load");
         fs::create_dir_all(&folder)?;
@@ -110,7 +117,7 @@ impl<'a> Ways<'a> {
         fs::write(folder.join("sales.toml"), pipeline)?;
         server.ask(TABLE)?;
         server.ask("create unlogged table floor (like sale) with (autovacuum_enabled = false)")?;
-        let ways = Self { server, csv, folder, rows, threads, sum: None };
+        let ways = Self { server, csv, folder, rows, tool, sum: None };
         let catalog = ways.folder.join("catalog.json");
         let mut validate = ways.longshore("validate");
         validate.arg("--save-catalog").arg(catalog);
@@ -184,11 +191,11 @@ impl<'a> Ways<'a> {
     }
 
     fn longshore(&self, command: &str) -> Command {
-        let mut longshore = Command::new(env!("CARGO_BIN_EXE_longshore"));
+        let mut longshore = Command::new(&self.tool.binary);
         longshore.args([command, "--output", "json", "--quiet", "--database"]);
         longshore.arg(self.server.url()).arg(self.folder.join("sales.toml"));
         longshore.arg("--report-dir").arg(self.folder.join("reports"));
-        if let Some(threads) = &self.threads {
+        if let Some(threads) = &self.tool.threads {
             longshore.args(["--threads", threads]);
         }
         longshore.stderr(Stdio::inherit());

@@ -90,6 +90,11 @@ impl TupleEncoder {
         self.buffer.len()
     }
 
+    /// The bytes encoded since the last `take`, from `start` on.
+    pub fn encoded(&self, start: usize) -> &[u8] {
+        &self.buffer[start..]
+    }
+
     /// Takes the rows out and starts again, with as much room as they took.
     pub fn take(&mut self) -> Bytes {
         let room = self.buffer.len();

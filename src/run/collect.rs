@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::{
     bound::BoundFile,
     encode::{ProcessedSplit, RejectedRecord},
+    keys::KeyHashes,
 };
 use crate::{
     error::{Error, Result},
@@ -24,6 +25,7 @@ pub(super) struct Collector {
     pub(super) counted: Counted,
     /// What happened to geometries.
     pub(super) notes: GeometryNotes,
+    keys: Vec<KeyHashes>,
     waiting: BTreeMap<u64, Vec<RejectedRecord>>,
     /// The sequence number of the split whose turn it is.
     next: u64,
@@ -35,6 +37,7 @@ impl Collector {
         Self {
             counted: Counted { records: 0, tables: vec![CountedTable::default(); targets] },
             notes: GeometryNotes::default(),
+            keys: (0..targets).map(|_| KeyHashes::new()).collect(),
             waiting: BTreeMap::new(),
             next: 0,
         }
@@ -54,6 +57,9 @@ impl Collector {
             counted.rejected += table.rejected;
             counted.filtered += table.filtered;
         }
+        for (known, keys) in self.keys.iter_mut().zip(&split.keys) {
+            known.add(keys);
+        }
         self.notes.merge(&split.notes);
         let rejected = std::mem::take(&mut split.rejected);
         self.waiting.insert(split.sequence, rejected);
@@ -72,6 +78,14 @@ impl Collector {
             }
         }
         Ok(())
+    }
+
+    /// Per target, whether no two staged rows have the same bytes as their key.
+    pub(super) fn keys_differ(&mut self) -> Vec<bool> {
+        let keys = std::mem::take(&mut self.keys).into_iter();
+        keys.zip(&self.counted.tables)
+            .map(|(keys, table)| keys.are_distinct(table.staged))
+            .collect()
     }
 
     /// Whether every split that was taken has been written.

@@ -5,7 +5,7 @@
 
 use bumpalo::Bump;
 
-use super::bound::BoundFile;
+use super::{bound::BoundFile, keys::KeyHash};
 use crate::{
     batch::{Record, RecordBatch},
     copy::TupleEncoder,
@@ -22,6 +22,8 @@ pub(super) struct ProcessedSplit {
     pub(super) sequence: u64,
     /// For the database.
     pub(super) tuples: SplitTuples,
+    /// Per target, the hashes of its rows' keys; none where there is no staged key.
+    pub(super) keys: Vec<Vec<u64>>,
     /// For the report, in source order.
     pub(super) rejected: Vec<RejectedRecord>,
     /// What happened to geometries.
@@ -52,6 +54,8 @@ pub(super) struct SplitEncoder<'a> {
     batch: RecordBatch,
     arena: Bump,
     encoders: Vec<TupleEncoder>,
+    /// Per target, the hashes of the keys encoded.
+    keys: Vec<Vec<u64>>,
     /// Per target, whether the record at hand is filtered out.
     filtered: Vec<bool>,
 }
@@ -66,6 +70,7 @@ impl<'a> SplitEncoder<'a> {
             batch: RecordBatch::default(),
             arena: Bump::new(),
             encoders: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
+            keys: vec![Vec::new(); plan.targets.len()],
             filtered: vec![false; plan.targets.len()],
         }
     }
@@ -98,8 +103,9 @@ impl<'a> SplitEncoder<'a> {
         );
         let tuples =
             SplitTuples { file, split: number, first_record, records, tables: tables.collect() };
+        let keys = self.keys.iter_mut().map(std::mem::take).collect();
         let SplitOutcome { rejected, notes, broken, .. } = outcome;
-        ProcessedSplit { sequence, tuples, rejected, notes, broken }
+        ProcessedSplit { sequence, tuples, keys, rejected, notes, broken }
     }
 
     fn take_decoder(&mut self, file: u32) -> Box<dyn Decoder> {
@@ -147,8 +153,12 @@ impl<'a> SplitEncoder<'a> {
             let mut found = Vec::new();
             let encoder = &mut self.encoders[index];
             let row = RowEncoder { target, arena: &self.arena, encoder };
-            if let Err(broken) = row.encode(record, &mut outcome.notes, &mut found) {
-                outcome.broken.get_or_insert(broken);
+            match row.encode(record, &mut outcome.notes, &mut found) {
+                Ok(Some(key)) => self.keys[index].push(key),
+                Ok(None) => {}
+                Err(broken) => {
+                    outcome.broken.get_or_insert(broken);
+                }
             }
             violations.extend(found.into_iter().map(|violation| (Some(index), violation)));
         }
@@ -164,6 +174,7 @@ impl<'a> SplitEncoder<'a> {
         for (index, table) in outcome.tables.iter_mut().enumerate() {
             if !faulty {
                 self.encoders[index].rollback();
+                self.keys[index].truncate(self.encoders[index].rows() as usize);
             }
             if !self.filtered[index] {
                 table.rejected += 1;
@@ -213,6 +224,7 @@ struct RowEncoder<'e> {
 
 impl<'e> RowEncoder<'e> {
     /// All columns are looked at even after a violation: the owner of the data gets all of them.
+    /// Gives the hash of the key, where all of it is staged.
     ///
     /// # Errors
     /// A message when a value that was proven to fit does not: a fault of longshore.
@@ -221,12 +233,16 @@ impl<'e> RowEncoder<'e> {
         record: &Record<'e>,
         notes: &mut GeometryNotes,
         violations: &mut Vec<Violation>,
-    ) -> Result<(), String> {
-        let mut staged = self.target.load.columns.iter().filter(|column| column.computed.is_none());
+    ) -> Result<Option<u64>, String> {
+        let load = &self.target.load;
+        let columns = load.columns.iter().enumerate();
+        let mut staged = columns.filter(|(_, column)| column.computed.is_none());
+        let (mut key, mut key_fields) = (KeyHash::default(), 0);
         self.encoder.begin_row(self.target.columns.len() + 1);
         self.encoder.ordinal(record.position().ordinal());
         for transform in &self.target.columns {
-            let column = staged.next().ok_or("a transform without a column")?;
+            let (index, column) = staged.next().ok_or("a transform without a column")?;
+            let start = self.encoder.bytes();
             let value = transform.apply(record, self.arena, notes, violations);
             if let (Some(value), true) = (value, violations.is_empty()) {
                 let written = self.encoder.field(&column.column.pg_type, &value);
@@ -234,8 +250,13 @@ impl<'e> RowEncoder<'e> {
                     format!("a value of column `{}` does not fit its type", column.column.name)
                 })?;
             }
+            if load.key.contains(&index) {
+                key.add(self.encoder.encoded(start));
+                key_fields += 1;
+            }
         }
         self.encoder.end_row();
-        Ok(())
+        let whole = key_fields > 0 && key_fields == load.key.len();
+        Ok(whole.then(|| key.finish()))
     }
 }

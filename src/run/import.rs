@@ -129,8 +129,9 @@ impl<'r> Import<'r> {
 
     /// Lets the database judge what is staged and adds its rejections to the report.
     async fn judge(&mut self, read: &load::Read) -> Result<()> {
-        judge::judge(&self.session.client, &self.staging, &self.loads).await?;
-        let rejections = judge::staged_rejections(&self.session.client, &self.staging).await?;
+        let client = &self.session.client;
+        judge::judge(client, &self.staging, &self.loads, &read.keys_differ).await?;
+        let rejections = judge::staged_rejections(client, &self.staging).await?;
         let rejected = recover::Rejected::group(rejections);
         let mut writer = collect::ReportWriter {
             report: &mut self.report,

@@ -45,6 +45,8 @@ impl Default for LoadOptions {
 pub struct Read {
     /// The run's own counts.
     pub counted: Counted,
+    /// Per target, whether no two staged rows have the same bytes as their key.
+    pub keys_differ: Vec<bool>,
     /// Records per file.
     pub records: Vec<u64>,
     /// What happened to geometries.
@@ -127,7 +129,7 @@ impl Reading {
     }
 
     /// Every split has been collected, and both halves of reading counted the same.
-    fn close(&self, collector: Collector, records: Vec<u64>) -> Result<Read> {
+    fn close(&self, mut collector: Collector, records: Vec<u64>) -> Result<Read> {
         let counted = collector.counted.records;
         let split: u64 = records.iter().sum();
         if !collector.is_complete() || counted != split {
@@ -135,8 +137,9 @@ impl Reading {
                 "{split} records were split off, {counted} were decoded"
             )));
         }
+        let keys_differ = collector.keys_differ();
         let Collector { counted, notes, .. } = collector;
-        Ok(Read { counted, records, notes, files: Arc::clone(&self.files) })
+        Ok(Read { counted, keys_differ, records, notes, files: Arc::clone(&self.files) })
     }
 
     async fn take_all(

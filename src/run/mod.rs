@@ -9,6 +9,7 @@ mod collect;
 mod encode;
 pub mod files;
 mod import;
+mod keys;
 mod load;
 mod loaded;
 pub mod prepare;

@@ -7,6 +7,7 @@
 
 mod constraints;
 mod duplicates;
+mod keys;
 
 use tokio_postgres::{Client, error::SqlState};
 
@@ -40,10 +41,18 @@ pub struct StagedRejection {
 
 /// Judges every target of a run; afterwards `excluded` is complete.
 ///
+/// `keys_differ` says per target whether no two staged rows have the same bytes as their key.
+/// Where equal keys have equal bytes, there is then no duplicate to look for.
+///
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses; `ErrorKind::Definition`
 /// when SQL of the definition cannot be evaluated at all.
-pub async fn judge(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Result<()> {
+pub async fn judge(
+    client: &Client,
+    staging: &Staging,
+    loads: &[LoadTarget],
+    keys_differ: &[bool],
+) -> Result<()> {
     for (target, load) in loads.iter().enumerate() {
         let judge = Judge { client, staging, target, load };
         judge.analyze_key().await?;
@@ -56,7 +65,9 @@ pub async fn judge(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> 
     for (target, load) in loads.iter().enumerate() {
         let judge = Judge { client, staging, target, load };
         judge.check_unique_columns().await?;
-        judge.settle_duplicates().await?;
+        if !(keys_differ.get(target) == Some(&true) && judge.bytes_tell_keys_apart().await?) {
+            judge.settle_duplicates().await?;
+        }
         judge.check_unique_constraints().await?;
     }
     reject_orphans(client, staging, loads).await?;
