@@ -12,6 +12,7 @@ pub mod prepare;
 pub mod preview;
 pub mod progress;
 mod recover;
+mod stopping;
 mod workers;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
@@ -68,21 +69,22 @@ pub async fn import(
 ) -> Result<RunSummary, Stop> {
     let started = Instant::now();
     let run = RunId::generate();
-    let found = find_files(&request.pipeline.definition).await?;
-    let session = endpoint.connect().await?;
-    ledger::ensure(&session.client).await?;
-    let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
-    let loaded = Loaded::ask(&session, request, found).await?;
-    if loaded.fresh.is_empty() {
-        return Ok(loaded.unchanged(request, &run, started));
-    }
-    prepare::announce(progress, &loaded.fresh);
-    let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
-    prove_sql(&session, &bound.plan).await?;
-    let mut import = Import::begin(request, run, bound, loaded, session, started).await?;
+    let preparing = Import::prepare(endpoint, request, run, progress, started);
+    let mut import = match stopping::unless_stopped(progress, preparing).await? {
+        Prepared::Nothing(summary) => return Ok(*summary),
+        Prepared::Import(import) => *import,
+    };
     let ended = import.carry_out(endpoint, progress).await;
     progress.enter(Stage::Ended);
     import.end(endpoint, ended).await.map_err(Stop::Error)
+}
+
+/// What preparing came to.
+enum Prepared<'r> {
+    /// Every file was loaded before.
+    Nothing(Box<RunSummary>),
+    /// An import that can begin.
+    Import(Box<Import<'r>>),
 }
 
 /// The files found, told apart by whether the ledger knows them.
@@ -173,6 +175,29 @@ struct Ended {
 }
 
 impl<'r> Import<'r> {
+    /// Everything that is done before the run leaves a trace but its start in the ledger.
+    async fn prepare(
+        endpoint: &Endpoint,
+        request: &'r ImportRequest,
+        run: RunId,
+        progress: &Arc<Progress>,
+        started: Instant,
+    ) -> Result<Prepared<'r>, Stop> {
+        let found = find_files(&request.pipeline.definition).await?;
+        let session = endpoint.connect().await?;
+        ledger::ensure(&session.client).await?;
+        let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
+        let loaded = Loaded::ask(&session, request, found).await?;
+        if loaded.fresh.is_empty() {
+            return Ok(Prepared::Nothing(Box::new(loaded.unchanged(request, &run, started))));
+        }
+        prepare::announce(progress, &loaded.fresh);
+        let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
+        prove_sql(&session, &bound.plan).await?;
+        let import = Self::begin(request, run, bound, loaded, session, started).await?;
+        Ok(Prepared::Import(Box::new(import)))
+    }
+
     async fn begin(
         request: &'r ImportRequest,
         run: RunId,
@@ -220,10 +245,8 @@ impl<'r> Import<'r> {
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();
         progress.enter(Stage::Judging);
-        tokio::select! {
-            judged = self.judge(&read) => judged?,
-            () = progress.cancelled() => return Err(interrupted()),
-        }
+        let canceller = self.session.canceller();
+        stopping::cancelling(progress, &canceller, self.judge(&read)).await?;
         self.note_files(&read);
         let geometry = GeometrySummary::of(&read.notes);
         let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
@@ -233,7 +256,9 @@ impl<'r> Import<'r> {
             (RunStatus::Rejected, self.count_rejected(&read))
         } else {
             progress.enter(Stage::Publishing);
-            (self.published_status(), self.publish(&read).await?)
+            let publishing = self.publish(&read);
+            let tallies = stopping::cancelling(progress, &canceller, publishing).await?;
+            (self.published_status(), tallies)
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
         Ok(Ended { status, tallies, records: read.records, geometry })
