@@ -43,6 +43,13 @@ async fn check_one(
         console.say(&format!("{}: no findings in the definition", file.name));
         return Ok(ExitStatus::Done);
     };
+    if file.reads_standard_input() {
+        console.say(&format!(
+            "{}: no findings in the definition; its source is standard input, which is left alone",
+            file.name
+        ));
+        return Ok(ExitStatus::Done);
+    }
     let session = endpoint.connect_for_reading().await?;
     Ok(match against_database(file, &session).await {
         Ok(()) => {

@@ -44,7 +44,12 @@ pub fn main() -> ExitCode {
     let console = Console::new(arguments.global.output, arguments.global.quiet);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let status = match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(arguments, &console)),
+        Ok(runtime) => {
+            let status = runtime.block_on(dispatch(arguments, &console));
+            // What was abandoned (standard input that never ends) must not keep the process.
+            runtime.shutdown_background();
+            status
+        }
         Err(cause) => {
             console.error(&Error::environment("no runtime can be started").caused_by(cause))
         }

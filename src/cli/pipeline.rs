@@ -7,6 +7,7 @@ use crate::{
     definition::{self, Definition, Document, ExportDefinition, ImportDefinition},
     error::{Error, Result},
     run::{Pipeline, Stop, prepare::pipeline_name},
+    source::input::STANDARD_INPUT,
 };
 
 /// A pipeline file that has no findings of its own.
@@ -51,6 +52,11 @@ impl PipelineFile {
             input.clone_into(&mut definition.source.path);
         }
         Ok(Pipeline { name: self.name.clone(), folder: self.folder.clone(), definition })
+    }
+
+    /// Whether it is an import from standard input, which can be read only once.
+    pub(super) fn reads_standard_input(&self) -> bool {
+        matches!(&self.definition, Definition::Import(import) if import.source.path == STANDARD_INPUT)
     }
 
     /// The export it is, if it is one.

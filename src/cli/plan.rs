@@ -8,13 +8,14 @@ use super::{
     pipeline, run,
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     plan::explain,
     postgres::session::Session,
     run::{
         ImportRequest, Stop,
         prepare::{Bound, bind_files, find_files, prove_sql, read_tables},
     },
+    source::input::STANDARD_INPUT,
 };
 
 /// Prints the plan; with `--counts` also runs it without publishing.
@@ -28,6 +29,10 @@ pub(super) async fn plan(
         Err(status) => return Ok(status),
     };
     let pipeline = file.import(arguments.input.as_deref())?;
+    if arguments.counts && pipeline.definition.source.path == STANDARD_INPUT {
+        return Err(Error::definition("--counts reads the source twice, standard input ends once")
+            .hint("name a file with --input, or use `run --dry-run`"));
+    }
     let endpoint = database::endpoint(global, console).await?;
     let session = endpoint.connect_for_reading().await?;
     let options = run::options(&arguments.machine);

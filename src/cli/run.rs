@@ -117,6 +117,10 @@ pub(super) fn stop_on_signal(
         signalled().await;
         console.say("stopping: what was staged is dropped, nothing is published");
         progress.cancel();
+        signalled().await;
+        console.say("stopped at once: staging tables of this run may be left behind");
+        #[expect(clippy::exit, reason = "somebody who asks twice does not want to wait")]
+        std::process::exit(ExitStatus::Interrupted as i32);
     })
 }
 

@@ -51,16 +51,28 @@ impl Session {
         self.secure
     }
 
-    /// Asks the server to cancel whatever this session is doing; the answer
+    /// What cancels this session's statements while its client is in use.
+    pub fn canceller(&self) -> Canceller {
+        Canceller { token: self.client.cancel_token(), connector: self.connector.clone() }
+    }
+}
+
+/// Cancels the statements of one session.
+pub struct Canceller {
+    token: tokio_postgres::CancelToken,
+    connector: Connector,
+}
+
+impl Canceller {
+    /// Asks the server to cancel whatever the session is doing; the answer
     /// arrives as the error of the statement (SQLSTATE 57014).
     ///
     /// # Errors
     /// `ErrorKind::Environment` if the server cannot be reached.
     pub async fn cancel(&self) -> Result<()> {
-        let token = self.client.cancel_token();
         let cancelled = match &self.connector {
-            Connector::Plain => token.cancel_query(tokio_postgres::NoTls).await,
-            Connector::Tls(tls) => token.cancel_query(tls.clone()).await,
+            Connector::Plain => self.token.cancel_query(tokio_postgres::NoTls).await,
+            Connector::Tls(tls) => self.token.cancel_query(tls.clone()).await,
         };
         cancelled.map_err(|error| database_error(&error, "cancel a statement"))
     }

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -12,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     definition::SourceDefinition,
     error::{Context, Error, Result},
-    source::{InputFile, input},
+    source::{InputFile, input, input::Spooled},
 };
 
 /// A file as it was when the run began.
@@ -25,6 +26,8 @@ pub struct FoundFile {
     /// Its size on disk (all parts of a shapefile).
     pub bytes: u64,
     parts: Vec<Part>,
+    /// The copy of standard input, removed when nobody needs it any more.
+    _spooled: Option<Arc<Spooled>>,
 }
 
 #[derive(Debug, Clone)]
@@ -38,15 +41,31 @@ type State = (u64, Option<SystemTime>);
 /// Bytes read at once while hashing: larger ones are no faster.
 const HASH_BUFFER_BYTES: usize = 256 << 10;
 
-/// Finds the files a definition names and hashes them.
+/// Finds the files a definition names and hashes them. Standard input is copied to a private
+/// file first, since files are read more than once.
 ///
 /// # Errors
-/// `ErrorKind::Source` when there is none, or one cannot be read.
+/// `ErrorKind::Source` when there is none, or one cannot be read; `ErrorKind::Environment` when
+/// there is no room for a copy of standard input.
 pub fn find(source: &SourceDefinition) -> Result<Vec<FoundFile>> {
-    input::resolve(source)?.into_iter().map(|input| fingerprint(input, source)).collect()
+    let mut inputs = input::resolve(source)?;
+    let mut spooled = None;
+    if source.path == input::STANDARD_INPUT {
+        let copy = input::spool_stdin(&std::env::temp_dir())?;
+        for input in &mut inputs {
+            copy.path().clone_into(&mut input.path);
+        }
+        spooled = Some(Arc::new(copy));
+    }
+    let found = |input| fingerprint(input, source, spooled.clone());
+    inputs.into_iter().map(found).collect()
 }
 
-fn fingerprint(input: InputFile, source: &SourceDefinition) -> Result<FoundFile> {
+fn fingerprint(
+    input: InputFile,
+    source: &SourceDefinition,
+    spooled: Option<Arc<Spooled>>,
+) -> Result<FoundFile> {
     let reading = || format!("while hashing `{}`", input.display);
     let mut hash = Sha256::new();
     let mut parts = Vec::new();
@@ -58,12 +77,14 @@ fn fingerprint(input: InputFile, source: &SourceDefinition) -> Result<FoundFile>
     hash.update(source.member.as_deref().unwrap_or_default());
     let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     let bytes = parts.iter().map(|part| part.state.0).sum();
-    Ok(FoundFile { input, sha256, bytes, parts })
+    Ok(FoundFile { input, sha256, bytes, parts, _spooled: spooled })
 }
 
 fn hash_file(path: &Path, hash: &mut Sha256) -> Result<State> {
     let unreadable =
         |cause| Error::source_file(format!("`{}` cannot be read", path.display())).caused_by(cause);
+    // Before it is opened: a pipe would wait for a writer for ever.
+    input::ensure_file(path)?;
     let mut file = File::open(path).map_err(unreadable)?;
     let state = state(path)?;
     let mut buffer = vec![0; HASH_BUFFER_BYTES];

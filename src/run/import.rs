@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Instant};
 use super::{
     ImportRequest, collect,
     files::FoundFile,
-    interrupted, load,
+    load,
     loaded::{Loaded, summary_of},
-    prepare::Bound,
+    prepare::{Bound, Stop, announce, bind_files, find_files, prove_sql, read_tables},
     progress::{Progress, Stage},
-    recover,
+    recover, stopping,
 };
 use crate::{
     error::Result,
@@ -52,8 +52,39 @@ pub(super) struct Ended {
     pub(super) geometry: Option<GeometrySummary>,
 }
 
+/// What preparing came to.
+pub(super) enum Prepared<'r> {
+    /// Every file was loaded before.
+    Nothing(Box<RunSummary>),
+    /// An import that can begin.
+    Import(Box<Import<'r>>),
+}
+
 impl<'r> Import<'r> {
-    pub(super) async fn begin(
+    /// Everything that is done before the run leaves a trace but its start in the ledger.
+    pub(super) async fn prepare(
+        endpoint: &Endpoint,
+        request: &'r ImportRequest,
+        run: RunId,
+        progress: &Arc<Progress>,
+        started: Instant,
+    ) -> Result<Prepared<'r>, Stop> {
+        let found = find_files(&request.pipeline.definition).await?;
+        let session = endpoint.connect().await?;
+        ledger::ensure(&session.client).await?;
+        let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
+        let loaded = Loaded::ask(&session, request, found).await?;
+        if loaded.fresh.is_empty() {
+            return Ok(Prepared::Nothing(Box::new(loaded.unchanged(request, &run, started))));
+        }
+        announce(progress, &loaded.fresh);
+        let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
+        prove_sql(&session, &bound.plan).await?;
+        let import = Self::begin(request, run, bound, loaded, session, started).await?;
+        Ok(Prepared::Import(Box::new(import)))
+    }
+
+    async fn begin(
         request: &'r ImportRequest,
         run: RunId,
         bound: Bound,
@@ -104,10 +135,8 @@ impl<'r> Import<'r> {
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();
         progress.enter(Stage::Judging);
-        tokio::select! {
-            judged = self.judge(&read) => judged?,
-            () = progress.cancelled() => return Err(interrupted()),
-        }
+        let canceller = self.session.canceller();
+        stopping::cancelling(progress, &canceller, self.judge(&read)).await?;
         self.note_files(&read);
         let geometry = GeometrySummary::of(&read.notes);
         let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
@@ -117,7 +146,9 @@ impl<'r> Import<'r> {
             (RunStatus::Rejected, self.count_rejected(&read))
         } else {
             progress.enter(Stage::Publishing);
-            (self.published_status(), self.publish(&read).await?)
+            let publishing = self.publish(&read);
+            let tallies = stopping::cancelling(progress, &canceller, publishing).await?;
+            (self.published_status(), tallies)
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
         Ok(Ended { status, tallies, records: read.records, geometry })

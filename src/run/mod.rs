@@ -16,21 +16,20 @@ pub mod prepare;
 pub mod preview;
 pub mod progress;
 mod recover;
+mod stopping;
 mod workers;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 pub use bound::BoundFile;
-use import::Import;
+use import::{Import, Prepared};
 pub use load::{LoadOptions, validate};
-use loaded::Loaded;
 pub use prepare::{Pipeline, Stop};
-use prepare::{bind_files, find_files, prove_sql, read_tables};
 use progress::{Progress, Stage};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    postgres::{endpoint::Endpoint, ledger},
+    postgres::endpoint::Endpoint,
     report::RunSummary,
     run_id::RunId,
 };
@@ -62,18 +61,11 @@ pub async fn import(
 ) -> Result<RunSummary, Stop> {
     let started = Instant::now();
     let run = RunId::generate();
-    let found = find_files(&request.pipeline.definition).await?;
-    let session = endpoint.connect().await?;
-    ledger::ensure(&session.client).await?;
-    let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
-    let loaded = Loaded::ask(&session, request, found).await?;
-    if loaded.fresh.is_empty() {
-        return Ok(loaded.unchanged(request, &run, started));
-    }
-    prepare::announce(progress, &loaded.fresh);
-    let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
-    prove_sql(&session, &bound.plan).await?;
-    let mut import = Import::begin(request, run, bound, loaded, session, started).await?;
+    let preparing = Import::prepare(endpoint, request, run, progress, started);
+    let mut import = match stopping::unless_stopped(progress, preparing).await? {
+        Prepared::Nothing(summary) => return Ok(*summary),
+        Prepared::Import(import) => *import,
+    };
     let ended = import.carry_out(endpoint, progress).await;
     progress.enter(Stage::Ended);
     import.end(endpoint, ended).await.map_err(Stop::Error)

@@ -69,7 +69,7 @@ async fn a_statement_can_be_cancelled() {
     let sleep = session.client.batch_execute("select pg_sleep(60)");
     let cancel = async {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        session.cancel().await
+        session.canceller().cancel().await
     };
     let (slept, cancelled) = tokio::join!(sleep, cancel);
     cancelled.expect("the server takes the request");

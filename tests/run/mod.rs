@@ -7,4 +7,4 @@ mod independence;
 mod judging;
 mod plans;
 mod privacy;
-mod workspace;
+pub(crate) mod workspace;

@@ -33,10 +33,7 @@ use super::{
     encoding::TextEncoding,
     split::{SPLIT_BYTES_MAX, SPLIT_BYTES_MIN, Tiling},
 };
-use crate::{
-    definition::SourceDefinition,
-    error::{Context as _, Result},
-};
+use crate::{definition::SourceDefinition, error::Result};
 
 /// Opens a delimited text and reads its header.
 ///
@@ -44,9 +41,8 @@ use crate::{
 /// `ErrorKind::Definition` for an impossible dialect or encoding,
 /// `ErrorKind::Source` when the file or its header cannot be read.
 pub(super) fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Box<dyn Source>> {
-    let shape = Shape::read(definition, file);
-    let shape = shape.context(|| format!("while opening {}", file.display))?;
-    Ok(Box::new(CsvSource { shape: Arc::new(shape) }))
+    let shape = Arc::new(Shape::read(definition, file)?);
+    Ok(Box::new(CsvSource { shape }))
 }
 
 /// Everything about one file that splitter, decoders and writer need.

@@ -16,9 +16,9 @@ mod stream;
 mod zip_folder;
 
 pub use resolve::resolve;
-pub use spool::spool_stdin;
+pub use spool::{STANDARD_INPUT, Spooled, spool_stdin};
 pub use stream::InputStream;
-pub(crate) use stream::read_failed;
+pub(crate) use stream::{ensure_file, read_failed};
 pub use zip_folder::{ZipFolder, ZipMember};
 
 use std::path::Path;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::spool::STANDARD_INPUT;
 use crate::{
     definition::{Format, SourceDefinition},
     error::{Error, Result},
@@ -25,8 +26,8 @@ const FILES_MAX: usize = 1 << 22;
 /// `ErrorKind::Definition` when the glob is malformed.
 pub fn resolve(definition: &SourceDefinition) -> Result<Vec<InputFile>> {
     let written = definition.path.as_str();
-    if written == "-" {
-        return number(vec![(PathBuf::from("-"), "standard input".to_owned())]);
+    if written == STANDARD_INPUT {
+        return number(vec![(PathBuf::from(STANDARD_INPUT), "standard input".to_owned())]);
     }
     let path = Path::new(written);
     let mut paths = match path.metadata() {

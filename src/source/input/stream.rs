@@ -87,11 +87,7 @@ pub(super) struct OpenedFile {
 
 impl OpenedFile {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        // A pipe would be opened, and wait for a writer for ever.
-        let kind = std::fs::metadata(path).map_err(|cause| missing(path, cause))?;
-        if !kind.is_file() {
-            return Err(not_a_file(path, &kind));
-        }
+        ensure_file(path)?;
         let file = File::open(path).map_err(|cause| missing(path, cause))?;
         let metadata = file.metadata().map_err(|cause| missing(path, cause))?;
         let again = file.try_clone().map_err(|cause| missing(path, cause))?;
@@ -125,6 +121,13 @@ impl OpenedFile {
         let file = self.file.try_clone().map_err(|cause| read_failed(self.path(), cause))?;
         Ok(CountingFile { file, consumed: Arc::clone(&self.consumed) })
     }
+}
+
+/// Says what stands at `path` where it is no regular file; opening a pipe would wait for a
+/// writer for ever.
+pub(crate) fn ensure_file(path: &Path) -> Result<()> {
+    let kind = std::fs::metadata(path).map_err(|cause| missing(path, cause))?;
+    if kind.is_file() { Ok(()) } else { Err(not_a_file(path, &kind)) }
 }
 
 fn missing(path: &Path, cause: io::Error) -> Error {

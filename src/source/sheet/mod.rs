@@ -98,10 +98,7 @@ struct SheetSource {
 /// file is missing, no workbook, damaged, protected or oversized, lacks the sheet,
 /// or has nothing in the header row.
 pub(super) fn open(definition: &SourceDefinition, input: &InputFile) -> Result<Box<dyn Source>> {
-    let source = open_sheet(input, definition);
-    source
-        .map(|source| Box::new(source) as Box<dyn Source>)
-        .context(|| format!("while opening {}", input.display))
+    Ok(Box::new(open_sheet(input, definition)?))
 }
 
 fn open_sheet(input: &InputFile, definition: &SourceDefinition) -> Result<SheetSource> {

@@ -1,0 +1,52 @@
+//! Stopping what the operator does not want to wait for.
+//!
+//! Dropping a future ends our half only: the server would go on with the
+//! statement and keep its locks, and the clean-up would wait for them. So the
+//! statement is cancelled on the server, and its own error ends the future.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use super::{interrupted, progress::Progress};
+use crate::{error::Result, postgres::session::Canceller};
+
+/// A cancellation that arrives between two statements stops neither: it is sent again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Waits for work before anything was begun; what it still does in the background is abandoned.
+///
+/// # Errors
+/// As the work, or `ErrorKind::Interrupted`.
+pub(super) async fn unless_stopped<T, E: From<crate::error::Error>>(
+    progress: &Arc<Progress>,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::select! {
+        done = work => done,
+        () = progress.cancelled() => Err(interrupted().into()),
+    }
+}
+
+/// Waits for work on the server and cancels its statements when the run is to stop.
+///
+/// A COMMIT that was already under way is seen through: then the work has succeeded.
+///
+/// # Errors
+/// As the work, or `ErrorKind::Interrupted`.
+pub(super) async fn cancelling<T>(
+    progress: &Arc<Progress>,
+    canceller: &Canceller,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let mut work = pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = progress.cancelled() => {}
+    }
+    loop {
+        canceller.cancel().await?;
+        tokio::select! {
+            done = &mut work => return done.map_err(|_| interrupted()),
+            () = tokio::time::sleep(AGAIN) => {}
+        }
+    }
+}
