@@ -7,10 +7,8 @@ use std::fmt::Write as _;
 
 use bumpalo::{Bump, collections::String as ArenaString};
 
-use crate::{
-    batch::Cell,
-    value::{DAY_MICROS, POSTGRES_EPOCH_DAYS},
-};
+use super::calendar;
+use crate::{batch::Cell, value::DAY_MICROS};
 
 /// A cell's text: numbers in plain digits without needless zeros, dates as
 /// `2024-01-31`, with a time only where there is one. A geometry has none.
@@ -38,9 +36,8 @@ fn written<'a>(arena: &'a Bump, arguments: std::fmt::Arguments<'_>) -> &'a str {
 }
 
 fn date_time(micros: i64, arena: &Bump) -> &str {
-    let days = micros.div_euclid(DAY_MICROS) + i64::from(POSTGRES_EPOCH_DAYS);
     let time = micros.rem_euclid(DAY_MICROS);
-    let (year, month, day) = civil_date(days);
+    let (year, month, day) = calendar::date_of(micros.div_euclid(DAY_MICROS));
     let mut text = ArenaString::with_capacity_in(26, arena);
     let _ = write!(text, "{year:04}-{month:02}-{day:02}");
     if time != 0 {
@@ -72,21 +69,6 @@ fn write_clock(text: &mut ArenaString<'_>, micros: i64) {
     }
 }
 
-/// Year, month and day of a day since 1970-01-01, in the Gregorian calendar:
-/// Howard Hinnant's `civil_from_days`, which counts years from 1 March.
-fn civil_date(days: i64) -> (i64, i64, i64) {
-    const ERA_DAYS: i64 = 146_097;
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted.div_euclid(ERA_DAYS), shifted.rem_euclid(ERA_DAYS));
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / (ERA_DAYS - 1)) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,16 +94,6 @@ mod tests {
             (Cell::Absent, ""),
         ] {
             assert_eq!(text(cell, &arena), expected);
-        }
-    }
-
-    #[test]
-    fn dates_agree_with_the_calendar() {
-        for days in (-720_000..2_900_000).step_by(37) {
-            let epoch = jiff::civil::date(1970, 1, 1);
-            let date = epoch.checked_add(jiff::Span::new().days(days)).expect("in range");
-            let expected = (i64::from(date.year()), i64::from(date.month()), i64::from(date.day()));
-            assert_eq!(civil_date(days), expected);
         }
     }
 }

@@ -10,7 +10,6 @@
 mod array;
 mod binary;
 mod boolean;
-mod calendar;
 mod cells;
 mod decimal;
 mod fault;
