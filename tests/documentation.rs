@@ -39,3 +39,41 @@ fn the_whole_pipeline_language_is_documented() {
     let missing: Vec<_> = words.iter().filter(|word| !said.contains(word.as_str())).collect();
     assert!(missing.is_empty(), "docs/pipelines.md does not say {missing:?}");
 }
+
+/// The text of every Rust file below a folder.
+fn sources(folder: &str) -> Vec<String> {
+    let pattern = format!("{}/{folder}/**/*.rs", env!("CARGO_MANIFEST_DIR"));
+    let paths = glob::glob(&pattern).expect("a pattern");
+    paths.map(|path| fs::read_to_string(path.expect("a path")).expect("a file")).collect()
+}
+
+#[test]
+fn every_code_of_a_rejection_is_documented() {
+    let families = "csv|sheet|json|geojson|feature|shapefile|dbf|encoding|step|type|geometry|rule|constraint|sql";
+    let code = regex::Regex::new(&format!("\"((?:{families})\\.[a-z_]+)\"")).expect("a pattern");
+    let text = document("docs/pipelines.md");
+    let mut codes = BTreeSet::new();
+    for source in sources("src") {
+        // Tests may make codes up.
+        let program = source.split("#[cfg(test)]").next().unwrap_or_default();
+        codes.extend(code.captures_iter(program).map(|found| found[1].to_owned()));
+    }
+    assert!(codes.len() > 60, "{codes:?}");
+    let missing: Vec<_> =
+        codes.iter().filter(|code| !text.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "docs/pipelines.md does not say {missing:?}");
+}
+
+#[test]
+fn the_tests_that_the_promises_name_are_there() {
+    let text = document("README.md");
+    let (_, after) = text.split_once("## What is promised").expect("the promises");
+    let (promises, _) = after.split_once("\n## ").expect("an end");
+    let name = regex::Regex::new("`([a-z0-9]+(?:_[a-z0-9]+){3,})`").expect("a pattern");
+    let tests = [sources("tests"), sources("src")].concat().concat();
+    let named: Vec<_> = name.captures_iter(promises).map(|found| found[1].to_owned()).collect();
+    assert!(named.len() > 15, "{named:?}");
+    let missing: Vec<_> =
+        named.iter().filter(|name| !tests.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "README.md names tests that are not there: {missing:?}");
+}

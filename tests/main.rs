@@ -8,6 +8,7 @@
 mod definitions;
 mod demo;
 mod documentation;
+mod geometry;
 mod layers;
 mod postgres;
 mod real_files;

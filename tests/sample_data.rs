@@ -8,12 +8,13 @@ use longshore::{
     source::{self, InputFile, Projection},
 };
 
-/// Records, faults by code, and how often each field holds an error or another kind than it should.
+/// What a source finds in a file.
 #[derive(Debug, Default, PartialEq)]
 struct Facts {
     fields: usize,
     records: usize,
     faults: BTreeMap<String, usize>,
+    /// Cells with a spreadsheet's error.
     errors: usize,
     geometries: usize,
 }
@@ -81,4 +82,40 @@ fn students_are_300_rows_below_two_titles() {
     let facts = facts("school/students.xlsx", keys);
     assert_eq!((facts.fields, facts.records, facts.errors), (13, 300, 3));
     assert_eq!(facts.faults, faults(&[]));
+}
+
+#[test]
+fn lots_are_389_features_with_the_faults_that_are_listed() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-data/cadastre/lots.geojson");
+    let text = std::fs::read_to_string(path).expect("the sample");
+    let lots: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let features = lots["features"].as_array().expect("features");
+    let count =
+        |fault: fn(&serde_json::Value) -> bool| features.iter().filter(|f| fault(f)).count();
+    assert_eq!(features.len(), 389);
+    assert_eq!(count(|lot| lot["geometry"].is_null()), 2);
+    assert_eq!(count(|lot| lot["properties"]["planlotarea"].as_f64() < Some(0.0)), 1);
+    let is_named = |lot: &serde_json::Value| {
+        lot["properties"]["lotidstring"].as_str().is_some_and(|name| name.contains("//DP"))
+    };
+    assert_eq!(count(|lot| !lot["properties"]["lotidstring"].is_string()), 0);
+    assert_eq!(features.iter().filter(|lot| !is_named(lot)).count(), 3);
+    let names: std::collections::HashSet<_> =
+        features.iter().map(|lot| lot["properties"]["cadid"].as_u64()).collect();
+    assert_eq!(names.len(), 386, "three come twice");
+    let is_open = |lot: &serde_json::Value| {
+        let ring = lot["geometry"]["coordinates"][0].as_array();
+        ring.is_some_and(|ring| ring.first() != ring.last())
+    };
+    assert_eq!(features.iter().filter(|lot| is_open(lot)).count(), 2);
+}
+
+#[test]
+fn lots_and_zones_are_decoded_and_left_to_the_rules() {
+    let lots = facts("cadastre/lots.geojson", "format = \"geojson\"");
+    assert_eq!((lots.records, lots.geometries), (389, 387));
+    assert_eq!(lots.faults, faults(&[]));
+    let zones = facts("cadastre/zones.zip", "format = \"shapefile\"");
+    assert_eq!((zones.fields, zones.records, zones.geometries), (11, 60, 58));
+    assert_eq!(zones.faults, faults(&[("dbf.date", 1)]));
 }

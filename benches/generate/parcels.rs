@@ -152,7 +152,7 @@ impl Parcel {
             lot = self.lot,
             plan = self.plan,
             updated = date(self.updated),
-            stratum = self.id % 11 == 0,
+            stratum = self.id.is_multiple_of(11),
             address = self.address,
             geometry = self.geometry(fault),
         )

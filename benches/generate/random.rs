@@ -27,7 +27,7 @@ impl Random {
 
     /// From 0 up to but not including `end`.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(end) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 
     /// From `first` to `last`, both included.

@@ -23,6 +23,14 @@ pub(super) enum Output {
     Json,
 }
 
+/// A panic says where, not what: its message may quote the data it met.
+pub(super) fn hide_panic_payloads() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |place| format!(" at {place}"));
+        eprintln!("error: a fault of longshore itself{place}; please report it");
+    }));
+}
+
 /// Where and how to print.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Console {

@@ -20,7 +20,7 @@ pub(super) async fn demo(
     global: &Global,
     console: &Console,
 ) -> Result<ExitStatus> {
-    let pipelines = ensure_project(&arguments.project)?;
+    ensure_project(&arguments.project)?;
     // Paths in pipelines start where the command is run.
     std::env::set_current_dir(&arguments.project).map_err(|cause| {
         Error::environment("the project's folder cannot be entered").caused_by(cause)
@@ -30,7 +30,7 @@ pub(super) async fn demo(
     let applied = Migrations::read(Path::new("migrations"))?.up(&session, None, false).await?;
     console.say(&format!("migrations: {} applied", applied.len()));
     let mut status = ExitStatus::Done;
-    for path in pipelines {
+    for path in find_pipelines()? {
         status = status.merge(load(&path, &endpoint, console).await?);
     }
     console.say("\nlook at the data: longshore db psql\nwhat happened:    longshore history");
@@ -65,8 +65,7 @@ async fn load(path: &Path, endpoint: &Endpoint, console: &Console) -> Result<Exi
     Ok(run::import(&file, endpoint, &request, console).await)
 }
 
-/// The pipelines of the project, sorted; an error where this is no project.
-fn ensure_project(project: &Path) -> Result<Vec<PathBuf>> {
+fn ensure_project(project: &Path) -> Result<()> {
     for folder in ["pipelines", "migrations", "sample-data"] {
         if !project.join(folder).is_dir() {
             return Err(Error::definition(format!(
@@ -76,14 +75,14 @@ fn ensure_project(project: &Path) -> Result<Vec<PathBuf>> {
             .hint("run it in the project's folder, or name that with --project"));
         }
     }
-    let pattern = project.join("pipelines/**/*.toml");
-    let found = glob::glob(&pattern.to_string_lossy());
-    let found = found
+    Ok(())
+}
+
+/// The pipelines below the current folder, sorted.
+fn find_pipelines() -> Result<Vec<PathBuf>> {
+    let found = glob::glob("pipelines/**/*.toml")
         .map_err(|cause| Error::unexpected("the pipelines cannot be listed").caused_by(cause))?;
-    let mut paths: Vec<PathBuf> = found
-        .flatten()
-        .filter_map(|path| path.strip_prefix(project).ok().map(Path::to_owned))
-        .collect();
+    let mut paths: Vec<PathBuf> = found.flatten().collect();
     paths.sort();
     Ok(paths)
 }

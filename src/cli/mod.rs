@@ -36,6 +36,7 @@ use crate::error::Error;
 
 /// Runs the command line and says how it ended.
 pub fn main() -> ExitCode {
+    console::hide_panic_payloads();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(usage) => return usage_error(&usage),

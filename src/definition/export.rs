@@ -35,7 +35,8 @@ pub enum ExportKind {
 pub struct OutputDefinition {
     /// How rows are written.
     pub format: OutputFormat,
-    /// Where to; `{name}` stands for a value given with `--set name=value`.
+    /// Where to; `{name}` stands for a value given with `--set name=value`. Names that end in
+    /// `.gz` or `.zst` are compressed.
     #[validate(length(min = 1, message = "the path is empty"))]
     pub path: String,
     /// Between fields; `,` unless given.

@@ -26,6 +26,8 @@ pub(super) struct Classifier<'a> {
     pub(super) staging: &'a Staging,
     pub(super) target: usize,
     pub(super) load: &'a LoadTarget,
+    /// Whether any staged row of the run is not to be published.
+    pub(super) any_excluded: bool,
 }
 
 type Counted = Result<Changes, tokio_postgres::Error>;
@@ -80,6 +82,9 @@ impl Classifier<'_> {
 
     /// The condition that row `s` is published to this target.
     fn publishable(&self) -> String {
+        if !self.any_excluded {
+            return "true".to_owned();
+        }
         format!(
             "not exists (select from {} e where e.ordinal = s.{ORDINAL} and (e.kind = 'rejected' or e.target = {}))",
             self.staging.excluded(),

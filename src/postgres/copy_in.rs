@@ -8,7 +8,8 @@ use std::{pin::pin, time::Duration};
 
 use bytes::Bytes;
 use futures_util::SinkExt;
-use tokio_postgres::{Statement, types::ToSql};
+use postgres_types::ToSql;
+use tokio_postgres::Statement;
 
 use super::{
     session::{Session, database_error},

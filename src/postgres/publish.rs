@@ -13,7 +13,8 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, error::SqlState, types::Type};
+use postgres_types::Type;
+use tokio_postgres::{Client, error::SqlState};
 
 use super::{
     classify::{Changes, Classifier},
@@ -124,9 +125,10 @@ impl Publishing<'_> {
         set_limits(client).await?;
         lock_targets(client, self.loads).await?;
         let read = self.recount(client).await?;
+        let any_excluded = self.any_excluded(client).await?;
         let mut tallies = Vec::with_capacity(self.loads.len());
         for target in 0..self.loads.len() {
-            tallies.push(self.publish_target(client, target, read).await?);
+            tallies.push(self.publish_target(client, target, read, any_excluded).await?);
         }
         if self.commit {
             ledger::record_published(client, self.run, self.loads, &tallies).await?;
@@ -167,10 +169,12 @@ impl Publishing<'_> {
         client: &Client,
         target: usize,
         read: u64,
+        any_excluded: bool,
     ) -> Result<Tally, Failure> {
-        let classifier =
-            Classifier { client, staging: self.staging, target, load: &self.loads[target] };
-        let (rejected, duplicate) = self.excluded(client, target).await?;
+        let (staging, load) = (self.staging, &self.loads[target]);
+        let classifier = Classifier { client, staging, target, load, any_excluded };
+        let (rejected, duplicate) =
+            if any_excluded { self.excluded(client, target).await? } else { (0, 0) };
         let changes = classifier.classify().await.map_err(failed("classify rows"))?;
         if self.commit {
             let written = classifier.apply(&changes).await.map_err(failed("publish"))?;
@@ -195,6 +199,13 @@ impl Publishing<'_> {
             .into());
         }
         Ok(tally)
+    }
+
+    /// In most runs the database has nothing to object, and no row need be looked up.
+    async fn any_excluded(&self, client: &Client) -> Result<bool, Failure> {
+        let query = format!("select exists (select from {})", self.staging.excluded());
+        let row = client.query_typed_one(&query, &[]).await.map_err(failed("read rejections"))?;
+        Ok(row.get(0))
     }
 
     /// Staged rows of a target that are rejected, and those that lost to another record.

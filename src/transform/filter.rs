@@ -76,7 +76,7 @@ impl RowFilter {
 
 fn reported(finding: RuleFinding, place: &Place) -> Finding {
     let RuleFinding { key, message } = finding;
-    Finding::new("transform.rule", place.key(key), format!("`{key}` {message}"))
+    Finding::new("transform.rule", place.key(key), format!("`{key}`: {message}"))
 }
 
 impl FieldRules {
@@ -84,7 +84,7 @@ impl FieldRules {
         let (text_rules, number_rules) = parted(rules);
         let mut findings = Vec::new();
         if rules.unique {
-            let message = "is judged over a table's column, not over records".to_owned();
+            let message = "for columns only: it is judged over all rows".to_owned();
             findings.push(RuleFinding { key: "unique", message });
         }
         let texts = gathered(compiled(&text_rules, &PgType::Text), &mut findings);
@@ -138,7 +138,7 @@ fn parted(rules: &Rules) -> (Rules, Rules) {
 
 fn compiled(rules: &Rules, pg_type: &PgType) -> Result<RuleSet, Vec<RuleFinding>> {
     // Texts and numbers need neither a day nor a parser.
-    let constant = |_: &Scalar| Err("compares texts and numbers here".to_owned());
+    let constant = |_: &Scalar| Err("not a text or a number".to_owned());
     let facts = Facts { pg_type, today: Date::MIN, zone: TimeZone::UTC, constant: &constant };
     RuleSet::compile(rules, &facts)
 }

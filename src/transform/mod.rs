@@ -6,7 +6,6 @@
 //! record; a column gives a value or adds violations, and never stops early, so
 //! that a rejected record lists everything that is wrong with it.
 
-mod calendar;
 mod code_list;
 mod column;
 mod constant;

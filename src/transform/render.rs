@@ -3,12 +3,10 @@
 //! Only sources with types of their own (sheets, JSON, DBF) have such cells, and
 //! only columns with text operations look at them as text.
 
-use std::fmt::Write as _;
+use bumpalo::Bump;
 
-use bumpalo::{Bump, collections::String as ArenaString};
-
-use super::calendar;
-use crate::{batch::Cell, value::DAY_MICROS};
+use super::parse::{ParseFault, text as shown};
+use crate::batch::Cell;
 
 /// A cell's text: numbers in plain digits without needless zeros, dates as
 /// `2024-01-31`, with a time only where there is one. A geometry has none.
@@ -18,9 +16,20 @@ pub(super) fn text<'a>(cell: Cell<'a>, arena: &'a Bump) -> &'a str {
         Cell::Text(text) | Cell::Number(text) | Cell::Error(text) | Cell::Json(text) => text,
         Cell::Bool(truth) => truth_word(truth),
         // Adding zero makes a plain zero of a negative one.
-        Cell::Float(number) => written(arena, format_args!("{}", number + 0.0)),
-        Cell::DateTime(micros) => date_time(micros, arena),
-        Cell::Duration(micros) => duration(micros, arena),
+        Cell::Float(number) => shown::written(arena, format_args!("{}", number + 0.0)),
+        Cell::DateTime(micros) => shown::of_date_time(micros, arena),
+        Cell::Duration(micros) => shown::of_duration(micros, arena),
+    }
+}
+
+/// A cell's text where it may become a value.
+///
+/// # Errors
+/// As the parser of text columns: a binary number beyond 15 digits has lost its last ones.
+pub(super) fn exact<'a>(cell: Cell<'a>, arena: &'a Bump) -> Result<&'a str, ParseFault> {
+    match cell {
+        Cell::Float(number) => shown::of_float(number, arena),
+        other => Ok(text(other, arena)),
     }
 }
 
@@ -28,50 +37,10 @@ fn truth_word(truth: bool) -> &'static str {
     if truth { "true" } else { "false" }
 }
 
-fn written<'a>(arena: &'a Bump, arguments: std::fmt::Arguments<'_>) -> &'a str {
-    let mut text = ArenaString::new_in(arena);
-    // Writing to memory cannot fail.
-    let _ = text.write_fmt(arguments);
-    text.into_bump_str()
-}
-
-fn date_time(micros: i64, arena: &Bump) -> &str {
-    let time = micros.rem_euclid(DAY_MICROS);
-    let (year, month, day) = calendar::date_of(micros.div_euclid(DAY_MICROS));
-    let mut text = ArenaString::with_capacity_in(26, arena);
-    let _ = write!(text, "{year:04}-{month:02}-{day:02}");
-    if time != 0 {
-        text.push(' ');
-        write_clock(&mut text, time);
-    }
-    text.into_bump_str()
-}
-
-fn duration(micros: i64, arena: &Bump) -> &str {
-    let mut text = ArenaString::with_capacity_in(16, arena);
-    if micros < 0 {
-        text.push('-');
-    }
-    write_clock(&mut text, micros.saturating_abs());
-    text.into_bump_str()
-}
-
-/// `08:30:00`, with a fraction only where there is one; hours may pass 24.
-fn write_clock(text: &mut ArenaString<'_>, micros: i64) {
-    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    let _ = write!(text, "{hours:02}:{minutes:02}:{:02}", seconds % 60);
-    if fraction != 0 {
-        let _ = write!(text, ".{fraction:06}");
-        while text.ends_with('0') {
-            text.pop();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::DAY_MICROS;
 
     #[test]
     fn cells_are_shown_as_people_write_them() {

@@ -1,6 +1,9 @@
 //! Files as publishers deliver them, next to this repository; skipped where they are absent.
 
 mod csv;
+mod features;
+mod geojson;
+mod shapefile;
 mod sheet;
 
 use std::path::PathBuf;

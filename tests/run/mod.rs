@@ -5,5 +5,6 @@ mod command_line;
 mod constraints;
 mod independence;
 mod judging;
+mod plans;
 mod privacy;
 mod workspace;

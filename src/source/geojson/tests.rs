@@ -279,3 +279,29 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn no_damage_makes_it_panic_or_depend_on_the_split(
+        damage in prop::collection::vec((any::<usize>(), prop::sample::select(&b"{}[]\",:\\\n\x1e x1\xff"[..])), 1..5),
+        start in prop::sample::select(&[0_usize, 175][..]),
+    ) {
+        let mut content = COLLECTION.as_bytes()[start..].to_vec();
+        for (at, byte) in damage {
+            let length = content.len();
+            content[at % length] = byte;
+        }
+        let given = given(&content);
+        if let Ok(source) = opened(&given) {
+            let fields = projection(&["lot", "geometry"], true);
+            let whole = read_all(source.as_ref(), &fields, 1 << 20);
+            let split = read_all(source.as_ref(), &fields, 8);
+            match (whole, split) {
+                (Ok(whole), Ok(split)) => prop_assert_eq!(whole, split),
+                (whole, split) => prop_assert!(whole.is_err() && split.is_err()),
+            }
+        }
+    }
+}

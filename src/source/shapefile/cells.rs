@@ -39,7 +39,7 @@ impl CellReader {
         let bytes = &row[field.start..field.end];
         match field.kind {
             FieldKind::Text => self.text(bytes).map(Cell::Text),
-            FieldKind::Number => number(bytes),
+            FieldKind::Number => self.number(bytes),
             FieldKind::Logical => logical(bytes[0]),
             FieldKind::Date => date(bytes),
             FieldKind::Integer => self.digits(i64::from(i32::from_le_bytes(word(bytes)))),
@@ -87,6 +87,18 @@ impl CellReader {
             .map_err(|_| INVALID)
     }
 
+    /// A number in digits. What is written otherwise (`1,234.5`, `12,5`) is text:
+    /// the definition's marks decide what it means, or that it means nothing.
+    fn number<'c>(&'c mut self, bytes: &'c [u8]) -> Result<Cell<'c>, Unreadable> {
+        let digits = trimmed(bytes);
+        // A number that did not fit its field is written as asterisks, and so is NULL.
+        if digits.iter().all(|byte| *byte == b'*') {
+            return Ok(Cell::Absent);
+        }
+        let text = self.text(digits)?;
+        Ok(if is_number(digits) { Cell::Number(text) } else { Cell::Text(text) })
+    }
+
     fn digits(&mut self, number: i64) -> Result<Cell<'_>, Unreadable> {
         self.written(format_args!("{number}"))
     }
@@ -109,7 +121,9 @@ impl CellReader {
 
 fn is_null(header: &DbfHeader, field: &Field, row: &[u8]) -> bool {
     let (Some(bit), Some((start, end))) = (field.null_bit, header.null_flags) else { return false };
-    row[start..end].get(bit / 8).is_some_and(|flags| flags >> (bit % 8) & 1 == 1)
+    row.get(start..end)
+        .and_then(|flags| flags.get(bit / 8))
+        .is_some_and(|flags| flags >> (bit % 8) & 1 == 1)
 }
 
 fn is_blank(bytes: &[u8]) -> bool {
@@ -128,19 +142,6 @@ fn trimmed(bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|byte| !padding(byte)).unwrap_or(bytes.len());
     let end = bytes.iter().rposition(|byte| !padding(byte)).map_or(start, |at| at + 1);
     &bytes[start..end]
-}
-
-fn number(bytes: &[u8]) -> Result<Cell<'_>, Unreadable> {
-    const UNREADABLE: Unreadable = ("dbf.number", "the field holds no number");
-    let digits = trimmed(bytes);
-    // A number that did not fit its field is written as asterisks, and so is NULL.
-    if digits.iter().all(|byte| *byte == b'*') {
-        return Ok(Cell::Absent);
-    }
-    if !is_number(digits) {
-        return Err(UNREADABLE);
-    }
-    std::str::from_utf8(digits).map(Cell::Number).map_err(|_| UNREADABLE)
 }
 
 /// `[+-] digits [. digits] [e [+-] digits]`, with digits on one side of the point at least.
@@ -238,6 +239,12 @@ mod tests {
             (Number, b"-7 \0", "Number(\"-7\")"),
             (Number, b"1.5e+02", "Number(\"1.5e+02\")"),
             (Number, b"   ", "Absent"),
+            (Number, b"1,234.5", "Text(\"1,234.5\")"),
+            (Number, b" 1 5", "Text(\"1 5\")"),
+            (Number, b".", "Text(\".\")"),
+            (Number, b"-", "Text(\"-\")"),
+            (Number, b"nan", "Text(\"nan\")"),
+            (Number, b"1e", "Text(\"1e\")"),
             (Number, b"****", "Absent"),
             (Logical, b"T", "Bool(true)"),
             (Logical, b"n", "Bool(false)"),
@@ -263,12 +270,7 @@ mod tests {
         for (kind, bytes, code) in [
             (Text, &b"a\0b"[..], "encoding.nul"),
             (Text, b"\xe9t\xe9", "encoding.invalid"),
-            (Number, b"1,5", "dbf.number"),
-            (Number, b"1 5", "dbf.number"),
-            (Number, b".", "dbf.number"),
-            (Number, b"-", "dbf.number"),
-            (Number, b"nan", "dbf.number"),
-            (Number, b"1e", "dbf.number"),
+            (Number, b"1\0 5", "encoding.nul"),
             (Logical, b"x", "dbf.logical"),
             (Date, b"20230229", "dbf.date"),
             (Date, b"2023-1-1", "dbf.date"),

@@ -3,7 +3,7 @@
 //! Sizes in the file are claims. They are checked against the limits here and
 //! against the bytes that come; nothing is allocated by them.
 
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 
 use crate::{
     error::{Error, Result},
@@ -147,6 +147,11 @@ impl ShxReader {
         let mut header = [0; HEADER_BYTES];
         stream.read_exact(&mut header).ok()?;
         Some(Self { stream })
+    }
+
+    /// Whether it lists no more records.
+    pub(super) fn ended(&mut self) -> bool {
+        self.stream.fill_buf().is_ok_and(|left| left.len() < RECORD_HEADER_BYTES)
     }
 
     /// The offset of the next record, `None` when the index ends before.

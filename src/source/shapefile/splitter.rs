@@ -86,7 +86,7 @@ impl ShapefileSplitter {
     fn pack(&mut self) -> Result<bool> {
         let rows_done =
             self.table.as_ref().is_some_and(|table| self.shapes == u64::from(table.rows));
-        if rows_done && self.shp.at_claimed_end() {
+        if rows_done && self.shapes_done() {
             return Ok(false);
         }
         let start = self.payload.len();
@@ -112,6 +112,12 @@ impl ShapefileSplitter {
             self.payload.truncate(start);
         }
         Ok(true)
+    }
+
+    /// Whether header or index say that there are no more shapes. What stands
+    /// behind them is unused space, which the format allows.
+    fn shapes_done(&mut self) -> bool {
+        self.shp.at_claimed_end() || self.shx.as_mut().is_some_and(ShxReader::ended)
     }
 
     /// Appends the row of the shape before; `false` when it has been deleted.

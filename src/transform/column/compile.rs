@@ -16,7 +16,7 @@ use crate::{
     transform::{
         code_list::Codes,
         constant::Constant,
-        geometry::GeometryTransform,
+        geometry::{GeometryFinding, GeometryTransform},
         parse::{ParseOptions, Parser, ParserFinding},
         rules::{Facts, RuleSet, mistaken_pattern},
         steps::Steps,
@@ -29,7 +29,8 @@ use crate::{
 pub struct CompileEnvironment<'e> {
     /// The pipeline's source, for its NULL words and marks.
     pub source: &'e SourceDefinition,
-    /// The coordinate reference system that geometries come in, unless a column says.
+    /// The coordinate reference system that the files declare themselves; a column's or the
+    /// source's `crs` comes before it.
     pub crs: Option<&'e str>,
     /// The run's date: `today` in rules.
     pub today: Date,
@@ -62,7 +63,7 @@ impl ColumnTransform {
 pub fn check_column(definition: &ColumnDefinition, place: &Place, findings: &mut Vec<Finding>) {
     steps(definition, place, findings);
     if let Some(message) = definition.rules.pattern.as_deref().and_then(mistaken_pattern) {
-        let message = format!("`pattern` {message}");
+        let message = format!("`pattern`: {message}");
         findings.push(Finding::new("transform.rule", place.key("pattern"), message));
     }
 }
@@ -123,12 +124,17 @@ impl Compiler<'_> {
     fn options(&mut self) -> ParseOptions {
         let (column, source) = (self.definition, self.environment.source);
         let decimal_mark = self.mark("decimal_mark", column.decimal_mark.as_deref());
-        let group_mark = self.mark("group_mark", column.group_mark.as_deref());
         let first = |mark: &Option<String>| mark.as_ref().and_then(|mark| mark.chars().next());
         let decimal_mark = decimal_mark.or_else(|| first(&source.decimal_mark)).unwrap_or('.');
+        let group_mark = match column.group_mark.as_deref() {
+            // None, whatever the source has.
+            Some("") => None,
+            Some(mark) => self.mark("group_mark", Some(mark)),
+            None => first(&source.group_mark),
+        };
         ParseOptions {
             decimal_mark,
-            group_mark: group_mark.or_else(|| first(&source.group_mark)),
+            group_mark,
             true_words: column.true_words.clone(),
             false_words: column.false_words.clone(),
             format: column.format.clone(),
@@ -169,18 +175,27 @@ impl Compiler<'_> {
         geometry: &GeometryColumn,
         geography: bool,
     ) -> Option<GeometryTransform> {
-        let (definition, crs) = (self.definition, self.environment.crs);
+        let (definition, source) = (self.definition, self.environment.source);
+        let declared = definition.crs.as_deref().or(source.crs.as_deref());
+        let crs = declared.or(self.environment.crs);
         match GeometryTransform::compile(geometry, geography, definition, crs) {
             Ok(transform) => Some(transform),
-            Err(finding) => {
-                self.find("transform.option", finding.option, finding.message);
+            Err(GeometryFinding { option, message, hint }) => {
+                let finding = Finding::new("transform.option", self.place.key(option), message);
+                self.findings.push(Finding { hint, ..finding });
                 None
             }
         }
     }
 
     fn parser_finding<T>(&mut self, finding: ParserFinding) -> Option<T> {
-        self.find("transform.option", finding.option, finding.message);
+        let ParserFinding { option, message } = finding;
+        if option.is_empty() {
+            let message = format!("the column `{}` {message}", self.column.name);
+            self.findings.push(Finding::new("transform.type", self.place.clone(), message));
+        } else {
+            self.find("transform.option", option, format!("`{option}` {message}"));
+        }
         None
     }
 
@@ -197,7 +212,7 @@ impl Compiler<'_> {
             Ok(rules) => rules,
             Err(wrong) => {
                 for finding in wrong {
-                    let message = format!("`{}` {}", finding.key, finding.message);
+                    let message = format!("`{}`: {}", finding.key, finding.message);
                     self.find("transform.rule", finding.key, message);
                 }
                 RuleSet::default()
@@ -232,10 +247,10 @@ impl Compiler<'_> {
             };
         }
         if self.definition.rules.required {
-            return Missing::Broken { code: "rule.required", message: "is missing" };
+            return Missing::Broken { code: "rule.required", message: "missing" };
         }
         if self.column.not_null {
-            let message = "is missing, and the table's column takes no NULL";
+            let message = "missing, and the table's column takes no NULL";
             return Missing::Broken { code: "rule.not_null", message };
         }
         Missing::Null
@@ -264,7 +279,7 @@ impl Compiler<'_> {
         };
         let (arena, text) = (Bump::new(), scalar.to_string());
         for broken in rules.broken(constant.lend(&arena), &text) {
-            self.find("transform.value", key, format!("`{text}` {}", broken.message));
+            self.find("transform.value", key, format!("`{text}`: {}", broken.message));
         }
         Some(constant)
     }

@@ -40,13 +40,13 @@ impl<'r> Reader<'r> {
             Scalar::Int(_) | Scalar::Float(_) => Cell::Number(&digits),
             Scalar::Text(text) => Cell::Text(text),
         };
-        self.value(cell).map_err(|fault| format!("`{digits}` {}", fault.message))
+        self.value(cell).map_err(|fault| format!("`{digits}`: {}", fault.message))
     }
 
     /// Whether a text of a code list is a value of the column.
     pub(super) fn judge(&self, text: &str) -> Result<(), String> {
         let typed = parse(self.typing, Cell::Text(text), &Bump::new());
-        typed.map(drop).map_err(|fault| format!("`{text}` {}", fault.message))
+        typed.map(drop).map_err(|fault| format!("`{text}`: {}", fault.message))
     }
 
     fn value(&self, cell: Cell<'_>) -> Result<Constant, ParseFault> {

@@ -199,8 +199,8 @@ impl ColumnTransform {
         if cells_present.next().is_none() {
             return only;
         }
-        // What is no text cannot be joined; the type's own parser says so.
-        if let Some(cell) = present().find(|c| matches!(c, Cell::Error(_) | Cell::Geometry(_))) {
+        // What has no certain text cannot be joined; the type's own parser says so.
+        if let Some(cell) = present().find(|cell| has_no_text(*cell, arena)) {
             return cell;
         }
         let mut text = ArenaString::new_in(arena);
@@ -228,7 +228,7 @@ impl ColumnTransform {
             },
             (None, None) => self.of_nothing(cells[0], desk),
             _ => {
-                let message = "has only one of its two coordinates";
+                let message = "only one of its two coordinates is there";
                 self.report("geometry.point", message, Cell::Absent, desk);
                 None
             }
@@ -288,7 +288,7 @@ impl TextWork {
         if matches!(cell, Cell::Geometry(_) | Cell::Error(_)) {
             return Ok(Worked::Cell(cell));
         }
-        let before = render::text(cell, arena);
+        let before = render::exact(cell, arena)?;
         let stepped = self.steps.apply(before, arena).map_err(|fault| ParseFault {
             code: fault.code,
             message: fault.message.to_owned().into(),
@@ -300,12 +300,20 @@ impl TextWork {
             Some(codes) => match codes.meaning(after) {
                 Some(meaning) => Ok(Worked::Cell(Cell::Text(meaning))),
                 None => {
-                    Err(ParseFault { code: "rule.map", message: "is not in the code list".into() })
+                    Err(ParseFault { code: "rule.map", message: "not in the code list".into() })
                 }
             },
             None if after == before => Ok(Worked::Cell(cell)),
             None => Ok(Worked::Cell(Cell::Text(after))),
         }
+    }
+}
+
+fn has_no_text(cell: Cell<'_>, arena: &Bump) -> bool {
+    match cell {
+        Cell::Error(_) | Cell::Geometry(_) => true,
+        Cell::Float(_) => render::exact(cell, arena).is_err(),
+        _ => false,
     }
 }
 

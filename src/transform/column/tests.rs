@@ -42,7 +42,8 @@ fn compiled(
     cells: &[usize],
 ) -> Result<ColumnTransform, Vec<Finding>> {
     let source: SourceDefinition =
-        toml::from_str("format = 'csv'\npath = 'x'\nnull = ['', 'N/A']").expect("a good source");
+        toml::from_str("format = 'csv'\npath = 'x'\nnull = ['', 'N/A']\ngroup_mark = ','")
+            .expect("a good source");
     let environment = CompileEnvironment {
         source: &source,
         crs: None,
@@ -92,7 +93,7 @@ fn the_order_is_null_words_steps_null_words_map_default_type_rules() {
         (Cell::Text("   "), is_text("unknown")),
         (Cell::Text(" n/a "), is_text("unknown")),
         (Cell::Absent, is_text("unknown")),
-        (Cell::Text("x"), Err(vec!["rule.map is not in the code list x".to_owned()])),
+        (Cell::Text("x"), Err(vec!["rule.map not in the code list x".to_owned()])),
     ] {
         assert_eq!(text(&definition, &[cell]), expected, "{cell:?}");
     }
@@ -111,7 +112,7 @@ fn null_is_what_the_column_says() {
     assert_eq!(text(own, &[Cell::Text("")]), is_text(""));
     assert_eq!(text("from = 'a'", &[Cell::Text("N/A")]), Ok(NULL.to_owned()));
     let required = text("from = 'a'\nrequired = true", &[Cell::Text("N/A")]);
-    assert_eq!(required, Err(vec!["rule.required is missing x/x".to_owned()]));
+    assert_eq!(required, Err(vec!["rule.required missing x/x".to_owned()]));
     let strict = applied(&column(PgType::Text, true), "from = 'a'", &[Cell::Absent]);
     assert!(strict.expect_err("NOT NULL")[0].starts_with("rule.not_null "));
 }
@@ -144,9 +145,9 @@ fn every_broken_rule_is_told_and_no_value_is() {
     assert_eq!(
         told,
         [
-            "rule.enum is not one of 1, 2 xxx-99",
+            "rule.enum not one of 1, 2 xxx-99",
             "rule.pattern does not match the pattern \\d+ xxx-99",
-            "rule.max_length has more than 3 characters xxx-99",
+            "rule.max_length more than 3 characters xxx-99",
         ]
     );
     let sensitive = text(&format!("{rules}\nsensitive = true"), &[Cell::Text("Ana-12")]);
@@ -183,6 +184,60 @@ fn constants_are_values_of_the_column() {
         applied(&numbers, "from = 'a'\ndefault = 7", &[Cell::Absent]),
         Ok("Int(7)".to_owned())
     );
+}
+
+#[test]
+fn digits_that_a_sheet_has_lost_are_not_made_up_by_a_step() {
+    let padded = "from = 'a'\nsteps = [{ pad_left = [18, '0'] }]";
+    let told = text(padded, &[Cell::Float(1e16)]).expect_err("digits are lost");
+    assert!(told[0].starts_with("type.text "), "{told:?}");
+    let joined = text("from = ['a', 'b']", &[Cell::Text("x"), Cell::Float(1e16)]);
+    assert!(joined.is_err());
+}
+
+#[test]
+fn the_nearest_reference_system_is_the_one_meant() {
+    use crate::schema::{GeometryColumn, GeometryKind};
+    let point = GeometryColumn { kind: Some(GeometryKind::Point), srid: 4326, z: false, m: false };
+    let points = column(PgType::Geometry(point), false);
+    let cells = [Cell::Text("12.5"), Cell::Text("11.5")];
+    let toml = "from = ['x', 'y']\ncrs = 'EPSG:4326'";
+    assert!(applied(&points, toml, &cells).expect("a point").starts_with("Geometry("));
+    let one = applied(&points, toml, &[Cell::Text("12.5"), Cell::Absent]);
+    assert_eq!(
+        one,
+        Err(vec!["geometry.point only one of its two coordinates is there ".to_owned()])
+    );
+    assert_eq!(applied(&points, toml, &[Cell::Absent, Cell::Absent]), Ok(NULL.to_owned()));
+    let bad = applied(&points, toml, &[Cell::Text("a"), Cell::Text("b")]).expect_err("no numbers");
+    assert_eq!(bad.len(), 2, "both are told: {bad:?}");
+    // Nobody has said in which system the file's numbers are.
+    let findings = compiled(&points, &definition("from = ['x', 'y']"), &[0, 1]).expect_err("none");
+    assert_eq!(findings[0].place.to_string(), "col.crs");
+    assert!(findings[0].hint.is_some());
+}
+
+#[test]
+fn marks_come_from_the_source_unless_the_column_says() {
+    let numbers = column(PgType::Int4, false);
+    let thousand = [Cell::Text("1,000")];
+    assert_eq!(applied(&numbers, "from = 'a'", &thousand), Ok("Int(1000)".to_owned()));
+    assert!(applied(&numbers, "from = 'a'\ngroup_mark = ''", &thousand).is_err());
+    let points = "from = 'a'\ngroup_mark = '.'\ndecimal_mark = ','";
+    assert_eq!(applied(&numbers, points, &[Cell::Text("1.000")]), Ok("Int(1000)".to_owned()));
+}
+
+#[test]
+fn options_that_do_not_fit_are_named() {
+    let toml = "from = 'a'\nformat = '%d/%m/%Y'";
+    let findings = compiled(&column(PgType::Text, false), &definition(toml), &[0]);
+    let finding = findings.expect_err("no format for text").remove(0);
+    assert_eq!(finding.place.to_string(), "col.format");
+    assert_eq!(finding.message, "`format` is for dates and times only");
+    let unsupported = column(PgType::Unsupported("tsvector".to_owned()), false);
+    let finding =
+        compiled(&unsupported, &definition("from = 'a'"), &[0]).expect_err("no").remove(0);
+    assert_eq!((finding.code, finding.place.to_string().as_str()), ("transform.type", "col"));
 }
 
 #[test]
@@ -227,5 +282,5 @@ fn steps_and_patterns_are_judged_without_a_catalog() {
 fn steps_report_what_they_cannot_do() {
     let part = "from = 'a'\nsteps = [{ part = ['/', 2] }]";
     let told = text(part, &[Cell::Text("Ana")]);
-    assert_eq!(told, Err(vec!["step.part has no part 2 when split at `/` xxx".to_owned()]));
+    assert_eq!(told, Err(vec!["step.part no part 2 when split at `/` xxx".to_owned()]));
 }

@@ -8,7 +8,6 @@ use bumpalo::Bump;
 use super::{Kind, ParseFault, Parser, decimal, float, json, number::PLAIN, text};
 use crate::{
     batch::Cell,
-    transform::render,
     value::{Interval, Value},
 };
 
@@ -92,7 +91,7 @@ impl Parser {
         match &self.kind {
             Kind::Temporal(temporal) => temporal.of_date_time(micros),
             Kind::Text { limit } => {
-                text::parse(render::text(Cell::DateTime(micros), arena), *limit).map(Value::Text)
+                text::parse(text::of_date_time(micros, arena), *limit).map(Value::Text)
             }
             _ => Err(self.misfit("a date")),
         }
@@ -103,7 +102,7 @@ impl Parser {
             Kind::Temporal(temporal) => temporal.of_duration(micros),
             Kind::Interval => Ok(Value::Interval(Interval { months: 0, days: 0, micros })),
             Kind::Text { limit } => {
-                text::parse(render::text(Cell::Duration(micros), arena), *limit).map(Value::Text)
+                text::parse(text::of_duration(micros, arena), *limit).map(Value::Text)
             }
             _ => Err(self.misfit("a duration")),
         }

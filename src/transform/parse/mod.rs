@@ -10,6 +10,7 @@
 mod array;
 mod binary;
 mod boolean;
+mod calendar;
 mod cells;
 mod decimal;
 mod fault;
@@ -21,7 +22,7 @@ mod moment;
 mod network;
 mod number;
 mod temporal;
-mod text;
+pub(super) mod text;
 mod zone;
 
 use array::Array;

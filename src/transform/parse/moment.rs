@@ -4,7 +4,7 @@
 //! four digits, ` BC`. Nothing else is: a date that can be read two ways needs
 //! a declared format.
 
-use crate::transform::calendar;
+use super::calendar;
 
 /// A point in time as far as a text said it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,8 +5,8 @@ use jiff::{
     tz::{AmbiguousOffset, TimeZone},
 };
 
-use super::ParserFinding;
-use crate::{transform::calendar, value::POSTGRES_EPOCH_DAYS};
+use super::{ParserFinding, calendar};
+use crate::value::POSTGRES_EPOCH_DAYS;
 
 /// A zone of the time zone database.
 #[derive(Debug, Clone)]

@@ -29,7 +29,7 @@ pub(super) enum Allowed {
 impl Allowed {
     pub(super) fn compile(scalars: &[Scalar], facts: &Facts<'_>) -> Result<Self, String> {
         if scalars.is_empty() {
-            return Err("no value is allowed by an empty list".to_owned());
+            return Err("an empty list allows no value".to_owned());
         }
         match facts.pg_type {
             PgType::Text | PgType::VarChar(_) | PgType::Char(_) | PgType::Citext => {
@@ -80,6 +80,6 @@ fn of_labels(scalars: &[Scalar], labels: &[String]) -> Result<Allowed, String> {
 fn plain(scalar: &Scalar, facts: &Facts<'_>) -> Result<Value<'static>, String> {
     match (facts.constant)(scalar)? {
         Constant::Plain(value) => Ok(value),
-        _ => Err("is for single values that can be compared".to_owned()),
+        _ => Err("for single values that can be compared".to_owned()),
     }
 }

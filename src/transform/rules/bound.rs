@@ -46,7 +46,7 @@ impl Bound {
                 }
             }
             PgType::Time(_) | PgType::TimeTz(_) | PgType::Interval => of_value(scalar, facts),
-            _ => Err("is for numbers, dates and times".to_owned()),
+            _ => Err("for numbers, dates and times only".to_owned()),
         }
     }
 

@@ -194,16 +194,16 @@ fn one_of(scalars: &[Scalar], facts: &Facts<'_>) -> Compiled {
     let allowed = Allowed::compile(scalars, facts)?;
     let message = if scalars.len() <= NAMED_MAX {
         let names: Vec<String> = scalars.iter().map(Scalar::to_string).collect();
-        format!("is not one of {}", names.join(", "))
+        format!("not one of {}", names.join(", "))
     } else {
-        format!("is not one of the {} values allowed", scalars.len())
+        format!("not one of the {} values allowed", scalars.len())
     };
     Ok((Test::OneOf(allowed), message))
 }
 
 fn matching(pattern: &str, pg_type: &PgType) -> Compiled {
     if has_no_text(pg_type) || matches!(pg_type, PgType::Array { .. }) {
-        return Err("is for values written as text".to_owned());
+        return Err("for values written as text only".to_owned());
     }
     let regex = shape::whole(pattern)?;
     Ok((Test::Pattern(regex), format!("does not match the pattern {pattern}")))
@@ -211,29 +211,29 @@ fn matching(pattern: &str, pg_type: &PgType) -> Compiled {
 
 fn minimum(scalar: &Scalar, facts: &Facts<'_>) -> Compiled {
     let bound = Bound::compile(scalar, End::Minimum, facts)?;
-    Ok((Test::Bound(bound, End::Minimum), format!("is below the minimum, {scalar}")))
+    Ok((Test::Bound(bound, End::Minimum), format!("below the minimum, {scalar}")))
 }
 
 fn maximum(scalar: &Scalar, facts: &Facts<'_>) -> Compiled {
     let bound = Bound::compile(scalar, End::Maximum, facts)?;
-    Ok((Test::Bound(bound, End::Maximum), format!("is above the maximum, {scalar}")))
+    Ok((Test::Bound(bound, End::Maximum), format!("above the maximum, {scalar}")))
 }
 
 fn min_length(least: u32, pg_type: &PgType) -> Compiled {
     let unit = length_unit(pg_type)?;
-    let message = format!("has fewer than {least} {unit}");
+    let message = format!("fewer than {least} {unit}");
     Ok((Test::MinLength(usize::try_from(least).unwrap_or(usize::MAX)), message))
 }
 
 fn max_length(most: u32, pg_type: &PgType) -> Compiled {
     let unit = length_unit(pg_type)?;
-    let message = format!("has more than {most} {unit}");
+    let message = format!("more than {most} {unit}");
     Ok((Test::MaxLength(usize::try_from(most).unwrap_or(usize::MAX)), message))
 }
 
 fn shaped(shape: shape::Shape, pg_type: &PgType) -> Compiled {
     if !is_text(pg_type) {
-        return Err("is for columns of text".to_owned());
+        return Err("for columns of text only".to_owned());
     }
     Ok((Test::Shape(shape.fits), shape.message.to_owned()))
 }
@@ -241,7 +241,7 @@ fn shaped(shape: shape::Shape, pg_type: &PgType) -> Compiled {
 fn length_unit(pg_type: &PgType) -> Result<&'static str, String> {
     match pg_type {
         PgType::Array { .. } => Ok("elements"),
-        _ if has_no_text(pg_type) => Err("is for texts and arrays".to_owned()),
+        _ if has_no_text(pg_type) => Err("for texts and arrays only".to_owned()),
         _ => Ok("characters"),
     }
 }

@@ -30,20 +30,18 @@ pub(super) struct Shape {
 
 /// An e-mail address, as HTML's input field takes it.
 pub(super) const EMAIL: Shape =
-    Shape { fits: |text| text.validate_email(), message: "is not an e-mail address" };
+    Shape { fits: |text| text.validate_email(), message: "not an e-mail address" };
 
 /// An absolute URL.
-pub(super) const URL: Shape = Shape { fits: is_url, message: "is not a URL" };
+pub(super) const URL: Shape = Shape { fits: is_url, message: "not a URL" };
 
 /// An IP address of either version; `validator` asks the same after copying the text.
-pub(super) const IP: Shape = Shape {
-    fits: |text| text.parse::<std::net::IpAddr>().is_ok(),
-    message: "is not an IP address",
-};
+pub(super) const IP: Shape =
+    Shape { fits: |text| text.parse::<std::net::IpAddr>().is_ok(), message: "not an IP address" };
 
 /// A phone number that can be dialled from anywhere.
 pub(super) const PHONE: Shape =
-    Shape { fits: is_phone, message: "is not a phone number in E.164: `+` and 8 to 15 digits" };
+    Shape { fits: is_phone, message: "not a phone number in E.164: `+` and 8 to 15 digits" };
 
 /// The WHATWG parser drops blanks around a URL and inside it; here such a text is not one.
 fn is_url(text: &str) -> bool {

@@ -29,7 +29,7 @@ impl Part {
             separator: not_empty(separator)?,
             index,
             from_end: *number < 0,
-            missing: format!("has no part {number} when split at `{separator}`").into(),
+            missing: format!("no part {number} when split at `{separator}`").into(),
         })
     }
 }

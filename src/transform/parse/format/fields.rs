@@ -1,9 +1,9 @@
 //! What a text said of a date and time, and the moment that makes.
 
 use crate::{
-    transform::{
+    transform::parse::{
         calendar,
-        parse::moment::{Moment, NO_DATE, NO_TIME, clock},
+        moment::{Moment, NO_DATE, NO_TIME, clock},
     },
     value::{DAY_MICROS, POSTGRES_EPOCH_DAYS},
 };

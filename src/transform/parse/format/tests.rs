@@ -84,7 +84,7 @@ fn years_of_two_digits_turn_at_69_as_in_posix() {
 }
 
 fn calendar_days(year: i64) -> i64 {
-    crate::transform::calendar::days_of(year, 1, 1)
+    crate::transform::parse::calendar::days_of(year, 1, 1)
 }
 
 #[test]

@@ -4,15 +4,13 @@
 //! everything is on disk: readers see the old file or the whole new one.
 //! Memory stays at one network buffer, whatever the number of rows.
 
-use std::{
-    fs::File,
-    io::{BufWriter, Write},
-    path::{Path, PathBuf},
-};
+mod part_file;
+
+use std::path::PathBuf;
 
 use futures_util::{StreamExt, pin_mut};
-use sha2::{Digest, Sha256};
 
+use self::part_file::PartFile;
 use crate::{
     definition::{ExportDefinition, OutputDefinition},
     error::{Error, Result},
@@ -20,7 +18,6 @@ use crate::{
         session::{Session, database_error},
         sql::quote_literal,
     },
-    private_file,
 };
 
 /// What an export wrote.
@@ -62,15 +59,15 @@ pub async fn export(
         let chunk = chunk.map_err(|error| database_error(&error, "read the rows of the export"))?;
         part.write(&chunk)?;
     }
-    let (bytes, sha256, messages) = part.finish()?;
+    let (written, messages) = part.finish()?;
     let rows = messages - u64::from(definition.output.header);
     Ok(ExportSummary {
         pipeline: name.to_owned(),
         status: "published",
         path: path.display().to_string(),
         rows,
-        bytes,
-        sha256,
+        bytes: written.bytes,
+        sha256: written.sha256,
     })
 }
 
@@ -83,73 +80,6 @@ fn copy_statement(sql: &str, output: &OutputDefinition) -> String {
         quote_literal(delimiter),
         quote_literal(&output.null)
     )
-}
-
-/// The file being written, beside the one it will replace.
-struct PartFile {
-    path: PathBuf,
-    part: PathBuf,
-    writer: Option<BufWriter<File>>,
-    hash: Sha256,
-    bytes: u64,
-    /// COPY sends each row (and the header) as a message of its own.
-    messages: u64,
-}
-
-impl PartFile {
-    fn create(path: &Path) -> Result<Self> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            private_file::create_folder(folder)?;
-        }
-        let mut part = path.as_os_str().to_owned();
-        part.push(format!(".part-{}", std::process::id()));
-        let part = PathBuf::from(part);
-        let writer = BufWriter::with_capacity(1 << 20, private_file::create(&part)?);
-        Ok(Self {
-            path: path.to_owned(),
-            part,
-            writer: Some(writer),
-            hash: Sha256::new(),
-            bytes: 0,
-            messages: 0,
-        })
-    }
-
-    fn write(&mut self, chunk: &[u8]) -> Result<()> {
-        self.hash.update(chunk);
-        self.bytes += chunk.len() as u64;
-        self.messages += 1;
-        match &mut self.writer {
-            Some(writer) => {
-                writer.write_all(chunk).map_err(|cause| cannot_write(&self.path).caused_by(cause))
-            }
-            None => Err(Error::unexpected("a finished export is written to")),
-        }
-    }
-
-    /// Brings everything to disk, then lets the file take its place.
-    fn finish(mut self) -> Result<(u64, String, u64)> {
-        let failed = |cause: std::io::Error| cannot_write(&self.path).caused_by(cause);
-        if let Some(mut writer) = self.writer.take() {
-            writer.flush().map_err(failed)?;
-            writer.get_ref().sync_all().map_err(failed)?;
-        }
-        std::fs::rename(&self.part, &self.path).map_err(failed)?;
-        let hash = std::mem::take(&mut self.hash).finalize();
-        let sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((self.bytes, sha256, self.messages))
-    }
-}
-
-impl Drop for PartFile {
-    /// What was not finished goes; after the rename there is nothing left to remove.
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.part);
-    }
-}
-
-fn cannot_write(path: &Path) -> Error {
-    Error::environment(format!("`{}` cannot be written", path.display())).hint("is the disk full?")
 }
 
 fn value<'p>(name: &str, parameters: &'p [(String, String)]) -> Result<&'p str> {
