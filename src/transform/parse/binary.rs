@@ -24,39 +24,42 @@ const fn nibbles() -> [u8; 256] {
 #[inline]
 pub(super) fn uuid(text: &str) -> Result<[u8; 16], ParseFault> {
     let bytes = text.as_bytes();
-    match bytes.len() {
-        36 => hyphenated(bytes),
-        32 => plain(bytes),
-        38 if bytes[0] == b'{' && bytes[37] == b'}' => hyphenated(&bytes[1..37]),
-        _ => Err(UUID),
+    if let Ok(bytes) = bytes.try_into() {
+        return hyphenated(bytes);
+    }
+    match bytes {
+        [b'{', inner @ .., b'}'] => hyphenated(inner.try_into().map_err(|_| UUID)?),
+        _ => plain(bytes.try_into().map_err(|_| UUID)?),
     }
 }
 
 #[inline]
-fn hyphenated(bytes: &[u8]) -> Result<[u8; 16], ParseFault> {
+fn hyphenated(bytes: &[u8; 36]) -> Result<[u8; 16], ParseFault> {
     /// Where each byte's two digits stand.
     const STARTS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-    if [8, 13, 18, 23].iter().any(|at| bytes[*at] != b'-') {
+    if [bytes[8], bytes[13], bytes[18], bytes[23]] != *b"----" {
         return Err(UUID);
     }
-    pairs(bytes, |index| STARTS[index])
+    proven(STARTS.map(|start| pair(bytes[start], bytes[start + 1])))
 }
 
-fn plain(bytes: &[u8]) -> Result<[u8; 16], ParseFault> {
-    pairs(bytes, |index| index * 2)
+fn plain(bytes: &[u8; 32]) -> Result<[u8; 16], ParseFault> {
+    proven(std::array::from_fn(|index| pair(bytes[index * 2], bytes[index * 2 + 1])))
+}
+
+/// Two digits' values, a byte each; 0xFF for what is no digit.
+#[inline]
+fn pair(high: u8, low: u8) -> [u8; 2] {
+    [NIBBLES[usize::from(high)], NIBBLES[usize::from(low)]]
 }
 
 #[inline]
-fn pairs(bytes: &[u8], start: impl Fn(usize) -> usize) -> Result<[u8; 16], ParseFault> {
-    let mut uuid = [0; 16];
-    let mut wrong = 0;
-    for (index, byte) in uuid.iter_mut().enumerate() {
-        let high = NIBBLES[usize::from(bytes[start(index)])];
-        let low = NIBBLES[usize::from(bytes[start(index) + 1])];
-        wrong |= high | low;
-        *byte = (high << 4) | (low & 0x0F);
+fn proven(pairs: [[u8; 2]; 16]) -> Result<[u8; 16], ParseFault> {
+    let all = pairs.iter().fold(0, |all, [high, low]| all | high | low);
+    if all > 0x0F {
+        return Err(UUID);
     }
-    if wrong > 0x0F { Err(UUID) } else { Ok(uuid) }
+    Ok(pairs.map(|[high, low]| high << 4 | low))
 }
 
 /// Bytes in PostgreSQL's hexadecimal form, `\x48690a`.

@@ -26,14 +26,23 @@ impl TruthWords {
 
     #[inline]
     pub(super) fn parse(&self, text: &str) -> Result<bool, ParseFault> {
-        let means = |words: &[Box<str>]| words.iter().any(|word| same(word, text));
-        if means(&self.yes) {
-            return Ok(true);
+        if let Some(truth) = self.find(|word| word.eq_ignore_ascii_case(text)) {
+            return Ok(truth);
         }
-        if means(&self.no) {
-            return Ok(false);
+        if !text.is_ascii() {
+            let same = |word: &str| text.chars().flat_map(char::to_lowercase).eq(word.chars());
+            if let Some(truth) = self.find(same) {
+                return Ok(truth);
+            }
         }
         Err(ParseFault::new("type.boolean", "not one of the words for true or false"))
+    }
+
+    /// What the word that `matches` means.
+    #[inline]
+    fn find(&self, matches: impl Fn(&str) -> bool) -> Option<bool> {
+        let among = |words: &[Box<str>]| words.iter().any(|word| matches(word));
+        if among(&self.yes) { Some(true) } else { among(&self.no).then_some(false) }
     }
 }
 
@@ -42,10 +51,4 @@ fn lower(declared: &[String], usual: [&str; 6]) -> Vec<Box<str>> {
         return usual.map(Box::from).to_vec();
     }
     declared.iter().map(|word| word.to_lowercase().into()).collect()
-}
-
-#[inline]
-fn same(lower: &str, text: &str) -> bool {
-    lower.eq_ignore_ascii_case(text)
-        || (!text.is_ascii() && text.chars().flat_map(char::to_lowercase).eq(lower.chars()))
 }

@@ -60,3 +60,21 @@ pub(super) fn existing(year: i64, month: u32, day: u32) -> Option<i64> {
 pub(super) fn weekday(days: i64) -> u32 {
     (days + 5).rem_euclid(7) as u32 + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_calendar_agrees_with_another_one() {
+        let epoch = jiff::civil::date(2000, 1, 1);
+        for days in (-730_000..2_900_000).step_by(37) {
+            let date = epoch.checked_add(jiff::Span::new().days(days)).expect("in range");
+            let (year, month, day) = date_of(days);
+            let same = (i64::from(date.year()), date.month() as u32, date.day() as u32);
+            assert_eq!((year, month, day), same);
+            assert_eq!(days_of(year, month, day), days);
+            assert_eq!(weekday(days), date.weekday().to_monday_one_offset() as u32);
+        }
+    }
+}

@@ -238,7 +238,7 @@ impl IntegerRange {
         self.hold(number as i64)
     }
 
-    /// Groups, decimals that are zero, more than eighteen digits: whatever is not the plain case.
+    /// Groups, decimals that are zero, many digits: whatever is not the plain case.
     #[cold]
     fn parse_long(self, text: &[u8], marks: &Marks, exponents: bool) -> Result<i64, ParseFault> {
         let number = scan(text, marks).map_err(|_| self.not_an_integer(text, marks))?;
@@ -266,22 +266,22 @@ impl IntegerRange {
 
 const FRACTION: &str = "has decimals, the column holds integers";
 
-/// Eighteen digits always fit an `i64`.
+/// Nineteen digits always fit a `u64`, which is as long as a `bigint` gets.
 #[inline]
 fn short_integer(text: &[u8]) -> Option<i64> {
     let (negative, digits) = split_sign(text);
-    if digits.is_empty() || digits.len() > 18 {
+    if digits.is_empty() || digits.len() > 19 {
         return None;
     }
-    let mut number = 0i64;
+    let mut number = 0u64;
     for byte in digits {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             return None;
         }
-        number = number * 10 + i64::from(digit);
+        number = number * 10 + u64::from(digit);
     }
-    Some(if negative { -number } else { number })
+    if negative { 0i64.checked_sub_unsigned(number) } else { i64::try_from(number).ok() }
 }
 
 enum NotWhole {

@@ -218,16 +218,3 @@ fn options_that_make_no_sense_are_found() {
         assert_eq!(option(&pg_type, &options), expected, "{pg_type:?} {options:?}");
     }
 }
-
-#[test]
-fn the_calendar_agrees_with_another_one() {
-    let epoch = jiff::civil::date(2000, 1, 1);
-    for days in (-730_000..2_900_000).step_by(37) {
-        let date = epoch.checked_add(jiff::Span::new().days(days)).expect("in range");
-        let (year, month, day) = calendar::date_of(days);
-        let same = (i64::from(date.year()), date.month() as u32, date.day() as u32);
-        assert_eq!((year, month, day), same);
-        assert_eq!(calendar::days_of(year, month, day), days);
-        assert_eq!(calendar::weekday(days), date.weekday().to_monday_one_offset() as u32);
-    }
-}
