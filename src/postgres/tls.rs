@@ -9,12 +9,14 @@ use std::{path::PathBuf, sync::Arc};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore,
     SignatureScheme,
+    client::verify_server_name,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+    server::ParsedCertificate,
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -122,24 +124,27 @@ fn verifier(
     if !mode.verifies() {
         return Ok(Arc::new(Unverified(Arc::clone(provider))));
     }
-    let roots = Arc::new(root_certificates(files)?);
-    let full =
-        WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build().map_err(
-            |cause| Error::environment("TLS verification cannot be set up").caused_by(cause),
-        )?;
-    Ok(match mode {
-        TlsMode::VerifyCa => Arc::new(AnyName(full)),
-        _ => full,
-    })
+    let (roots, named) = root_certificates(files)?;
+    let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .build()
+        .map_err(|cause| {
+            Error::environment("TLS verification cannot be set up").caused_by(cause)
+        })?;
+    Ok(Arc::new(Verified { chain, named, any_name: mode == TlsMode::VerifyCa }))
 }
 
-fn root_certificates(files: &TlsFiles) -> Result<RootCertStore> {
+type Certificates = Vec<CertificateDer<'static>>;
+
+/// The authorities, and the certificates that the operator named in a file.
+fn root_certificates(files: &TlsFiles) -> Result<(RootCertStore, Certificates)> {
     let mut roots = RootCertStore::empty();
+    let mut named = Vec::new();
     match &files.root_certificates {
         Some(path) => {
-            for certificate in read_certificates(path, "sslrootcert")? {
+            named = read_certificates(path, "sslrootcert")?;
+            for certificate in &named {
                 roots
-                    .add(certificate)
+                    .add(certificate.clone())
                     .map_err(|cause| unreadable(path, "sslrootcert").caused_by(cause))?;
             }
         }
@@ -152,7 +157,7 @@ fn root_certificates(files: &TlsFiles) -> Result<RootCertStore> {
             "install the system's ca-certificates, or name the authority with sslrootcert=FILE";
         return Err(Error::environment("there is no authority to verify the server by").hint(hint));
     }
-    Ok(roots)
+    Ok((roots, named))
 }
 
 fn read_certificates(path: &PathBuf, what: &str) -> Result<Vec<CertificateDer<'static>>> {
@@ -178,11 +183,25 @@ fn unreadable(path: &std::path::Path, what: &str) -> Error {
         .hint("a PEM file is expected, readable by this user")
 }
 
-/// `verify-ca`: the chain is verified, the name is not.
+/// `verify-full`, and `verify-ca`, which lets any name pass.
 #[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
+struct Verified {
+    chain: Arc<WebPkiServerVerifier>,
+    named: Certificates,
+    any_name: bool,
+}
 
-impl ServerCertVerifier for AnyName {
+impl Verified {
+    /// Whether the server shows the very certificate that `sslrootcert` holds.
+    ///
+    /// A server with a self-signed certificate has no other authority. It is
+    /// mostly marked as one itself, which the chain's rules refuse at this place.
+    fn is_named(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.named.iter().any(|named| named.as_ref() == certificate.as_ref())
+    }
+}
+
+impl ServerCertVerifier for Verified {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -191,13 +210,18 @@ impl ServerCertVerifier for AnyName {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        let verified =
-            self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let verified = if self.is_named(end_entity) {
+            let parsed = ParsedCertificate::try_from(end_entity)?;
+            verify_server_name(&parsed, server_name).map(|()| ServerCertVerified::assertion())
+        } else {
+            let chain = &self.chain;
+            chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
         match verified {
             // The name is looked at last: all the rest has been proven by then.
             Err(TlsError::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
+            )) if self.any_name => Ok(ServerCertVerified::assertion()),
             other => other,
         }
     }
@@ -208,7 +232,7 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.0.verify_tls12_signature(message, certificate, signature)
+        self.chain.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -217,11 +241,11 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.0.verify_tls13_signature(message, certificate, signature)
+        self.chain.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.chain.supported_verify_schemes()
     }
 }
 

@@ -5,3 +5,4 @@ mod doctor;
 mod embedded;
 mod migrate;
 mod session;
+mod tls;
