@@ -37,6 +37,9 @@ const DATABASE: &str = "longshore";
 /// Extensions created where they are available.
 const EXTENSIONS: [&str; 4] = ["postgis", "citext", "unaccent", "pg_trgm"];
 
+/// What is in the home.
+const OURS: [&str; 4] = ["data", "data.new", "run", "lock"];
+
 /// Seconds to wait for another start or stop of the same server.
 const LOCK_SECONDS: u64 = 120;
 
@@ -105,6 +108,14 @@ impl EmbeddedServer {
         Ok(self.cluster()?.url(DATABASE))
     }
 
+    /// The path of one of PostgreSQL's programs, such as `psql`.
+    ///
+    /// # Errors
+    /// As [`EmbeddedServer::url`].
+    pub fn program(&self, name: &str) -> Result<PathBuf> {
+        Ok(self.cluster()?.installation().program(name))
+    }
+
     /// What is known of it.
     ///
     /// # Errors
@@ -169,10 +180,21 @@ impl EmbeddedServer {
             DirBuilder::new().mode(0o700).create(&self.home).map_err(wrong)?;
         }
         // As root the server's user must pass through; it finds only its own folders.
-        if rustix::process::geteuid().is_root() {
+        if rustix::process::geteuid().is_root() && self.home_is_only_ours().map_err(wrong)? {
             fs::set_permissions(&self.home, fs::Permissions::from_mode(0o711)).map_err(wrong)?;
         }
         Ok(())
+    }
+
+    /// Whether the folder holds nothing else: another's permissions are not changed.
+    fn home_is_only_ours(&self) -> std::io::Result<bool> {
+        for entry in fs::read_dir(&self.home)? {
+            if !OURS.iter().any(|name| entry.as_ref().is_ok_and(|entry| entry.file_name() == *name))
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Held while the server is started or stopped; the system releases it if we die.
