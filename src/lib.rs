@@ -24,3 +24,6 @@ pub mod load;
 // Three folders that do not know each other.
 pub mod source;
 pub mod transform;
+
+// All SQL.
+pub mod postgres;

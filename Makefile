@@ -1,0 +1,42 @@
+# What a person does with longshore, one word each. `make deps` first, on a new machine.
+
+SHELL := /bin/sh
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# Where packages put the server's programs and its extensions.
+SERVERS := /usr/lib/postgresql/*/bin/postgres /usr/bin/postgres /usr/pgsql-*/bin/postgres \
+	/opt/homebrew/opt/postgresql@*/bin/postgres /usr/local/opt/postgresql@*/bin/postgres
+POSTGIS := /usr/share/postgresql/*/extension/postgis.control \
+	/usr/share/pgsql/extension/postgis.control /usr/pgsql-*/share/extension/postgis.control \
+	/opt/homebrew/share/postgresql@*/extension/postgis.control \
+	/usr/local/share/postgresql@*/extension/postgis.control
+
+.PHONY: help deps demo test check
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+deps: ## install PostgreSQL with PostGIS, unless both are there
+	@if ls $(SERVERS) 2>/dev/null | grep -q . && ls $(POSTGIS) 2>/dev/null | grep -q .; then \
+		:; \
+	elif command -v apt-get >/dev/null; then \
+		$(SUDO) apt-get update -qq && \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql postgresql-postgis; \
+	elif command -v dnf >/dev/null; then \
+		$(SUDO) dnf install -y -q postgresql-server postgresql-contrib postgis; \
+	elif command -v brew >/dev/null; then \
+		brew install postgresql@17 postgis; \
+	else \
+		echo "Install PostgreSQL (13 to 18) with PostGIS, then run again." >&2; exit 1; \
+	fi
+
+demo: deps ## everything at once, on the sample data and an embedded server
+	cargo run --release -- demo
+
+test: deps ## all tests
+	cargo test
+
+check: ## what must hold before tests: format, lints, documentation
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked

@@ -1,0 +1,14 @@
+//! Everything that speaks SQL: sessions, the catalog, and what is done to tables.
+//!
+//! Statements are sent with their types (`query_typed`) or as plain text
+//! (`batch_execute`), never prepared by name: a pooler in transaction mode
+//! hands each transaction another server session, where such a name is unknown.
+
+pub mod catalog;
+pub mod doctor;
+pub mod embedded;
+pub mod endpoint;
+pub mod migrate;
+pub mod session;
+pub mod sql;
+mod tls;

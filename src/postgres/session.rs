@@ -1,0 +1,219 @@
+//! One connection to the server, and what its errors may say.
+//!
+//! The server's messages quote values (`Key (email)=(ana@...) already exists`),
+//! and values may be personal: [`database_error`] passes on names and the
+//! SQLSTATE, and a message only of classes that speak of the server itself.
+
+use std::{error::Error as StdError, fmt, io};
+
+use tokio_postgres::error::{DbError, SqlState};
+
+use super::tls::Connector;
+use crate::error::{Error, Result};
+
+/// Settings for the start of every transaction, as one batch of `SET LOCAL`.
+///
+/// They are local to the transaction since a pooler hands the session to
+/// somebody else afterwards; all are explicit since a role or database may
+/// carry its own (a `statement_timeout` would kill a long merge). The
+/// keepalives let the server drop a client that vanished, with its locks.
+pub const TRANSACTION_SETTINGS: &str = "\
+    set local statement_timeout = 0; \
+    set local lock_timeout = '10s'; \
+    set local idle_in_transaction_session_timeout = '10min'; \
+    set local tcp_keepalives_idle = 30; \
+    set local tcp_keepalives_interval = 10; \
+    set local tcp_keepalives_count = 3; \
+    set local client_min_messages = 'warning'; \
+    set local standard_conforming_strings = on; \
+    set local datestyle = 'ISO, YMD'; \
+    set local intervalstyle = 'iso_8601'; \
+    set local timezone = 'UTC'; \
+    set local extra_float_digits = 1";
+
+/// A connection whose driver runs on the tokio runtime it was opened on.
+pub struct Session {
+    /// The client; dropping the session closes the connection.
+    pub client: tokio_postgres::Client,
+    pub(super) connector: Connector,
+    pub(super) secure: bool,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("secure", &self.secure).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Whether the connection is encrypted and the server's certificate was verified.
+    pub fn verified(&self) -> bool {
+        self.secure
+    }
+
+    /// Asks the server to cancel whatever this session is doing; the answer
+    /// arrives as the error of the statement (SQLSTATE 57014).
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` if the server cannot be reached.
+    pub async fn cancel(&self) -> Result<()> {
+        let token = self.client.cancel_token();
+        let cancelled = match &self.connector {
+            Connector::Plain => token.cancel_query(tokio_postgres::NoTls).await,
+            Connector::Tls(tls) => token.cancel_query(tls.clone()).await,
+        };
+        cancelled.map_err(|error| database_error(&error, "cancel a statement"))
+    }
+}
+
+/// What the server named when it refused: no value, no message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The five characters of the SQLSTATE.
+    pub sqlstate: String,
+    /// The schema and table it names.
+    pub table: Option<String>,
+    /// The column it names.
+    pub column: Option<String>,
+    /// The type it names.
+    pub data_type: Option<String>,
+    /// The constraint it names.
+    pub constraint: Option<String>,
+}
+
+impl Refusal {
+    fn of(error: &DbError) -> Self {
+        let table = error.table().map(|table| match error.schema() {
+            Some(schema) => format!("{schema}.{table}"),
+            None => table.to_owned(),
+        });
+        Self {
+            sqlstate: error.code().code().to_owned(),
+            table,
+            column: error.column().map(str::to_owned),
+            data_type: error.datatype().map(str::to_owned),
+            constraint: error.constraint().map(str::to_owned),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SQLSTATE {}", self.sqlstate)?;
+        let names = [
+            ("table", &self.table),
+            ("column", &self.column),
+            ("type", &self.data_type),
+            ("constraint", &self.constraint),
+        ];
+        for (word, name) in names {
+            if let Some(name) = name {
+                write!(f, ", {word} {name}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Refusal {}
+
+/// An error of the database as longshore may show it; `doing` completes
+/// "the database could not ...". The cause is a [`Refusal`] where the server spoke.
+pub fn database_error(error: &tokio_postgres::Error, doing: &str) -> Error {
+    if let Some(server) = error.as_db_error() {
+        return server_error(server, doing);
+    }
+    // Only causes of the network are passed on: others may hold a parameter's value.
+    let said = Error::environment(format!("the database could not {doing}: {error}"));
+    match error.source().and_then(|cause| cause.downcast_ref::<io::Error>()) {
+        Some(cause) => said.caused_by(cause.to_string()),
+        None => said,
+    }
+}
+
+fn server_error(server: &DbError, doing: &str) -> Error {
+    let what = match safe_message(server) {
+        Some(message) => format!("the database could not {doing}: {message}"),
+        None => format!("the database could not {doing}: {}", meaning(server.code())),
+    };
+    let said = Error::environment(what).caused_by(Refusal::of(server));
+    match hint(server.code()) {
+        Some(hint) => said.hint(hint),
+        None => said,
+    }
+}
+
+/// Classes of SQLSTATE whose messages speak of the server, the session or names in SQL.
+///
+/// Left out on purpose: 21 to 24, 2F, 38, 39, P0 and XX, whose messages come
+/// from functions and quote what they were given.
+const SAFE_CLASSES: [&str; 15] =
+    ["08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "F0"];
+
+/// The server's message where its class cannot hold data.
+pub fn safe_message(error: &DbError) -> Option<&str> {
+    let class = error.code().code().get(..2)?;
+    SAFE_CLASSES.contains(&class).then(|| error.message())
+}
+
+/// What a code means, for those whose message is withheld.
+fn meaning(code: &SqlState) -> &'static str {
+    match code.code() {
+        "23502" => "a value is missing (NOT NULL)",
+        "23503" => "a row refers to one that does not exist (foreign key)",
+        "23505" => "two rows have the same key (unique)",
+        "23514" => "a CHECK constraint is not met",
+        "23P01" => "two rows exclude each other",
+        "22001" => "a text is too long for its column",
+        "22003" => "a number is out of its column's range",
+        "22007" | "22008" => "a date or time is not valid",
+        "22P02" | "22P03" => "a value is not valid for its type",
+        "P0001" => "a trigger or function refused",
+        code if code.starts_with("23") => "a constraint is not met",
+        code if code.starts_with("22") => "a value is not valid",
+        _ => "it refused; its own message may quote data and is not shown",
+    }
+}
+
+fn hint(code: &SqlState) -> Option<&'static str> {
+    Some(match code.code() {
+        "28P01" | "28000" => {
+            "check user and password: the URL, PGPASSWORD or ~/.pgpass, and pg_hba.conf on the server"
+        }
+        "3D000" => "create the database, or name another in --database",
+        "42501" => "grant the role this privilege; `longshore doctor` lists those it needs",
+        "53100" => "the server's disk is full: free space, then run again",
+        "53300" => "the server has no free connections; lower --connections or use a pooler",
+        "55P03" => "another transaction holds a lock; run again when it has finished",
+        "26000" | "42P05" => "a pooler stands in between; longshore needs no prepared statements",
+        "57P01" | "57P02" | "57P03" => "the server is stopping or starting; run again",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_that_quote_data_are_withheld() {
+        for class in ["21", "22", "23", "2F", "38", "39", "P0", "XX"] {
+            assert!(!SAFE_CLASSES.contains(&class), "{class}");
+        }
+        assert_eq!(meaning(&SqlState::UNIQUE_VIOLATION), "two rows have the same key (unique)");
+        assert!(meaning(&SqlState::INTERNAL_ERROR).contains("not shown"));
+    }
+
+    #[test]
+    fn a_refusal_names_what_it_is_about() {
+        let refusal = Refusal {
+            sqlstate: "23514".to_owned(),
+            table: Some("school.student".to_owned()),
+            column: None,
+            data_type: None,
+            constraint: Some("age_is_positive".to_owned()),
+        };
+        let said = refusal.to_string();
+        assert_eq!(said, "SQLSTATE 23514, table school.student, constraint age_is_positive");
+    }
+}

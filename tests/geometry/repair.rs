@@ -1,0 +1,138 @@
+//! Repaired geometries are valid for PostGIS, and enclose what `ST_MakeValid` makes them enclose.
+
+use longshore::{
+    batch::Cell,
+    definition::{ColumnDefinition, InvalidGeometry},
+    transform::geometry::GeometryTransform,
+};
+
+use super::{
+    apply, compiled,
+    generate::{FAMILIES, Random, case, wkb},
+    plain_column,
+};
+use crate::support::TestDatabase;
+
+/// Geometries of each family.
+const CASES: usize = 600;
+
+const EXPECTED: &str = "select st_isvalid(g), st_area(g), st_area(st_makevalid(g, 'method=structure keepcollapsed=false')), st_astext(g)
+    from unnest($1::bytea[]) with ordinality as cases (bytes, place),
+        lateral (select st_geomfromwkb(bytes)) as geometry (g) order by place";
+
+const REPAIRED: &str = "select st_isvalid(g), st_area(g), st_dimension(g), st_astext(g)
+    from unnest($1::bytea[]) with ordinality as cases (bytes, place),
+        lateral (select st_geomfromewkb(bytes)) as geometry (g) order by place";
+
+fn repairing(percent: f64) -> GeometryTransform {
+    let definition = ColumnDefinition {
+        invalid: Some(InvalidGeometry::Repair),
+        repair_area_percent: Some(percent),
+        ..ColumnDefinition::default()
+    };
+    compiled(plain_column(None), &definition)
+}
+
+struct Repaired {
+    original: String,
+    area_before: f64,
+    area_expected: f64,
+    bytes: Vec<u8>,
+    area_changed: f64,
+}
+
+#[tokio::test]
+async fn repaired_geometries_are_valid_and_enclose_what_st_makevalid_does() {
+    let database = TestDatabase::create().await;
+    let client = database.client().await;
+    let transform = repairing(f64::MAX);
+    let mut repaired = Vec::new();
+    for family in 0..FAMILIES {
+        let mut random = Random::new(family + 77);
+        let count = if family == 8 { CASES / 10 } else { CASES };
+        let cases: Vec<Vec<u8>> = (0..count).map(|_| wkb(&case(&mut random, family))).collect();
+        let rows = client.query(EXPECTED, &[&cases]).await.expect("PostGIS repairs them all");
+        for (bytes, row) in cases.iter().zip(rows) {
+            let (area_before, area_expected): (f64, f64) = (row.get(1), row.get(2));
+            let original: String = row.get(3);
+            match apply(&transform, Cell::Geometry(bytes)) {
+                Ok((bytes, notes)) => {
+                    assert_eq!(notes.repaired == 0, row.get::<_, bool>(0), "{original}");
+                    let area_changed = notes.area_changed;
+                    repaired.push(Repaired {
+                        original,
+                        area_before,
+                        area_expected,
+                        bytes,
+                        area_changed,
+                    });
+                }
+                // Nothing with an area is left, or it had none before.
+                Err(fault) => {
+                    let without_area = area_before == 0.0 || area_expected == 0.0;
+                    assert!(without_area, "family {family}: {}: {original}", fault.message);
+                }
+            }
+        }
+    }
+    let bytes: Vec<&[u8]> = repaired.iter().map(|repaired| repaired.bytes.as_slice()).collect();
+    let rows = client.query(REPAIRED, &[&bytes]).await.expect("PostGIS reads them all");
+    for (repaired, row) in repaired.iter().zip(rows) {
+        let (area, dimension): (f64, i32) = (row.get(1), row.get(2));
+        let text = format!("{} became {}", repaired.original, row.get::<_, String>(3));
+        assert!(row.get::<_, bool>(0), "not valid: {text}");
+        assert_eq!(dimension, 2, "{text}");
+        // Crossings are rounded to coordinates, at 6,250,000 m to a nanometre.
+        let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * (a + b).abs() + 1e-4;
+        assert!(near(area, repaired.area_expected), "{area} {}: {text}", repaired.area_expected);
+        let changed = (area - repaired.area_before).abs();
+        assert!(near(changed, repaired.area_changed), "{changed}: {text}");
+    }
+}
+
+#[test]
+fn a_repair_that_changes_too_much_is_refused() {
+    let nick = "POLYGON((0 0,100 0,100 100,50 100,50 101,50 100,0 100,0 0))";
+    let bow = "POLYGON((0 0,10 10,10 0,0 9,0 0))";
+    let (_, notes) = apply(&repairing(1.0), Cell::Text(nick)).expect("a spike has no area");
+    assert_eq!((notes.repaired, notes.area_changed), (1, 0.0));
+    let fault = apply(&repairing(1.0), Cell::Text(bow)).expect_err("half of it is another");
+    assert_eq!(fault.code, "geometry.repair_area");
+    let (_, notes) = apply(&repairing(2000.0), Cell::Text(bow)).expect("it is allowed to");
+    assert!(notes.area_change_percent_max > 100.0);
+}
+
+#[test]
+fn open_rings_are_closed_and_what_has_no_extent_goes() {
+    let transform = repairing(1.0);
+    let same = [
+        ("POLYGON((0 0,4 0,4 4,0 4))", "POLYGON((0 0,4 0,4 4,0 4,0 0))"),
+        ("POLYGON((0 0,4 0,4 4,0 0),(1 1,1 1,1 1,1 1))", "POLYGON((0 0,4 0,4 4,0 0))"),
+        ("MULTIPOLYGON(((0 0,4 0,4 4,0 0)),EMPTY)", "MULTIPOLYGON(((0 0,4 0,4 4,0 0)))"),
+        ("MULTILINESTRING((0 0,1 1),(2 2,2 2))", "MULTILINESTRING((0 0,1 1))"),
+    ];
+    for (broken, mended) in same {
+        let (bytes, notes) = apply(&transform, Cell::Text(broken)).expect(broken);
+        assert_eq!(notes.repaired, 1, "{broken}");
+        assert_eq!(bytes, apply(&transform, Cell::Text(mended)).expect(mended).0, "{broken}");
+    }
+    for hopeless in ["POLYGON EMPTY", "LINESTRING(1 1,1 1)", "POLYGON((0 0,1 1,2 2,0 0))"] {
+        let fault = apply(&transform, Cell::Text(hopeless)).expect_err(hopeless);
+        assert_eq!(fault.code, "geometry.repair_failed", "{hopeless}");
+    }
+}
+
+#[test]
+fn the_same_geometry_is_repaired_to_the_same_bytes() {
+    let transform = repairing(f64::MAX);
+    let mut random = Random::new(5);
+    for _ in 0..200 {
+        let bytes = wkb(&case(&mut random, 4));
+        let once = apply(&transform, Cell::Geometry(&bytes));
+        assert_eq!(once, apply(&transform, Cell::Geometry(&bytes)));
+        if let Ok((repaired, _)) = once {
+            let (again, notes) = apply(&transform, Cell::Geometry(&repaired)).expect("it is valid");
+            assert_eq!((again, notes.repaired), (repaired, 0));
+        }
+    }
+}

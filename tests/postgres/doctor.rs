@@ -1,0 +1,42 @@
+//! The doctor on a database that is well, and on one that is not.
+
+use longshore::postgres::{
+    doctor::{Fact, Verdict, examine},
+    endpoint::Endpoint,
+};
+
+use crate::support::TestDatabase;
+
+fn verdict(facts: &[Fact], name: &str) -> Verdict {
+    facts
+        .iter()
+        .find(|fact| fact.name == name)
+        .unwrap_or_else(|| panic!("{name} is missing"))
+        .verdict
+}
+
+#[tokio::test]
+async fn facts_are_told_and_judged() {
+    let database = TestDatabase::create().await;
+    let facts = examine(&database.endpoint()).await.expect("it is examined");
+    for name in
+        ["connection", "role", "version", "encoding", "pooler", "extension_postgis", "clock"]
+    {
+        assert_eq!(verdict(&facts, name), Verdict::Ok, "{name}");
+    }
+    // The test cluster is as fast and as unsafe as it can be.
+    assert_eq!(verdict(&facts, "durability"), Verdict::Problem);
+    assert_eq!(verdict(&facts, "autovacuum"), Verdict::Warning);
+}
+
+#[tokio::test]
+async fn a_role_without_privileges_is_told_what_it_lacks() {
+    let database = TestDatabase::create().await;
+    let client = database.client().await;
+    let role = format!("clerk_{}", std::process::id());
+    client.batch_execute(&format!("create role {role} login")).await.expect("a role");
+    let url = database.url().replace("//longshore@", &format!("//{role}@"));
+    let facts = examine(&Endpoint::parse(&url).expect("a URL")).await.expect("it is examined");
+    assert_eq!(verdict(&facts, "privileges"), Verdict::Problem);
+    client.batch_execute(&format!("drop role {role}")).await.expect("it is dropped");
+}

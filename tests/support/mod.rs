@@ -1,0 +1,82 @@
+//! What tests share: a database of one's own on a throw-away cluster.
+//!
+//! ```ignore
+//! let database = TestDatabase::create().await;
+//! let client = database.client().await;
+//! ```
+
+mod cluster;
+mod template;
+
+use std::{
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+};
+
+use longshore::postgres::{endpoint::Endpoint, session::Session, sql::quote_identifier};
+use tokio_postgres::Client;
+
+/// An empty database with PostGIS, citext, unaccent and pg_trgm; dropped at the end.
+pub(crate) struct TestDatabase {
+    name: String,
+    url: String,
+}
+
+impl TestDatabase {
+    /// A new database of this name's own.
+    pub(crate) async fn create() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}_{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let cluster = cluster::shared();
+        let create = format!(
+            "create database {} template {}",
+            quote_identifier(&name),
+            quote_identifier(template::DATABASE)
+        );
+        maintain(&cluster.url("postgres"), &create).await;
+        Self { url: cluster.url(&name), name }
+    }
+
+    /// Where it is; no password is needed.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The same as an endpoint.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        Endpoint::parse(&self.url).expect("the test database's URL is valid")
+    }
+
+    /// A new session, driven by the current runtime.
+    pub(crate) async fn session(&self) -> Session {
+        self.endpoint().connect().await.expect("the test database accepts connections")
+    }
+
+    /// A new connection, driven by the current runtime.
+    pub(crate) async fn client(&self) -> Client {
+        let Session { client, .. } = self.session().await;
+        client
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let url = cluster::shared().url("postgres");
+        let sql = format!("drop database if exists {} with (force)", quote_identifier(&self.name));
+        // A thread of its own: the test's runtime may be the one that drops us.
+        let dropping = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(maintain(&url, &sql));
+        });
+        if dropping.join().is_err() && !thread::panicking() {
+            panic!("the test database {} could not be dropped", self.name);
+        }
+    }
+}
+
+async fn maintain(url: &str, sql: &str) {
+    let endpoint = Endpoint::parse(url).expect("the cluster's URL is valid");
+    let session = endpoint.connect().await.expect("the test cluster accepts connections");
+    session.client.batch_execute(sql).await.expect("the statement runs");
+}
