@@ -14,9 +14,10 @@ use super::{
 use crate::support::TestDatabase;
 
 /// Geometries of each family.
-const CASES: usize = 600;
+const CASES: usize = 10000;
 
-const EXPECTED: &str = "select st_isvalid(g), st_area(g), st_area(st_makevalid(g, 'method=structure keepcollapsed=false')), st_astext(g)
+const EXPECTED: &str = "select st_isvalid(g), st_area(g), coalesce(st_area(st_makevalid(g, 'method=structure keepcollapsed=false')), 0),
+        st_astext(g)
     from unnest($1::bytea[]) with ordinality as cases (bytes, place),
         lateral (select st_geomfromwkb(bytes)) as geometry (g) order by place";
 
@@ -48,7 +49,7 @@ async fn repaired_geometries_are_valid_and_enclose_what_st_makevalid_does() {
     let transform = repairing(f64::MAX);
     let mut repaired = Vec::new();
     for family in 0..FAMILIES {
-        let mut random = Random::new(family + 77);
+        let mut random = Random::new(family + 7700);
         let count = if family == 8 { CASES / 10 } else { CASES };
         let cases: Vec<Vec<u8>> = (0..count).map(|_| wkb(&case(&mut random, family))).collect();
         let rows = client.query(EXPECTED, &[&cases]).await.expect("PostGIS repairs them all");
@@ -69,7 +70,8 @@ async fn repaired_geometries_are_valid_and_enclose_what_st_makevalid_does() {
                 }
                 // Nothing with an area is left, or it had none before.
                 Err(fault) => {
-                    let without_area = area_before == 0.0 || area_expected == 0.0;
+                    let without_area =
+                        area_before.abs() <= 1e-12 * area_expected || area_expected == 0.0;
                     assert!(without_area, "family {family}: {}: {original}", fault.message);
                 }
             }
