@@ -2,6 +2,7 @@
 
 mod generate;
 mod placement;
+mod repair;
 mod reprojection;
 mod validity;
 
@@ -29,15 +30,25 @@ fn transform(
     GeometryTransform::compile(&column, false, &definition, crs).expect("a transform")
 }
 
-/// What becomes of a geometry's text, as hexadecimal EWKB.
+/// The EWKB for the wire.
 fn applied(
     transform: &GeometryTransform,
-    text: &str,
+    cell: Cell<'_>,
     notes: &mut GeometryNotes,
-) -> Result<String, GeometryFault> {
+) -> Result<Vec<u8>, GeometryFault> {
     let arena = Bump::new();
-    match transform.apply(Cell::Text(text), &arena, notes)? {
-        Value::Geometry(bytes) => Ok(bytes.iter().map(|byte| format!("{byte:02X}")).collect()),
+    match transform.apply(cell, &arena, notes)? {
+        Value::Geometry(bytes) => Ok(bytes.to_vec()),
         value => panic!("a geometry became {value:?}"),
     }
+}
+
+/// The EWKB of a text, and what was noted about it.
+fn of_text(
+    transform: &GeometryTransform,
+    text: &str,
+) -> Result<(Vec<u8>, GeometryNotes), GeometryFault> {
+    let mut notes = GeometryNotes::default();
+    let bytes = applied(transform, Cell::Text(text), &mut notes)?;
+    Ok((bytes, notes))
 }

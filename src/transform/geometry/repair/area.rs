@@ -9,16 +9,16 @@ use super::{Path, Shape};
 pub(in super::super) fn area(shape: &Shape<'_>) -> f64 {
     match shape {
         Shape::Point(_) | Shape::LineString(_) => 0.0,
-        Shape::Polygon(rings) => polygon(rings).unsigned_area(),
+        Shape::Polygon(rings) => polygon(rings),
         Shape::Multi(_, parts) => parts.iter().map(area).sum(),
     }
 }
 
-/// `geo` closes open rings, and takes coordinates relative to the first, which keeps digits.
-fn polygon(rings: &[Path<'_>]) -> Polygon {
-    let mut lines = rings.iter().map(line);
-    let shell = lines.next().unwrap_or_else(|| LineString::new(Vec::new()));
-    Polygon::new(shell, lines.collect())
+/// Below zero where the holes are larger than the shell.
+fn polygon(rings: &[Path<'_>]) -> f64 {
+    // `geo` closes open rings, and takes coordinates relative to the first, which keeps digits.
+    let mut areas = rings.iter().map(|ring| Polygon::new(line(ring), Vec::new()).unsigned_area());
+    areas.next().unwrap_or(0.0) - areas.sum::<f64>()
 }
 
 fn line(ring: &Path<'_>) -> LineString {

@@ -1,33 +1,27 @@
-//! The areas that noded lines enclose by the even-odd rule.
+//! The areas that lie on the left of edges, as polygons.
 //!
-//! Every line separates inside from outside, so going round a node the two
-//! alternate: one direction known at one node of a connected drawing settles
-//! all of it. Rings are then walked with the inside on their left, always into
-//! the nearest line that bounds the same inside, and cut where they pass a node
-//! again: what comes out are shells and holes that touch at single positions.
+//! Rings are walked with the inside on their left, always into the nearest edge
+//! that bounds the same inside, and cut where they pass a node again: what comes
+//! out are shells and holes that touch at single positions, as validity wants.
 
 use std::cmp::Ordering;
 
-use super::super::{
-    fault::GeometryFault,
-    shape::Xy,
-    validity::{
-        comes_after, lexicographic,
-        segment::{Location, Ray, Segment, crosses_ray, locate, side},
+use super::{
+    super::{
+        fault::GeometryFault,
+        shape::Xy,
+        validity::segment::{Location, Segment, locate, side},
     },
+    drawing::Drawing,
 };
 
-/// Rays times lines: a minute of work is refused.
-const RAY_STEPS_MAX: usize = 20_000_000_000;
-
-type Ring = Vec<Xy>;
+pub(super) type Ring = Vec<Xy>;
 
 /// Each area as its shell, anticlockwise, and its holes, clockwise; rings without their last
-/// position, which is the first.
-pub(super) fn areas(edges: &[Segment]) -> Result<Vec<Vec<Ring>>, GeometryFault> {
-    let mut drawing = Drawing::new(edges);
-    drawing.find_insides(edges)?;
-    let (mut areas, orphans) = drawing.walk()?;
+/// position, which is the first. `inside` says of each half-edge what lies on its left; it
+/// differs between the two sides of every edge.
+pub(super) fn areas(drawing: &Drawing, inside: &[bool]) -> Result<Vec<Vec<Ring>>, GeometryFault> {
+    let (mut areas, orphans) = Faces { drawing, inside }.walk()?;
     for hole in orphans {
         let shell = innermost(&areas, &hole).ok_or_else(inconsistent)?;
         areas[shell].push(hole);
@@ -39,103 +33,18 @@ fn inconsistent() -> GeometryFault {
     GeometryFault::new("geometry.repair_failed", "its lines do not separate inside from outside")
 }
 
-/// Half-edge `2 i` runs along edge `i`, `2 i + 1` against it.
-struct Drawing {
-    nodes: Vec<Xy>,
-    /// Where each half-edge starts, as an index into `nodes`.
-    origins: Vec<usize>,
-    /// The half-edges that start at each node, anticlockwise.
-    leaving: Vec<Vec<usize>>,
-    /// Each half-edge's place in `leaving` of its origin.
-    places: Vec<usize>,
-    /// Whether the inside is on the left.
-    inside: Vec<bool>,
+struct Faces<'d> {
+    drawing: &'d Drawing,
+    inside: &'d [bool],
 }
 
-impl Drawing {
-    fn new(edges: &[Segment]) -> Self {
-        let mut nodes: Vec<Xy> = edges.iter().flat_map(|edge| [edge.from, edge.to]).collect();
-        nodes.sort_by(|a, b| lexicographic(*a, *b));
-        nodes.dedup();
-        let node = |xy: Xy| nodes.partition_point(|node| lexicographic(*node, xy).is_lt());
-        let origins: Vec<usize> =
-            edges.iter().flat_map(|edge| [node(edge.from), node(edge.to)]).collect();
-        let mut leaving = vec![Vec::new(); nodes.len()];
-        for (half, &origin) in origins.iter().enumerate() {
-            leaving[origin].push(half);
-        }
-        let mut places = vec![0; origins.len()];
-        for (origin, halves) in leaving.iter_mut().enumerate() {
-            let end = |half: usize| nodes[origins[half ^ 1]];
-            halves.sort_by(|&a, &b| anticlockwise(nodes[origin], end(a), end(b)));
-            halves.iter().enumerate().for_each(|(place, &half)| places[half] = place);
-        }
-        let inside = vec![false; origins.len()];
-        Self { nodes, origins, leaving, places, inside }
-    }
-
-    /// From the last node of each connected drawing: east of it there is nothing of its own.
-    fn find_insides(&mut self, edges: &[Segment]) -> Result<(), GeometryFault> {
-        let mut seen = vec![false; self.nodes.len()];
-        let mut steps = 0_usize;
-        for last in (0..self.nodes.len()).rev() {
-            if seen[last] {
-                continue;
-            }
-            steps = steps.saturating_add(edges.len());
-            if steps > RAY_STEPS_MAX {
-                return Err(GeometryFault::new("geometry.repair_failed", "it has too many parts"));
-            }
-            let at = self.nodes[last];
-            let crossed = |edge: &&Segment| crosses_ray(at, **edge) == Ray::Crossed;
-            let inside_east = edges.iter().filter(crossed).count() % 2 == 1;
-            let first = self.leaving[last][0];
-            self.inside[first] = !inside_east;
-            self.spread(last, first, &mut seen)?;
-        }
-        Ok(())
-    }
-
-    /// Settles all nodes connected with `node`, of whose half-edges `known` is settled.
-    fn spread(
-        &mut self,
-        node: usize,
-        known: usize,
-        seen: &mut [bool],
-    ) -> Result<(), GeometryFault> {
-        let mut waiting = vec![(node, known)];
-        while let Some((node, known)) = waiting.pop() {
-            if seen[node] {
-                continue;
-            }
-            seen[node] = true;
-            if self.leaving[node].len() % 2 == 1 {
-                return Err(inconsistent());
-            }
-            let parity = self.inside[known] ^ (self.places[known] % 2 == 1);
-            for (place, &half) in self.leaving[node].iter().enumerate() {
-                self.inside[half] = parity ^ (place % 2 == 1);
-                let twin = half ^ 1;
-                let end = self.origins[twin];
-                if seen[end] {
-                    if self.inside[twin] == self.inside[half] {
-                        return Err(inconsistent());
-                    }
-                } else {
-                    self.inside[twin] = !self.inside[half];
-                    waiting.push((end, twin));
-                }
-            }
-        }
-        Ok(())
-    }
-
+impl Faces<'_> {
     /// All areas, and the holes that touch no shell.
     fn walk(&self) -> Result<(Vec<Vec<Ring>>, Vec<Ring>), GeometryFault> {
         let (mut areas, mut orphans) = (Vec::new(), Vec::new());
-        let mut walked = vec![false; self.origins.len()];
-        let mut on_path = vec![usize::MAX; self.nodes.len()];
-        for start in 0..self.origins.len() {
+        let mut walked = vec![false; self.drawing.origins.len()];
+        let mut on_path = vec![usize::MAX; self.drawing.nodes.len()];
+        for start in 0..self.drawing.origins.len() {
             if walked[start] || !self.inside[start] {
                 continue;
             }
@@ -161,11 +70,11 @@ impl Drawing {
         let mut half = start;
         while !walked[half] {
             walked[half] = true;
-            let origin = self.origins[half];
+            let origin = self.drawing.origins[half];
             self.push_node(origin, &mut path, on_path, &mut rings);
-            half = self.next(half);
+            half = self.drawing.next(half);
         }
-        self.push_node(self.origins[start], &mut path, on_path, &mut rings);
+        self.push_node(self.drawing.origins[start], &mut path, on_path, &mut rings);
         path.iter().for_each(|&node| on_path[node] = usize::MAX);
         rings
     }
@@ -190,25 +99,7 @@ impl Drawing {
         // ring the same wherever the walk began.
         let least = (0..ring.len()).min_by_key(|&index| ring[index]).unwrap_or(0);
         ring.rotate_left(least);
-        rings.push(ring.into_iter().map(|node| self.nodes[node]).collect());
-    }
-
-    /// The next half-edge round the same inside: the first one clockwise from the way back.
-    fn next(&self, half: usize) -> usize {
-        let back = half ^ 1;
-        let leaving = &self.leaving[self.origins[back]];
-        let place = self.places[back];
-        leaving[if place == 0 { leaving.len() - 1 } else { place - 1 }]
-    }
-}
-
-fn anticlockwise(origin: Xy, a: Xy, b: Xy) -> Ordering {
-    if comes_after(origin, a, b) {
-        Ordering::Greater
-    } else if comes_after(origin, b, a) {
-        Ordering::Less
-    } else {
-        Ordering::Equal
+        rings.push(ring.into_iter().map(|node| self.drawing.nodes[node]).collect());
     }
 }
 

@@ -2,22 +2,26 @@
 //!
 //! The gentlest cure that works is taken: open rings are closed, then parts and
 //! rings without extent are left out, and only then are the rings taken apart
-//! into lines and put together again by the even-odd rule, which is what
-//! `ST_MakeValid` does (`linework`). That rule makes an island of a hole outside
-//! its shell and a hole of an overlap: such repairs change the area, and the
-//! caller refuses those that change it by more than the pipeline allows.
+//! into lines and put together again, which is what `ST_MakeValid` does with
+//! `method=structure`: shells less holes, all parts together. Its other method
+//! makes holes of overlaps and of parts that occur twice, which no parcel means.
+//! A repair that changes the area by more than the pipeline allows is refused
+//! by the caller.
 //!
 //! The result depends on nothing but the coordinates, not even on their order
 //! in a hash table: the same file repaired again is the same geometry again.
 
 mod area;
+mod drawing;
 mod face;
+mod inside;
 mod node;
 
 pub(super) use area::area;
 
 use bumpalo::{Bump, collections::Vec as ArenaVec};
 
+use self::{drawing::Drawing, node::Side};
 use super::{
     fault::GeometryFault,
     shape::{Dimensions, Path, Shape, Xy},
@@ -33,8 +37,7 @@ pub(super) fn repair<'a>(
 ) -> Result<Shape<'a>, GeometryFault> {
     shape.try_each_ring(&mut |ring| close(ring, dimensions, arena))?;
     let shape = without_degenerate(shape, arena).ok_or_else(nothing_left)?;
-    validity::structure(&shape)?;
-    if validity::topology(&shape, arena).is_ok() {
+    if is_valid(&shape, arena) {
         return Ok(shape);
     }
     if dimensions.extra() > 0 {
@@ -42,10 +45,13 @@ pub(super) fn repair<'a>(
         return Err(GeometryFault::new("geometry.repair_z", message));
     }
     let shape = redraw(shape, arena)?;
-    validity::structure(&shape).and_then(|()| validity::topology(&shape, arena)).map_err(|_| {
+    is_valid(&shape, arena).then_some(shape).ok_or_else(|| {
         GeometryFault::new("geometry.repair_failed", "it is not valid even when redrawn")
-    })?;
-    Ok(shape)
+    })
+}
+
+fn is_valid(shape: &Shape<'_>, arena: &Bump) -> bool {
+    validity::structure(shape).is_ok() && validity::topology(shape, arena).is_ok()
 }
 
 fn nothing_left() -> GeometryFault {
@@ -95,11 +101,11 @@ fn without_degenerate<'a>(shape: Shape<'a>, arena: &'a Bump) -> Option<Shape<'a>
 }
 
 fn has_extent(ring: &Path<'_>) -> bool {
-    sides(ring).count() >= 3
+    segments(ring).count() >= 3
 }
 
 /// The ring's segments, those without length left out.
-fn sides<'r>(ring: &'r Path<'_>) -> impl Iterator<Item = Segment> + 'r {
+fn segments<'r>(ring: &'r Path<'_>) -> impl Iterator<Item = Segment> + 'r {
     ring.xy
         .windows(2)
         .map(|pair| Segment { from: pair[0], to: pair[1] })
@@ -118,8 +124,7 @@ fn redraw<'a>(shape: Shape<'a>, arena: &'a Bump) -> Result<Shape<'a>, GeometryFa
         Shape::Multi(kind, parts) => {
             let mut redrawn = ArenaVec::with_capacity_in(parts.len(), arena);
             for part in parts {
-                let valid = validity::topology(&part, arena).is_ok();
-                redrawn.push(if valid { part } else { redraw(part, arena)? });
+                redrawn.push(if is_valid(&part, arena) { part } else { redraw(part, arena)? });
             }
             Ok(Shape::Multi(kind, redrawn))
         }
@@ -127,15 +132,19 @@ fn redraw<'a>(shape: Shape<'a>, arena: &'a Bump) -> Result<Shape<'a>, GeometryFa
     }
 }
 
-/// The areas that the rings of `shape` enclose by the even-odd rule.
+/// The areas that the parts of `shape` enclose together.
 fn areas<'a>(shape: &Shape<'a>, arena: &'a Bump) -> Result<ArenaVec<'a, Shape<'a>>, GeometryFault> {
-    let mut segments = Vec::new();
-    shape.all_paths(&mut |ring| {
-        segments.extend(sides(ring));
-        true
-    });
-    let edges = node::node(segments)?;
-    let areas = face::areas(&edges)?;
+    let (sides, parts) = sides_of(shape);
+    let edges = node::node(sides)?;
+    let lines: Vec<Segment> = edges.iter().map(|edge| edge.segment).collect();
+    let drawing = Drawing::new(&lines);
+    let inside = inside::insides(&drawing, &edges, &parts)?;
+    let boundary: Vec<usize> =
+        (0..lines.len()).filter(|&edge| inside[2 * edge] != inside[2 * edge + 1]).collect();
+    let drawing = Drawing::new(&boundary.iter().map(|&edge| lines[edge]).collect::<Vec<_>>());
+    let inside: Vec<bool> =
+        boundary.iter().flat_map(|&edge| [inside[2 * edge], inside[2 * edge + 1]]).collect();
+    let areas = face::areas(&drawing, &inside)?;
     if areas.is_empty() {
         return Err(nothing_left());
     }
@@ -144,6 +153,22 @@ fn areas<'a>(shape: &Shape<'a>, arena: &'a Bump) -> Result<ArenaVec<'a, Shape<'a
         Shape::Polygon(ArenaVec::from_iter_in(rings, arena))
     });
     Ok(ArenaVec::from_iter_in(parts, arena))
+}
+
+/// The sides of all rings, and which rings belong to each part.
+fn sides_of(shape: &Shape<'_>) -> (Vec<Side>, Vec<Vec<usize>>) {
+    let single = std::slice::from_ref(shape);
+    let polygons = if let Shape::Multi(_, parts) = shape { parts.as_slice() } else { single };
+    let (mut sides, mut parts, mut number) = (Vec::new(), Vec::new(), 0);
+    for polygon in polygons {
+        let Shape::Polygon(rings) = polygon else { continue };
+        parts.push((number..number + rings.len()).collect());
+        for path in rings {
+            sides.extend(segments(path).map(|segment| Side { segment, ring: number }));
+            number += 1;
+        }
+    }
+    (sides, parts)
 }
 
 fn closed_path<'a>(ring: &[Xy], arena: &'a Bump) -> Path<'a> {

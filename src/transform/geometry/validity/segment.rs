@@ -78,9 +78,14 @@ impl Segment {
 /// On which side of the line `from → to` a position lies: `Greater` is left.
 #[inline]
 pub(in super::super) fn side(from: Xy, to: Xy, xy: Xy) -> Ordering {
+    turn(from, to, xy).partial_cmp(&0.0).unwrap_or(Ordering::Equal)
+}
+
+/// Twice the area of the triangle, positive anticlockwise; the sign is exact.
+#[inline]
+pub(in super::super) fn turn(from: Xy, to: Xy, xy: Xy) -> f64 {
     let coord = |xy: Xy| robust::Coord { x: xy.x, y: xy.y };
-    let turn = robust::orient2d(coord(from), coord(to), coord(xy));
-    turn.partial_cmp(&0.0).unwrap_or(Ordering::Equal)
+    robust::orient2d(coord(from), coord(to), coord(xy))
 }
 
 /// How two segments meet.
