@@ -224,7 +224,7 @@ mod tests {
 
     fn noded(sides: &[([i32; 4], usize)]) -> Vec<([f64; 4], Vec<(usize, i32)>)> {
         let xy = |x, y| Xy { x: f64::from(x), y: f64::from(y) };
-        let side = |&([ax, ay, bx, by], ring)| Side {
+        let side = |&([ax, ay, bx, by], ring): &([i32; 4], usize)| Side {
             segment: Segment { from: xy(ax, ay), to: xy(bx, by) },
             ring,
         };
