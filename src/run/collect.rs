@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::{
+    bound::BoundFile,
     encode::{ProcessedSplit, RejectedRecord},
-    workers::BoundFile,
 };
 use crate::{
     error::{Error, Result},

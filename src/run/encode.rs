@@ -5,7 +5,7 @@
 
 use bumpalo::Bump;
 
-use super::workers::BoundFile;
+use super::bound::BoundFile;
 use crate::{
     batch::{Record, RecordBatch},
     copy::TupleEncoder,
