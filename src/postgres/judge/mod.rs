@@ -51,6 +51,7 @@ pub async fn judge(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> 
         judge.check_computed_nulls().await?;
         judge.check_conditions().await?;
         judge.check_constraints().await?;
+        judge.check_partitions().await?;
     }
     // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
     for (target, load) in loads.iter().enumerate() {
