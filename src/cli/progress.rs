@@ -110,7 +110,13 @@ fn file_bar(file: &FileProgress) -> ProgressBar {
     ProgressBar::new(file.bytes_total).with_style(style).with_prefix(file.display.clone())
 }
 
+/// What people read once they have asked a run to stop.
+pub(super) const STOPPING: &str = "stopping: what was staged is dropped, nothing is published";
+
 fn stage_line(progress: &Progress) -> String {
+    if progress.is_cancelled() {
+        return STOPPING.to_owned();
+    }
     match progress.stage() {
         Stage::Preparing => "reading headers and the catalog".to_owned(),
         Stage::Loading => format!("{} rows staged", grouped(progress.staged_rows())),

@@ -1,6 +1,6 @@
 //! `longshore run`: imports and exports, one after the other.
 
-use std::{path::Path, sync::Arc};
+use std::{io::IsTerminal, path::Path, sync::Arc};
 
 use super::{
     arguments::{Global, MachineArguments, RunArguments},
@@ -109,14 +109,17 @@ pub(super) fn options(machine: &MachineArguments) -> LoadOptions {
 
 /// The first Ctrl-C or SIGTERM ends the run cleanly.
 pub(super) fn stop_on_signal(
-    progress: Arc<Progress>,
+    running: Arc<Progress>,
     console: &Console,
 ) -> tokio::task::JoinHandle<()> {
     let console = *console;
     tokio::spawn(async move {
         signalled().await;
-        console.say("stopping: what was staged is dropped, nothing is published");
-        progress.cancel();
+        // Bars tell it themselves: a line among them would be drawn over.
+        if !std::io::stderr().is_terminal() {
+            console.say(progress::STOPPING);
+        }
+        running.cancel();
         signalled().await;
         console.say("stopped at once: staging tables of this run may be left behind");
         #[expect(clippy::exit, reason = "somebody who asks twice does not want to wait")]

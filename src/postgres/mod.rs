@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod embedded;
 pub mod endpoint;
 pub mod judge;
+pub mod lease;
 pub mod ledger;
 pub mod migrate;
 pub mod prove;

@@ -136,7 +136,10 @@ pub fn database_error(error: &tokio_postgres::Error, doing: &str) -> Error {
         return server_error(server, doing);
     }
     // Only causes of the network are passed on: others may hold a parameter's value.
-    let said = Error::environment(format!("the database could not {doing}: {error}"));
+    let mut said = Error::environment(format!("the database could not {doing}: {error}"));
+    if error.is_closed() {
+        said = said.hint("the server went away or ended the connection; run again when it is back");
+    }
     match error.source().and_then(|cause| cause.downcast_ref::<io::Error>()) {
         Some(cause) => said.caused_by(cause.to_string()),
         None => said,

@@ -130,6 +130,16 @@ mod tests {
     }
 
     #[test]
+    fn a_pipe_is_refused_before_it_is_opened() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.csv");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("mkfifo is there").success());
+        let error = find(&source(&path)).expect_err("it would never end");
+        assert!(error.to_string().contains("pipe or device"), "{error}");
+    }
+
+    #[test]
     fn a_file_that_grows_is_noticed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.csv");

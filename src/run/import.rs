@@ -7,7 +7,7 @@ use super::{
     files::FoundFile,
     load,
     loaded::{Loaded, summary_of},
-    prepare::{Bound, Stop, announce, bind_files, find_files, prove_sql, read_tables},
+    prepare::Bound,
     progress::{Progress, Stage},
     recover, stopping,
 };
@@ -18,6 +18,7 @@ use crate::{
     postgres::{
         endpoint::Endpoint,
         judge,
+        lease::{self, Lease},
         ledger::{self, FileRecord, RunRecord},
         publish::{self, Publishing},
         session::Session,
@@ -36,12 +37,19 @@ pub(super) struct Import<'r> {
     pub(super) bound: Bound,
     pub(super) loaded: Loaded,
     pub(super) session: Session,
+    _lease: Lease,
     pub(super) staging: Staging,
     pub(super) loads: Vec<LoadTarget>,
     pub(super) record: RunRecord,
     pub(super) report: Report,
     pub(super) started: Instant,
     pub(super) seconds: Seconds,
+}
+
+/// What a run holds on the server.
+pub(super) struct Held {
+    pub(super) session: Session,
+    pub(super) lease: Lease,
 }
 
 /// How a run ended that did not fail.
@@ -52,48 +60,19 @@ pub(super) struct Ended {
     pub(super) geometry: Option<GeometrySummary>,
 }
 
-/// What preparing came to.
-pub(super) enum Prepared<'r> {
-    /// Every file was loaded before.
-    Nothing(Box<RunSummary>),
-    /// An import that can begin.
-    Import(Box<Import<'r>>),
-}
-
 impl<'r> Import<'r> {
-    /// Everything that is done before the run leaves a trace but its start in the ledger.
-    pub(super) async fn prepare(
-        endpoint: &Endpoint,
-        request: &'r ImportRequest,
-        run: RunId,
-        progress: &Arc<Progress>,
-        started: Instant,
-    ) -> Result<Prepared<'r>, Stop> {
-        let found = find_files(&request.pipeline.definition).await?;
-        let session = endpoint.connect().await?;
-        ledger::ensure(&session.client).await?;
-        let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
-        let loaded = Loaded::ask(&session, request, found).await?;
-        if loaded.fresh.is_empty() {
-            return Ok(Prepared::Nothing(Box::new(loaded.unchanged(request, &run, started))));
-        }
-        announce(progress, &loaded.fresh);
-        let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
-        prove_sql(&session, &bound.plan).await?;
-        let import = Self::begin(request, run, bound, loaded, session, started).await?;
-        Ok(Prepared::Import(Box::new(import)))
-    }
-
-    async fn begin(
+    /// A run that has its targets to itself, with its report folder.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the folder cannot be made.
+    pub(super) fn new(
         request: &'r ImportRequest,
         run: RunId,
         bound: Bound,
         loaded: Loaded,
-        session: Session,
-        started: Instant,
+        held: Held,
     ) -> Result<Self> {
-        let loads: Vec<LoadTarget> =
-            bound.plan.targets.iter().map(|target| target.load.clone()).collect();
+        let loads = bound.loads();
         let report = Report::create(&request.report_folder, &run)?;
         let staging = Staging::new(&run, loads.len());
         let record = RunRecord {
@@ -104,20 +83,31 @@ impl<'r> Import<'r> {
             violations: Vec::new(),
             report: Some(report.folder().display().to_string()),
         };
-        ledger::record_started(&session.client, &record).await?;
-        let seconds = Seconds { read: started.elapsed().as_secs_f64(), ..Seconds::default() };
         Ok(Self {
             request,
             bound,
             loaded,
-            session,
+            session: held.session,
+            _lease: held.lease,
             staging,
             loads,
             record,
             report,
-            started,
-            seconds,
+            started: Instant::now(),
+            seconds: Seconds::default(),
         })
+    }
+
+    /// Clears away what runs left that were cut off, and notes the start in the ledger.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the server refuses.
+    pub(super) async fn begin(&mut self, started: Instant) -> Result<()> {
+        lease::clear_abandoned(&mut self.session.client).await?;
+        ledger::record_started(&self.session.client, &self.record).await?;
+        self.started = started;
+        self.seconds.read = started.elapsed().as_secs_f64();
+        Ok(())
     }
 
     pub(super) async fn carry_out(
@@ -160,9 +150,8 @@ impl<'r> Import<'r> {
 
     /// Lets the database judge what is staged and adds its rejections to the report.
     async fn judge(&mut self, read: &load::Read) -> Result<()> {
-        let client = &self.session.client;
-        judge::judge(client, &self.staging, &self.loads, &read.keys_differ).await?;
-        let rejections = judge::staged_rejections(client, &self.staging).await?;
+        judge::judge(&self.session.client, &self.staging, &self.loads, &read.keys_differ).await?;
+        let rejections = judge::staged_rejections(&self.session.client, &self.staging).await?;
         let rejected = recover::Rejected::group(rejections);
         let mut writer = collect::ReportWriter {
             report: &mut self.report,

@@ -22,14 +22,16 @@ mod workers;
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 pub use bound::BoundFile;
-use import::{Import, Prepared};
+use import::{Held, Import};
 pub use load::{LoadOptions, validate};
+use loaded::Loaded;
 pub use prepare::{Pipeline, Stop};
+use prepare::{bind_files, find_files, prove_sql, read_tables};
 use progress::{Progress, Stage};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    postgres::endpoint::Endpoint,
+    postgres::{endpoint::Endpoint, lease::Lease, ledger},
     report::RunSummary,
     run_id::RunId,
 };
@@ -60,15 +62,48 @@ pub async fn import(
     progress: &Arc<Progress>,
 ) -> Result<RunSummary, Stop> {
     let started = Instant::now();
-    let run = RunId::generate();
-    let preparing = Import::prepare(endpoint, request, run, progress, started);
+    let preparing = prepare_import(endpoint, request, progress, started);
     let mut import = match stopping::unless_stopped(progress, preparing).await? {
-        Prepared::Nothing(summary) => return Ok(*summary),
+        Prepared::Unchanged(summary) => return Ok(*summary),
         Prepared::Import(import) => *import,
     };
     let ended = import.carry_out(endpoint, progress).await;
     progress.enter(Stage::Ended);
     import.end(endpoint, ended).await.map_err(Stop::Error)
+}
+
+/// What preparing came to.
+enum Prepared<'r> {
+    /// Every file was loaded before.
+    Unchanged(Box<RunSummary>),
+    /// An import that has its targets to itself.
+    Import(Box<Import<'r>>),
+}
+
+/// Everything before the first record.
+async fn prepare_import<'r>(
+    endpoint: &Endpoint,
+    request: &'r ImportRequest,
+    progress: &Arc<Progress>,
+    started: Instant,
+) -> Result<Prepared<'r>, Stop> {
+    let run = RunId::generate();
+    let found = find_files(&request.pipeline.definition).await?;
+    let session = endpoint.connect().await?;
+    ledger::ensure(&session.client).await?;
+    let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
+    let loaded = Loaded::ask(&session, request, found).await?;
+    if loaded.fresh.is_empty() {
+        return Ok(Prepared::Unchanged(Box::new(loaded.unchanged(request, &run, started))));
+    }
+    prepare::announce(progress, &loaded.fresh);
+    let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
+    prove_sql(&session, &bound.plan).await?;
+    let loads = bound.loads();
+    let lease = Lease::take(endpoint.connect().await?, &run, &loads).await?;
+    let mut import = Import::new(request, run, bound, loaded, Held { session, lease })?;
+    import.begin(started).await?;
+    Ok(Prepared::Import(Box::new(import)))
 }
 
 /// The error of a run that the operator stopped.

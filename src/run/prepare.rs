@@ -16,6 +16,7 @@ use crate::{
     definition::{CodeList, CodeListFile, ImportDefinition, WriteMode},
     diagnostic::{Finding, Place},
     error::{Context, Error, Result},
+    load::LoadTarget,
     plan::{self, BindInput, Plan},
     postgres::{catalog, prove, session::Session},
     schema::TableSchema,
@@ -63,6 +64,13 @@ pub struct Bound {
     pub plan: Arc<Plan>,
     /// The files, open.
     pub files: Arc<Vec<BoundFile>>,
+}
+
+impl Bound {
+    /// What the database needs to know of the targets.
+    pub fn loads(&self) -> Vec<LoadTarget> {
+        self.plan.targets.iter().map(|target| target.load.clone()).collect()
+    }
 }
 
 /// Opens the files and binds the definition to their headers and to the tables.

@@ -107,7 +107,8 @@ impl Progress {
         }
     }
 
-    pub(super) fn is_cancelled(&self) -> bool {
+    /// Whether the run has been asked to stop.
+    pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Relaxed)
     }
 

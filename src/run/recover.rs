@@ -96,9 +96,10 @@ fn holds_any(split: &Split, records: &BTreeMap<u64, Violations>) -> bool {
 }
 
 /// The codes that judging over staging gives.
-const CODES: [&str; 8] = [
+const CODES: [&str; 9] = [
     "constraint.check",
     "constraint.foreign_key",
+    "constraint.partition",
     "constraint.unique",
     "rule.check",
     "rule.duplicate_key",

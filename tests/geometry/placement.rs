@@ -16,6 +16,7 @@ use crate::support::TestDatabase;
 /// A column's type, keys of its definition, the data's system, a text, and what is in the table.
 type Case = (&'static str, Json, Option<&'static str>, &'static str, &'static str);
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn cases() -> Vec<Case> {
     let none = || json!({});
     let flat = || json!({ "force_2d": true });

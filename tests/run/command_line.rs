@@ -200,3 +200,25 @@ async fn validation_needs_no_database_once_the_catalog_is_saved() {
     assert_eq!(code(&ended), 0, "{}", errors(&ended));
     assert_eq!(json(&ended)["tables"][0]["accepted"], 2);
 }
+
+#[tokio::test]
+async fn standard_input_is_loaded_like_a_file_and_leaves_no_copy() {
+    let session = Session::new().await;
+    let copies = session.space.folder.path().join("copies");
+    std::fs::create_dir(&copies).expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+    command.env_clear().env("DATABASE_URL", session.space.database.url()).env("TMPDIR", &copies);
+    command.current_dir(session.space.folder.path()).args(["run", "--output", "json"]);
+    command.args(["--input", "-", &session.pipeline]);
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("longshore runs");
+    let mut input = child.stdin.take().expect("its standard input");
+    std::io::Write::write_all(&mut input, b"id,name\n1,a\n2,b\n3,c\n").expect("it is read");
+    drop(input);
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(code(&ended), 0);
+    let document = json(&ended);
+    assert_eq!(document["tables"][0]["inserted"], 3);
+    assert_eq!(document["files"][0]["path"], "standard input");
+    assert_eq!(std::fs::read_dir(&copies).expect("the folder").count(), 0);
+}

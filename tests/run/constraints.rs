@@ -1,6 +1,6 @@
 //! The table's own constraints reject the offender and nobody else.
 
-use super::workspace::{Workspace, codes, first};
+use super::workspace::{How, Workspace, codes, first};
 
 const TABLES: &str = "
 create domain positive as int check (value > 0);
@@ -76,4 +76,33 @@ async fn offenders_are_rejected_by_the_constraints_name_and_the_rest_is_publishe
     for name in ["has_floors", "positive_check", "house_town_fkey", "house_code_key", "one_door"] {
         assert!(lines.contains(name), "{name} is named in\n{lines}");
     }
+}
+
+#[tokio::test]
+async fn a_row_that_no_partition_takes_does_not_stop_the_others() {
+    let space = Workspace::with(
+        "create table part (id int, region text, primary key (id, region)) partition by list (region);
+         create table part_north partition of part for values in ('north');
+         create table part_south partition of part for values in ('south')",
+    )
+    .await;
+    space.write("part.csv", "id,region\n1,north\n2,west\n3,south\n");
+    let pipeline = r#"
+[source]
+format = "csv"
+path = "$DIR/part.csv"
+[[target]]
+table = "public.part"
+mode = "upsert"
+key = ["id", "region"]
+[target.columns]
+id = { from = "id" }
+region = { from = "region" }
+"#;
+    let summary = space.run(pipeline).await;
+    assert_eq!(first(&summary), [3, 0, 1, 0, 2, 0, 0]);
+    assert_eq!(codes(&summary), [("constraint.partition", 1)]);
+    space.client.batch_execute("create table part_rest partition of part default").await.unwrap();
+    let summary = space.run_how(pipeline, How { force: true, ..How::default() }).await;
+    assert_eq!(first(&summary), [3, 0, 0, 0, 1, 0, 2]);
 }

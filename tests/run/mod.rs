@@ -4,6 +4,7 @@ mod accounts;
 mod command_line;
 mod constraints;
 mod independence;
+mod interruptions;
 mod judging;
 mod plans;
 mod privacy;

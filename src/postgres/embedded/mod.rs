@@ -229,8 +229,13 @@ async fn ensure_database(maintenance: &Endpoint) -> Result<()> {
     if !found.map_err(|error| database_error(&error, doing))?.is_empty() {
         return Ok(());
     }
-    let create = format!("create database {}", quote_identifier(DATABASE));
-    session.client.batch_execute(&create).await.map_err(|error| database_error(&error, doing))
+    let name = quote_identifier(DATABASE);
+    let create = format!("create database {name}");
+    session.client.batch_execute(&create).await.map_err(|error| database_error(&error, doing))?;
+    // The role is called like the ledger's schema, so `"$user", public` would put into it
+    // whatever is created without a schema.
+    let set = format!("alter database {name} set search_path = public");
+    session.client.batch_execute(&set).await.map_err(|error| database_error(&error, doing))
 }
 
 /// Creates those extensions that the system has; what is missing, `doctor` tells.

@@ -7,6 +7,8 @@
 //! are all loaded can be judged; the others depend on values this run does not
 //! bring.
 
+use tokio_postgres::types::{ToSql, Type};
+
 use super::{Judge, Reason, not_rejected, not_rejected_as};
 use crate::{
     definition::WriteMode,
@@ -35,6 +37,26 @@ impl Judge<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Rows that no partition of the table takes; a default partition takes all.
+    pub(super) async fn check_partitions(&self) -> Result<()> {
+        let query = "select case when bool_and(c.def is not null) then '(' || string_agg('(' || c.def || ')', ' or ') || ')' end
+            from pg_catalog.pg_partition_tree($1::oid::regclass) t,
+              pg_catalog.pg_get_partition_constraintdef(t.relid) as c (def)
+            where t.isleaf and t.level > 0";
+        let failed = super::failed("check partitions");
+        let oid = (&self.load.table.oid as &(dyn ToSql + Sync), Type::OID);
+        let row = self.client.query_typed_one(query, &[oid]).await.map_err(&failed)?;
+        let condition: Option<String> = row.try_get(0).map_err(failed)?;
+        match condition {
+            Some(condition) if self.understands(&condition).await => {
+                let message = "no partition of the table takes it";
+                let reason = Reason { code: "constraint.partition", column: "", message };
+                self.reject_unless(&condition, &reason).await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn reject_by_check(

@@ -60,6 +60,7 @@ pub async fn judge(
         judge.check_computed_nulls().await?;
         judge.check_conditions().await?;
         judge.check_constraints().await?;
+        judge.check_partitions().await?;
     }
     // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
     for (target, load) in loads.iter().enumerate() {

@@ -12,7 +12,11 @@ use tokio_postgres::Client;
 
 use super::session::database_error;
 use crate::{
-    definition::WriteMode, error::Result, load::LoadTarget, outcome::Tally, run_id::RunId,
+    definition::WriteMode,
+    error::{Error, Result},
+    load::LoadTarget,
+    outcome::Tally,
+    run_id::RunId,
 };
 
 /// What the ledger keeps of a run.
@@ -99,10 +103,15 @@ pub(super) async fn record_published(
         record_tally(client, run, target, load, tally).await?;
     }
     record_details(client, run).await?;
-    set_status(client, &run.run, "published", None).await
+    if set_status(client, &run.run, "published", None).await? {
+        return Ok(());
+    }
+    Err(Error::environment("the ledger does not know this run as running any more")
+        .hint("somebody took it for abandoned, or changed the ledger; run it again"))
 }
 
-/// Notes that a run ended without publishing: `rejected` or `failed`, and why.
+/// Notes that a run ended without publishing: `rejected` or `failed`, and why. A run whose
+/// COMMIT arrived although its answer did not stays published.
 ///
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
@@ -112,8 +121,10 @@ pub async fn record_ended(
     status: &str,
     message: Option<&str>,
 ) -> Result<()> {
-    record_details(client, run).await?;
-    set_status(client, &run.run, status, message).await
+    if set_status(client, &run.run, status, message).await? {
+        record_details(client, run).await?;
+    }
+    Ok(())
 }
 
 async fn record_tally(
@@ -174,15 +185,18 @@ fn texts<const N: usize>(values: [&(dyn ToSql + Sync); N]) -> [Parameter<'_>; N]
     values.map(|value| (value, Type::TEXT))
 }
 
+/// Ends a run that has not ended yet; whether it had not.
 async fn set_status(
     client: &Client,
     run: &RunId,
     status: &str,
     message: Option<&str>,
-) -> Result<()> {
-    let update = "update longshore.run set status = $2, message = $3, finished_at = clock_timestamp() where run_id = $1";
+) -> Result<bool> {
+    let update =
+        "update longshore.run set status = $2, message = $3, finished_at = clock_timestamp()
+        where run_id = $1 and status = 'running'";
     let written = client.execute_typed(update, &texts([&run.as_str(), &status, &message])).await;
-    written.map(|_| ()).map_err(|error| database_error(&error, "write the ledger"))
+    written.map(|rows| rows == 1).map_err(|error| database_error(&error, "write the ledger"))
 }
 
 /// Which loads of a file count when the ledger is asked about it.

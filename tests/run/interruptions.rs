@@ -1,0 +1,119 @@
+//! Runs that meet another one, that are stopped, and that follow one that was cut off.
+
+use std::{sync::Arc, time::Duration};
+
+use longshore::{
+    error::ErrorKind,
+    postgres::lease::Lease,
+    run::{
+        self, ImportRequest, LoadOptions, Stop,
+        progress::{Progress, Stage},
+    },
+    run_id::RunId,
+};
+
+use super::workspace::{How, Workspace, first};
+
+const PIPELINE: &str = r#"
+[source]
+format = "csv"
+path = "$DIR/rows.csv"
+
+[[target]]
+table = "public.entry"
+mode = "upsert"
+key = ["id"]
+[target.columns]
+id = { from = "id" }
+"#;
+
+async fn workspace() -> Workspace {
+    let space = Workspace::with("create table entry (id int primary key)").await;
+    space.write("rows.csv", "id\n1\n2\n");
+    space
+}
+
+fn kind(stop: Stop) -> ErrorKind {
+    match stop {
+        Stop::Error(error) => error.kind(),
+        Stop::Findings(findings) => panic!("{findings:#?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_second_run_leaves_before_it_reads_anything() {
+    let space = workspace().await;
+    let request = request(&space);
+    let session = space.database.session().await;
+    let tables = run::prepare::read_tables(&session, &request.pipeline.definition).await;
+    let (tables, names) = tables.expect("the catalog");
+    let found = run::prepare::find_files(&request.pipeline.definition).await.expect("the file");
+    let bound = run::prepare::bind_files(&request.pipeline, &found, &tables, &names)
+        .unwrap_or_else(|stop| panic!("{stop:?}"));
+    let lease = Lease::take(session, &RunId::generate(), &bound.loads()).await.expect("free");
+    let stop = space.try_run(PIPELINE, How::default()).await.expect_err("it is taken");
+    assert_eq!(kind(stop), ErrorKind::Busy);
+    assert_eq!(space.value("select count(*) from longshore.run").await, "0");
+    drop(lease);
+    for _ in 0..50 {
+        // The server notices the end of a session a little later.
+        if let Ok(summary) = space.try_run(PIPELINE, How::default()).await {
+            assert_eq!(first(&summary), [2, 0, 0, 0, 2, 0, 0]);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the lease outlives its session");
+}
+
+#[tokio::test]
+async fn what_a_run_left_that_was_cut_off_is_cleared_away() {
+    let space = workspace().await;
+    space.run(PIPELINE).await;
+    let left = "insert into longshore.run (run_id, pipeline, definition_sha256, status, version)
+            values ('01CUT0FF', 'test', '', 'running', '0');
+        create table longshore_staging.\"01cut0ff_0_copied\" (id int)";
+    space.client.batch_execute(left).await.expect("leftovers");
+    space.run_how(PIPELINE, How { force: true, ..How::default() }).await;
+    let tables = "select count(*) from pg_tables where schemaname = 'longshore_staging'";
+    assert_eq!(space.value(tables).await, "0");
+    let status = "select status from longshore.run where run_id = '01CUT0FF'";
+    assert_eq!(space.value(status).await, "failed");
+}
+
+fn request(space: &Workspace) -> ImportRequest {
+    ImportRequest {
+        pipeline: space.pipeline(PIPELINE),
+        report_folder: space.folder.path().join("reports"),
+        force: false,
+        dry_run: false,
+        options: LoadOptions::default(),
+    }
+}
+
+/// A statement that waits for somebody's lock is cancelled, not waited for.
+#[tokio::test]
+async fn a_run_that_is_stopped_while_it_publishes_ends_soon() {
+    let space = workspace().await;
+    let other = space.database.client().await;
+    other.batch_execute("begin; lock table entry in share mode").await.expect("a lock");
+    let progress = Arc::new(Progress::default());
+    let (endpoint, request) = (space.database.endpoint(), request(&space));
+    let running = run::import(&endpoint, &request, &progress);
+    let stopping = async {
+        while progress.stage() != Stage::Publishing {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        progress.cancel();
+    };
+    let limited =
+        tokio::time::timeout(Duration::from_secs(8), async { tokio::join!(running, stopping).0 });
+    let stop = limited.await.expect("within seconds").expect_err("it was stopped");
+    assert_eq!(kind(stop), ErrorKind::Interrupted);
+    other.batch_execute("rollback").await.expect("the lock is given back");
+    assert_eq!(space.value("select count(*) from entry").await, "0");
+    assert_eq!(space.value("select status from longshore.run").await, "failed");
+    let tables = "select count(*) from pg_tables where schemaname = 'longshore_staging'";
+    assert_eq!(space.value(tables).await, "0");
+}
