@@ -119,6 +119,28 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// The names of the counts, in the order of [`Tally::counts`].
+    pub const NAMES: [&'static str; 8] = [
+        "read",
+        "filtered",
+        "rejected",
+        "duplicate",
+        "inserted",
+        "updated",
+        "unchanged",
+        "deleted",
+    ];
+
+    /// All counts, in the order they are shown and stored.
+    pub fn counts(&self) -> [u64; 8] {
+        let kept_back = [self.read, self.filtered, self.rejected, self.duplicate];
+        let written = [self.inserted, self.updated, self.unchanged, self.deleted];
+        let mut counts = [0; 8];
+        counts[..4].copy_from_slice(&kept_back);
+        counts[4..].copy_from_slice(&written);
+        counts
+    }
+
     /// Whether every record read has exactly one outcome.
     pub fn closes(&self) -> bool {
         let outcomes = self.filtered + self.rejected + self.duplicate;

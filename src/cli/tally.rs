@@ -20,36 +20,20 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
-const COLUMNS: [&str; 8] =
-    ["read", "filtered", "rejected", "duplicate", "inserted", "updated", "unchanged", "deleted"];
-
-fn counts(tally: &Tally) -> [u64; 8] {
-    [
-        tally.read,
-        tally.filtered,
-        tally.rejected,
-        tally.duplicate,
-        tally.inserted,
-        tally.updated,
-        tally.unchanged,
-        tally.deleted,
-    ]
-}
-
 /// The tallies as a table with a line for each target.
 pub(super) fn table<'t>(tallies: impl IntoIterator<Item = (&'t str, Tally)>) -> String {
     let rows: Vec<(&str, [String; 8])> =
-        tallies.into_iter().map(|(name, tally)| (name, counts(&tally).map(grouped))).collect();
+        tallies.into_iter().map(|(name, tally)| (name, tally.counts().map(grouped))).collect();
     let name_width =
         rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max("table".len());
-    let mut widths = COLUMNS.map(str::len);
+    let mut widths = Tally::NAMES.map(str::len);
     for (_, cells) in &rows {
         for (width, cell) in widths.iter_mut().zip(cells) {
             *width = (*width).max(cell.len());
         }
     }
     let mut text = format!("  {:name_width$}", "table");
-    for (column, width) in COLUMNS.iter().zip(widths) {
+    for (column, width) in Tally::NAMES.iter().zip(widths) {
         let _ = write!(text, "  {column:>width$}");
     }
     for (name, cells) in &rows {

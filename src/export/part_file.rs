@@ -41,7 +41,7 @@ struct Disk {
 
 enum Writer {
     Plain(Disk),
-    Gzip(GzEncoder<Disk>),
+    Gzip(Box<GzEncoder<Disk>>),
     Zstd(Box<zstd::Encoder<'static, Disk>>),
 }
 
@@ -98,7 +98,8 @@ impl Writer {
     fn named(path: &Path, disk: Disk) -> io::Result<Self> {
         let ending = path.extension().unwrap_or_default();
         if ending.eq_ignore_ascii_case("gz") {
-            return Ok(Writer::Gzip(GzEncoder::new(disk, Compression::default())));
+            let encoder = GzEncoder::new(disk, Compression::default());
+            return Ok(Writer::Gzip(Box::new(encoder)));
         }
         if ending.eq_ignore_ascii_case("zst") {
             let mut encoder = zstd::Encoder::new(disk, ZSTD_LEVEL)?;

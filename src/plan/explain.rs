@@ -13,9 +13,11 @@ use crate::{
 pub fn explain(plan: &Plan, files: &[(&str, u64)], split_bytes: usize) -> String {
     let mut text = format!("pipeline {}\n\nsources\n", plan.pipeline);
     for (name, bytes) in files {
-        let splits = bytes.div_ceil(split_bytes as u64).max(1);
-        let _ =
-            writeln!(text, "  {name}: {bytes} bytes, about {splits} splits of {split_bytes} bytes");
+        let splits = match bytes.div_ceil(split_bytes as u64).max(1) {
+            1 => "one split".to_owned(),
+            splits => format!("about {splits} splits of {split_bytes} bytes"),
+        };
+        let _ = writeln!(text, "  {name}: {bytes} bytes, {splits}");
     }
     text.push_str("\nfields\n");
     for (index, field) in plan.fields.iter().enumerate() {

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use super::{
+    bound::BoundFile,
     encode::{ProcessedSplit, RejectedRecord},
     keys::KeyHashes,
-    workers::BoundFile,
 };
 use crate::{
     error::{Error, Result},

@@ -5,7 +5,7 @@
 
 use bumpalo::Bump;
 
-use super::{keys::KeyHash, workers::BoundFile};
+use super::{bound::BoundFile, keys::KeyHash};
 use crate::{
     batch::{Record, RecordBatch},
     copy::TupleEncoder,

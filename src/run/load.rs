@@ -7,11 +7,12 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::{
     Import,
+    bound::BoundFile,
     collect::{Collector, ReportWriter},
     encode::ProcessedSplit,
     interrupted,
     progress::Progress,
-    workers::{BoundFile, ReadJob},
+    workers::ReadJob,
 };
 use crate::{
     error::{Error, Result},

@@ -8,9 +8,9 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
+    bound::BoundFile,
     files::{self, FoundFile},
     progress::{FileProgress, Progress},
-    workers::BoundFile,
 };
 use crate::{
     definition::{CodeList, CodeListFile, ImportDefinition, WriteMode},

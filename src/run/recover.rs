@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{collect::ReportWriter, encode::RejectedRecord, workers::BoundFile};
+use super::{bound::BoundFile, collect::ReportWriter, encode::RejectedRecord};
 use crate::{
     batch::RecordBatch,
     error::{Error, Result},

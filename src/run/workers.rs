@@ -13,24 +13,15 @@ use std::sync::{
 use tokio::sync::mpsc::Sender;
 
 use super::{
+    bound::BoundFile,
     encode::{ProcessedSplit, SplitEncoder},
     progress::Progress,
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
     plan::Plan,
-    source::{InputFile, Projection, Source, Split, Splitter, split::Tiling},
+    source::{Split, Splitter, split::Tiling},
 };
-
-/// A file that is open and bound.
-pub struct BoundFile {
-    /// Which file it is.
-    pub input: InputFile,
-    /// Its source.
-    pub source: Box<dyn Source>,
-    /// Where it has the plan's fields.
-    pub projection: Projection,
-}
 
 /// All that reading needs; shared by the splitting thread and the workers.
 pub(super) struct ReadJob {

@@ -56,5 +56,5 @@ async fn a_plan_says_sources_fields_columns_and_rules() {
     let (tables, names) =
         read_tables(&session, &pipeline.definition).await.expect("the tables are there");
     let bound = bind_files(&pipeline, &found, &tables, &names).expect("it binds");
-    insta::assert_snapshot!(explain(&bound.plan, &[("lots.csv", 9_000_000)], 4 << 20), @"");
+    insta::assert_snapshot!(explain(&bound.plan, &[("lots.csv", 9_000_000)], 4 << 20));
 }

@@ -104,15 +104,8 @@ impl Workspace {
 
 /// A tally in one line: read, filtered, rejected, duplicate, inserted, updated, unchanged.
 pub(crate) fn counts(tally: &Tally) -> [u64; 7] {
-    [
-        tally.read,
-        tally.filtered,
-        tally.rejected,
-        tally.duplicate,
-        tally.inserted,
-        tally.updated,
-        tally.unchanged,
-    ]
+    let counts = tally.counts();
+    std::array::from_fn(|at| counts[at])
 }
 
 /// The counts of the first table.

@@ -6,6 +6,7 @@
 //! target is published in none: a record goes in whole or not at all.
 
 mod constraints;
+mod duplicates;
 mod keys;
 
 use tokio_postgres::{Client, error::SqlState};
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    load::{DuplicateRule, LoadTarget},
+    load::LoadTarget,
     outcome::Position,
 };
 
@@ -264,98 +265,6 @@ impl Judge<'_> {
                end loop;
              end {tag}",
             can_be_evaluated = can_be_evaluated(self.staging),
-            excluded = self.staging.excluded(),
-            target = self.target,
-        )
-    }
-
-    async fn check_unique_columns(&self) -> Result<()> {
-        for column in self.load.columns.iter().filter(|column| column.unique) {
-            let name = &column.column.name;
-            let quoted = quote_identifier(name);
-            let reason = Reason {
-                code: "rule.unique",
-                column: name,
-                message: "other records have the same value",
-            };
-            let insert = format!(
-                "insert into {} select {}, {ORDINAL}, 'rejected', {} from (
-                   select s.{ORDINAL}, count(*) over (partition by s.{quoted}) as copies from {} s
-                   where s.{quoted} is not null and {}) counted where copies > 1",
-                self.staging.excluded(),
-                self.target,
-                reason.as_columns(),
-                self.rows(),
-                not_rejected(self.staging)
-            );
-            self.execute(&insert, "check unique values").await?;
-        }
-        Ok(())
-    }
-
-    async fn settle_duplicates(&self) -> Result<()> {
-        if self.load.key.is_empty() {
-            return Ok(());
-        }
-        let insert = match self.load.duplicates {
-            DuplicateRule::First => self.keep_one(&format!("s.{ORDINAL}")),
-            DuplicateRule::Last => self.keep_one(&format!("s.{ORDINAL} desc")),
-            DuplicateRule::Max(column) => {
-                let name = quote_identifier(&self.load.columns[column].column.name);
-                self.keep_one(&format!("s.{name} desc nulls last, s.{ORDINAL} desc"))
-            }
-            DuplicateRule::Reject => self.reject_repeated("true"),
-            DuplicateRule::Identical => self.reject_repeated("least_shape <> greatest_shape"),
-        };
-        self.execute(&insert, "settle duplicate keys").await
-    }
-
-    fn key(&self) -> String {
-        let name = |&index: &usize| {
-            format!("s.{}", quote_identifier(&self.load.columns[index].column.name))
-        };
-        self.load.key.iter().map(name).collect::<Vec<_>>().join(", ")
-    }
-
-    fn keep_one(&self, order: &str) -> String {
-        format!(
-            "insert into {} select {}, {ORDINAL}, 'duplicate', '', '', '' from (
-               select s.{ORDINAL}, row_number() over (partition by {} order by {order}) as place from {} s
-               where {}) placed where place > 1",
-            self.staging.excluded(),
-            self.target,
-            self.key(),
-            self.rows(),
-            not_rejected(self.staging)
-        )
-    }
-
-    /// Of the records that share a key: rejects all where `condition` holds, else keeps the first.
-    /// A record's shape is computed only for those, since it costs a text of the whole row.
-    fn reject_repeated(&self, condition: &str) -> String {
-        let (key, rows) = (self.key(), self.rows());
-        let columns: Vec<String> = self
-            .load
-            .columns
-            .iter()
-            .map(|c| format!("s.{}", quote_identifier(&c.column.name)))
-            .collect();
-        let shape = format!("md5(row({})::text)", columns.join(", "));
-        format!(
-            "with repeated as materialized (
-               select {ORDINAL} from (select s.{ORDINAL}, count(*) over (partition by {key}) as copies
-                 from {rows} s where {not_rejected}) counted where copies > 1),
-             shaped as (
-               select s.{ORDINAL}, row_number() over (partition by {key} order by s.{ORDINAL}) as place,
-                 count(*) over (partition by {key}) as copies, min({shape}) over (partition by {key}) as least_shape,
-                 max({shape}) over (partition by {key}) as greatest_shape
-               from {rows} s join repeated r on r.{ORDINAL} = s.{ORDINAL}),
-             judged as (select *, {condition} as refused from shaped)
-             insert into {excluded} select {target}, {ORDINAL}, case when refused then 'rejected' else 'duplicate' end,
-               case when refused then 'rule.duplicate_key' else '' end, '',
-               case when refused then copies || ' records of this run have the same key' else '' end
-             from judged where refused or place > 1",
-            not_rejected = not_rejected(self.staging),
             excluded = self.staging.excluded(),
             target = self.target,
         )

@@ -124,12 +124,17 @@ impl Compiler<'_> {
     fn options(&mut self) -> ParseOptions {
         let (column, source) = (self.definition, self.environment.source);
         let decimal_mark = self.mark("decimal_mark", column.decimal_mark.as_deref());
-        let group_mark = self.mark("group_mark", column.group_mark.as_deref());
         let first = |mark: &Option<String>| mark.as_ref().and_then(|mark| mark.chars().next());
         let decimal_mark = decimal_mark.or_else(|| first(&source.decimal_mark)).unwrap_or('.');
+        let group_mark = match column.group_mark.as_deref() {
+            // None, whatever the source has.
+            Some("") => None,
+            Some(mark) => self.mark("group_mark", Some(mark)),
+            None => first(&source.group_mark),
+        };
         ParseOptions {
             decimal_mark,
-            group_mark: group_mark.or_else(|| first(&source.group_mark)),
+            group_mark,
             true_words: column.true_words.clone(),
             false_words: column.false_words.clone(),
             format: column.format.clone(),

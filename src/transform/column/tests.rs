@@ -42,7 +42,8 @@ fn compiled(
     cells: &[usize],
 ) -> Result<ColumnTransform, Vec<Finding>> {
     let source: SourceDefinition =
-        toml::from_str("format = 'csv'\npath = 'x'\nnull = ['', 'N/A']").expect("a good source");
+        toml::from_str("format = 'csv'\npath = 'x'\nnull = ['', 'N/A']\ngroup_mark = ','")
+            .expect("a good source");
     let environment = CompileEnvironment {
         source: &source,
         crs: None,
@@ -214,6 +215,16 @@ fn the_nearest_reference_system_is_the_one_meant() {
     let findings = compiled(&points, &definition("from = ['x', 'y']"), &[0, 1]).expect_err("none");
     assert_eq!(findings[0].place.to_string(), "col.crs");
     assert!(findings[0].hint.is_some());
+}
+
+#[test]
+fn marks_come_from_the_source_unless_the_column_says() {
+    let numbers = column(PgType::Int4, false);
+    let thousand = [Cell::Text("1,000")];
+    assert_eq!(applied(&numbers, "from = 'a'", &thousand), Ok("Int(1000)".to_owned()));
+    assert!(applied(&numbers, "from = 'a'\ngroup_mark = ''", &thousand).is_err());
+    let points = "from = 'a'\ngroup_mark = '.'\ndecimal_mark = ','";
+    assert_eq!(applied(&numbers, points, &[Cell::Text("1.000")]), Ok("Int(1000)".to_owned()));
 }
 
 #[test]

@@ -1,0 +1,152 @@
+//! Past runs, as `longshore history` shows them.
+
+use postgres_types::Type;
+use tokio_postgres::Client;
+
+use super::texts;
+use crate::{error::Result, outcome::Tally, postgres::session::database_error, run_id::RunId};
+
+/// A run as `history` shows it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct PastRun {
+    /// The run.
+    pub run: String,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// `published`, `held`, `rejected`, `failed`, or `running`.
+    pub status: String,
+    /// When it started, in the session's time zone.
+    pub started_at: String,
+    /// How long it took; `None` while it runs or after it was killed.
+    pub seconds: Option<f64>,
+    /// The database role.
+    pub started_by: String,
+    /// The report folder.
+    pub report: Option<String>,
+    /// Why it failed.
+    pub message: Option<String>,
+    /// Tallies by table.
+    pub tables: Vec<PastTally>,
+    /// Files it read.
+    pub files: Vec<PastFile>,
+    /// Violations by code.
+    pub rejections: Vec<PastRejections>,
+}
+
+/// A table's tally in `history`.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct PastTally {
+    /// The table.
+    pub table: String,
+    /// Its counts.
+    #[serde(flatten)]
+    pub tally: Tally,
+}
+
+/// A file in `history`.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct PastFile {
+    /// The path as given.
+    pub path: String,
+    /// SHA-256 in hex.
+    pub sha256: String,
+    /// Size in bytes.
+    pub bytes: i64,
+    /// Records read.
+    pub records: i64,
+}
+
+/// Violations of one code in `history`.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct PastRejections {
+    /// The code.
+    pub code: String,
+    /// How many violations.
+    pub violations: i64,
+}
+
+/// The latest runs, newest first; only one run when `run` is given.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result<Vec<PastRun>> {
+    let failed = |error| database_error(&error, "read the ledger");
+    let query = "select run_id, pipeline, status, to_char(started_at, 'YYYY-MM-DD HH24:MI:SS'),
+          extract(epoch from finished_at - started_at)::float8, started_by, report, message
+        from longshore.run where $1::text is null or run_id = $1 order by started_at desc limit $2";
+    let limit = i64::from(limit);
+    let rows = client
+        .query_typed(query, &[(&run.map(RunId::as_str), Type::TEXT), (&limit, Type::INT8)])
+        .await
+        .map_err(failed)?;
+    let mut runs = Vec::with_capacity(rows.len());
+    for row in rows {
+        let run: String = row.get(0);
+        let (tables, files, rejections) = (
+            past_tallies(client, &run).await.map_err(failed)?,
+            past_files(client, &run).await.map_err(failed)?,
+            past_rejections(client, &run).await.map_err(failed)?,
+        );
+        let (pipeline, status, started_at) = (row.get(1), row.get(2), row.get(3));
+        let (seconds, started_by, report, message) =
+            (row.get(4), row.get(5), row.get(6), row.get(7));
+        runs.push(PastRun {
+            run,
+            pipeline,
+            status,
+            started_at,
+            seconds,
+            started_by,
+            report,
+            message,
+            tables,
+            files,
+            rejections,
+        });
+    }
+    Ok(runs)
+}
+
+async fn past_tallies(client: &Client, run: &str) -> Result<Vec<PastTally>, tokio_postgres::Error> {
+    let query = "select table_name, read, filtered, rejected, duplicate, inserted, updated, unchanged, deleted
+        from longshore.tally where run_id = $1 order by target";
+    let rows = client.query_typed(query, &texts([&run])).await?;
+    Ok(rows.iter().map(|row| PastTally { table: row.get(0), tally: past_tally(row) }).collect())
+}
+
+fn past_tally(row: &tokio_postgres::Row) -> Tally {
+    let count = |column: usize| row.get::<_, i64>(column).cast_unsigned();
+    Tally {
+        read: count(1),
+        filtered: count(2),
+        rejected: count(3),
+        duplicate: count(4),
+        inserted: count(5),
+        updated: count(6),
+        unchanged: count(7),
+        deleted: count(8),
+    }
+}
+
+async fn past_files(client: &Client, run: &str) -> Result<Vec<PastFile>, tokio_postgres::Error> {
+    let query = "select path, sha256, bytes, records from longshore.file where run_id = $1 order by ordinal";
+    let rows = client.query_typed(query, &texts([&run])).await?;
+    let file = |row: &tokio_postgres::Row| PastFile {
+        path: row.get(0),
+        sha256: row.get(1),
+        bytes: row.get(2),
+        records: row.get(3),
+    };
+    Ok(rows.iter().map(file).collect())
+}
+
+async fn past_rejections(
+    client: &Client,
+    run: &str,
+) -> Result<Vec<PastRejections>, tokio_postgres::Error> {
+    let query = "select code, violations from longshore.rejection where run_id = $1 order by code";
+    let rows = client.query_typed(query, &texts([&run])).await?;
+    let one =
+        |row: &tokio_postgres::Row| PastRejections { code: row.get(0), violations: row.get(1) };
+    Ok(rows.iter().map(one).collect())
+}

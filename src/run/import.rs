@@ -1,0 +1,247 @@
+//! The stages of one import, from staging tables to the summary.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    ImportRequest, collect,
+    files::FoundFile,
+    interrupted, load,
+    loaded::{Loaded, summary_of},
+    prepare::Bound,
+    progress::{Progress, Stage},
+    recover,
+};
+use crate::{
+    error::Result,
+    load::LoadTarget,
+    outcome::Tally,
+    postgres::{
+        endpoint::Endpoint,
+        judge,
+        ledger::{self, FileRecord, RunRecord},
+        publish::{self, Publishing},
+        session::Session,
+        staging::Staging,
+    },
+    report::{
+        FileSummary, GeometrySummary, RejectionSummary, Report, RunStatus, RunSummary, Seconds,
+        TableSummary,
+    },
+    run_id::RunId,
+};
+
+/// A run that has its plan, its staging tables and its report folder.
+pub(super) struct Import<'r> {
+    pub(super) request: &'r ImportRequest,
+    pub(super) bound: Bound,
+    pub(super) loaded: Loaded,
+    pub(super) session: Session,
+    pub(super) staging: Staging,
+    pub(super) loads: Vec<LoadTarget>,
+    pub(super) record: RunRecord,
+    pub(super) report: Report,
+    pub(super) started: Instant,
+    pub(super) seconds: Seconds,
+}
+
+/// How a run ended that did not fail.
+pub(super) struct Ended {
+    pub(super) status: RunStatus,
+    pub(super) tallies: Vec<Tally>,
+    pub(super) records: Vec<u64>,
+    pub(super) geometry: Option<GeometrySummary>,
+}
+
+impl<'r> Import<'r> {
+    pub(super) async fn begin(
+        request: &'r ImportRequest,
+        run: RunId,
+        bound: Bound,
+        loaded: Loaded,
+        session: Session,
+        started: Instant,
+    ) -> Result<Self> {
+        let loads: Vec<LoadTarget> =
+            bound.plan.targets.iter().map(|target| target.load.clone()).collect();
+        let report = Report::create(&request.report_folder, &run)?;
+        let staging = Staging::new(&run, loads.len());
+        let record = RunRecord {
+            run,
+            pipeline: request.pipeline.name.clone(),
+            definition_sha256: loaded.definition_sha256.clone(),
+            files: Vec::new(),
+            violations: Vec::new(),
+            report: Some(report.folder().display().to_string()),
+        };
+        ledger::record_started(&session.client, &record).await?;
+        let seconds = Seconds { read: started.elapsed().as_secs_f64(), ..Seconds::default() };
+        Ok(Self {
+            request,
+            bound,
+            loaded,
+            session,
+            staging,
+            loads,
+            record,
+            report,
+            started,
+            seconds,
+        })
+    }
+
+    pub(super) async fn carry_out(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+    ) -> Result<Ended> {
+        self.staging.create(&self.session.client, &self.loads).await?;
+        progress.enter(Stage::Loading);
+        let loading = Instant::now();
+        let read = load::load(endpoint, self, progress).await?;
+        for file in &self.loaded.fresh {
+            file.ensure_unchanged()?;
+        }
+        self.seconds.stage = loading.elapsed().as_secs_f64();
+        let publishing = Instant::now();
+        progress.enter(Stage::Judging);
+        tokio::select! {
+            judged = self.judge(&read) => judged?,
+            () = progress.cancelled() => return Err(interrupted()),
+        }
+        self.note_files(&read);
+        let geometry = GeometrySummary::of(&read.notes);
+        let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
+            limit.is_crossed(self.report.rejected_records(), read.counted.records)
+        });
+        let (status, tallies) = if too_many {
+            (RunStatus::Rejected, self.count_rejected(&read))
+        } else {
+            progress.enter(Stage::Publishing);
+            (self.published_status(), self.publish(&read).await?)
+        };
+        self.seconds.publish = publishing.elapsed().as_secs_f64();
+        Ok(Ended { status, tallies, records: read.records, geometry })
+    }
+
+    fn published_status(&self) -> RunStatus {
+        if self.request.dry_run { RunStatus::DryRun } else { RunStatus::Published }
+    }
+
+    /// Lets the database judge what is staged and adds its rejections to the report.
+    async fn judge(&mut self, read: &load::Read) -> Result<()> {
+        let client = &self.session.client;
+        judge::judge(client, &self.staging, &self.loads, &read.keys_differ).await?;
+        let rejections = judge::staged_rejections(&self.session.client, &self.staging).await?;
+        let rejected = recover::Rejected::group(rejections);
+        let mut writer = collect::ReportWriter {
+            report: &mut self.report,
+            plan: &self.bound.plan,
+            files: &read.files,
+        };
+        rejected.write(&mut writer, self.request.options.split_bytes)?;
+        self.report.finish_rejections()
+    }
+
+    fn note_files(&mut self, read: &load::Read) {
+        let file = |(file, records): (&FoundFile, &u64)| FileRecord {
+            path: file.input.display.clone(),
+            sha256: file.sha256.clone(),
+            bytes: file.bytes,
+            records: *records,
+        };
+        self.record.files = self.loaded.fresh.iter().zip(&read.records).map(file).collect();
+        self.record.violations = self
+            .report
+            .by_code()
+            .iter()
+            .map(|(code, violations)| (code.clone(), *violations))
+            .collect();
+    }
+
+    /// What a run over its limit tells: what was read and rejected; nothing else happened.
+    fn count_rejected(&self, read: &load::Read) -> Vec<Tally> {
+        let tally = |table: &publish::CountedTable| Tally {
+            read: read.counted.records,
+            filtered: table.filtered,
+            rejected: self.report.rejected_records(),
+            ..Tally::default()
+        };
+        read.counted.tables.iter().map(tally).collect()
+    }
+
+    async fn publish(&mut self, read: &load::Read) -> Result<Vec<Tally>> {
+        let publishing = Publishing {
+            staging: &self.staging,
+            loads: &self.loads,
+            counted: &read.counted,
+            run: &self.record,
+            commit: !self.request.dry_run,
+        };
+        publish::publish(&mut self.session.client, &publishing).await
+    }
+
+    /// Cleans up, notes the end in the ledger, and writes the summary.
+    pub(super) async fn end(
+        mut self,
+        endpoint: &Endpoint,
+        ended: Result<Ended>,
+    ) -> Result<RunSummary> {
+        let status = match &ended {
+            Ok(ended) => ended.status,
+            Err(_) => RunStatus::Failed,
+        };
+        let message = ended.as_ref().err().map(ToString::to_string);
+        // The session of a failed run may hold an open transaction, or be gone.
+        let cleaned = self.clean_up(endpoint, status, message.as_deref()).await;
+        self.report.finish_rejections()?;
+        let ended = ended?;
+        cleaned?;
+        self.seconds.total = self.started.elapsed().as_secs_f64();
+        let summary = self.summary(ended);
+        self.report.write_summary(&summary)?;
+        Ok(summary)
+    }
+
+    async fn clean_up(
+        &self,
+        endpoint: &Endpoint,
+        status: RunStatus,
+        message: Option<&str>,
+    ) -> Result<()> {
+        let session = endpoint.connect().await?;
+        self.staging.drop(&session.client).await?;
+        match status {
+            RunStatus::Rejected => {
+                ledger::record_ended(&session.client, &self.record, "rejected", message).await
+            }
+            RunStatus::Failed => {
+                ledger::record_ended(&session.client, &self.record, "failed", message).await
+            }
+            RunStatus::DryRun => ledger::forget(&session.client, &self.record.run).await,
+            RunStatus::Published | RunStatus::Unchanged | RunStatus::Held => Ok(()),
+        }
+    }
+
+    fn summary(&self, ended: Ended) -> RunSummary {
+        let tables = self
+            .loads
+            .iter()
+            .zip(ended.tallies)
+            .map(|(load, tally)| TableSummary { table: load.table.name.to_string(), tally });
+        let fresh = self.loaded.fresh.iter().zip(&ended.records);
+        let mut files: Vec<FileSummary> =
+            fresh.map(|(file, records)| summary_of(file, *records, None)).collect();
+        files.extend(self.loaded.known.iter().cloned());
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        RunSummary {
+            run: self.record.run.to_string(),
+            pipeline: self.record.pipeline.clone(),
+            status: ended.status,
+            tables: tables.collect(),
+            files,
+            rejections: RejectionSummary::of(&self.report),
+            geometry: ended.geometry,
+            seconds: self.seconds,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Which of the files found have been loaded already: the ledger's answer.
+
+use std::time::Instant;
+
+use super::{ImportRequest, files::FoundFile, prepare};
+use crate::{
+    definition::TargetDefinition,
+    error::Result,
+    outcome::Tally,
+    postgres::{ledger, session::Session},
+    report::{FileSummary, RejectionSummary, RunStatus, RunSummary, Seconds, TableSummary},
+    run_id::RunId,
+};
+
+/// The files found, told apart by whether the ledger knows them.
+pub(super) struct Loaded {
+    pub(super) fresh: Vec<FoundFile>,
+    pub(super) known: Vec<FileSummary>,
+    pub(super) definition_sha256: String,
+}
+
+impl Loaded {
+    pub(super) async fn ask(
+        session: &Session,
+        request: &ImportRequest,
+        found: Vec<FoundFile>,
+    ) -> Result<Self> {
+        let definition_sha256 = prepare::definition_sha256(&request.pipeline)?;
+        let mut loaded = Self { fresh: Vec::new(), known: Vec::new(), definition_sha256 };
+        let appends = prepare::appends(&request.pipeline.definition);
+        let question = ledger::LoadedQuestion {
+            pipeline: &request.pipeline.name,
+            definition_sha256: &loaded.definition_sha256,
+            any_definition: appends,
+        };
+        let mut known = Vec::new();
+        for mut file in found {
+            let by = if request.force {
+                None
+            } else {
+                ledger::loaded_by(&session.client, &question, &file.sha256).await?
+            };
+            match by {
+                Some(run) => known.push(summary_of(&file, 0, Some(run))),
+                None => {
+                    file.input.ordinal = u32::try_from(loaded.fresh.len()).unwrap_or(u32::MAX);
+                    loaded.fresh.push(file);
+                }
+            }
+        }
+        loaded.known = known;
+        Ok(loaded)
+    }
+
+    pub(super) fn unchanged(
+        self,
+        request: &ImportRequest,
+        run: &RunId,
+        started: Instant,
+    ) -> RunSummary {
+        let targets = &request.pipeline.definition.targets;
+        let table = |target: &TargetDefinition| TableSummary {
+            table: target.table.clone(),
+            tally: Tally::default(),
+        };
+        let total = started.elapsed().as_secs_f64();
+        RunSummary {
+            run: run.to_string(),
+            pipeline: request.pipeline.name.clone(),
+            status: RunStatus::Unchanged,
+            tables: targets.iter().map(table).collect(),
+            files: self.known,
+            rejections: RejectionSummary::default(),
+            geometry: None,
+            seconds: Seconds { read: total, total, ..Seconds::default() },
+        }
+    }
+}
+
+/// A file as the summary has it.
+pub(super) fn summary_of(file: &FoundFile, records: u64, loaded_by: Option<String>) -> FileSummary {
+    let path = file.input.display.clone();
+    FileSummary { path, sha256: file.sha256.clone(), bytes: file.bytes, records, loaded_by }
+}
