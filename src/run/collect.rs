@@ -37,7 +37,7 @@ impl Collector {
         Self {
             counted: Counted { records: 0, tables: vec![CountedTable::default(); targets] },
             notes: GeometryNotes::default(),
-            keys: (0..targets).map(|_| KeyHashes::new()).collect(),
+            keys: (0..targets).map(|_| KeyHashes::new(targets)).collect(),
             waiting: BTreeMap::new(),
             next: 0,
         }

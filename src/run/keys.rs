@@ -10,7 +10,7 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
-/// Keys of one target that are remembered: 64 MiB of hashes.
+/// Keys that are remembered, of all targets together: 64 MiB of hashes.
 const KEYS_MAX: usize = 8 << 20;
 
 /// Hashes are kept apart by their first byte: each part grows and sorts on its own.
@@ -41,9 +41,10 @@ pub(super) struct KeyHashes {
 }
 
 impl KeyHashes {
-    /// None so far.
-    pub(super) fn new() -> Self {
-        Self { parts: vec![Vec::new(); PARTS], count: 0, count_max: KEYS_MAX }
+    /// None so far, of one of so many targets.
+    pub(super) fn new(targets: usize) -> Self {
+        let count_max = KEYS_MAX / targets.max(1);
+        Self { parts: vec![Vec::new(); PARTS], count: 0, count_max }
     }
 
     /// Adds those of a split; beyond the limit all are forgotten.
@@ -80,7 +81,7 @@ mod tests {
     }
 
     fn distinct(keys: &[u64], rows: u64, count_max: usize) -> bool {
-        let mut hashes = KeyHashes { count_max, ..KeyHashes::new() };
+        let mut hashes = KeyHashes { count_max, ..KeyHashes::new(1) };
         keys.chunks(2).for_each(|split| hashes.add(split));
         hashes.are_distinct(rows)
     }
