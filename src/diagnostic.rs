@@ -40,6 +40,17 @@ impl Place {
         self.step(PathStep::Index(index))
     }
 
+    /// Whether `other` is this place or lies within it.
+    pub fn holds(&self, other: &Place) -> bool {
+        other.steps.starts_with(&self.steps)
+    }
+
+    /// The place this one lies in, `None` for the document.
+    pub fn parent(&self) -> Option<Self> {
+        let (_, above) = self.steps.split_last()?;
+        Some(Self { steps: above.to_vec() })
+    }
+
     fn step(&self, step: PathStep) -> Self {
         let mut steps = self.steps.clone();
         steps.push(step);
@@ -73,18 +84,28 @@ pub struct Finding {
     pub at_key: bool,
     /// What to do, where something is known to help.
     pub hint: Option<String>,
+    /// The exact bytes of the text, where they are known better than by the place: syntax
+    /// errors have no place, and a part of a value may be meant.
+    pub bytes: Option<std::ops::Range<usize>>,
 }
 
 impl Finding {
     /// A finding about the value at `place`.
     pub fn new(code: &'static str, place: Place, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), place, at_key: false, hint: None }
+        Self { code, message: message.into(), place, at_key: false, hint: None, bytes: None }
     }
 
     /// The finding is about the key itself.
     #[must_use]
     pub fn at_key(mut self) -> Self {
         self.at_key = true;
+        self
+    }
+
+    /// The finding is about these bytes of the text.
+    #[must_use]
+    pub fn at_bytes(mut self, bytes: std::ops::Range<usize>) -> Self {
+        self.bytes = Some(bytes);
         self
     }
 

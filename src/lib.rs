@@ -14,16 +14,31 @@ pub mod diagnostic;
 pub mod error;
 pub mod outcome;
 pub mod private_file;
+pub mod run_id;
 pub mod schema;
 pub mod value;
 
-// The pipeline as written.
+// The pipeline as written; what the database needs to know of it.
 pub mod definition;
 pub mod load;
 
 // Three folders that do not know each other.
+pub mod copy;
 pub mod source;
 pub mod transform;
 
+// Definition + headers + catalog, resolved.
+pub mod plan;
+
 // All SQL.
 pub mod postgres;
+
+// Files for people.
+pub mod report;
+
+// The stages in order, and the way back.
+pub mod export;
+pub mod run;
+
+// The only place that prints.
+pub mod cli;

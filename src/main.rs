@@ -1,3 +1,5 @@
 //! The `longshore` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    longshore::cli::main()
+}

@@ -5,10 +5,25 @@
 //! findings at once (`document` walks the schema over the TOML with spans).
 //! Nothing here has looked at a file or a database; a `Plan` has.
 
+mod check;
+mod document;
+mod export;
+mod read;
+mod render;
+mod schema;
 mod source;
+mod table_name;
 mod target;
+mod validation;
+mod walk;
 
+pub use document::Document;
+pub use export::{ExportDefinition, ExportKind, OutputDefinition, OutputFormat};
+pub use read::{Findings, ReadDefinition, read};
+pub use render::{render, to_json};
+pub use schema::json_schema;
 pub use source::{FieldRef, Format, HeaderRow, SheetRef, SourceDefinition};
+pub use table_name::split_table;
 pub use target::{
     Axis, CheckDefinition, CodeList, CodeListFile, ColumnDefinition, Duplicates, FromFields,
     InvalidGeometry, Keep, KeepRule, MaxRule, PadStep, PartStep, Rules, Scalar, Step,
@@ -79,62 +94,4 @@ pub enum Limit {
     Count(u64),
     /// A share such as `"2%"` or `"0.5%"`.
     Share(#[schemars(regex(pattern = r"^\d{1,3}(\.\d+)?%$"))] String),
-}
-
-/// Writes the result of a query to a file.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct ExportDefinition {
-    /// `export`.
-    pub kind: ExportKind,
-    /// What this pipeline is for, in a sentence.
-    #[serde(default)]
-    pub description: String,
-    /// The query; `:name` stands for a value given with `--set name=value`.
-    #[validate(length(min = 1, message = "the query is empty"))]
-    pub sql: String,
-    /// The file written.
-    #[validate(nested)]
-    pub output: OutputDefinition,
-}
-
-/// The word for an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ExportKind {
-    /// A query into a file.
-    Export,
-}
-
-/// The file an export writes.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct OutputDefinition {
-    /// How rows are written.
-    pub format: OutputFormat,
-    /// Where to; `{name}` stands for a value given with `--set name=value`.
-    #[validate(length(min = 1, message = "the path is empty"))]
-    pub path: String,
-    /// Between fields; `,` unless given.
-    #[serde(default)]
-    #[validate(length(equal = 1, message = "the delimiter is one character"))]
-    pub delimiter: Option<String>,
-    /// Text that stands for NULL; empty unless given.
-    #[serde(default)]
-    pub null: String,
-    /// Whether the first line names the columns.
-    #[serde(default = "yes")]
-    pub header: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// The formats an export writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OutputFormat {
-    /// Comma-separated values.
-    Csv,
 }

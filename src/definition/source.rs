@@ -92,7 +92,7 @@ pub enum HeaderRow {
     /// `true`: the first row; `false`: there is none.
     Is(bool),
     /// The row's number, from 1.
-    Row(u32),
+    Row(#[schemars(range(min = 1))] u32),
 }
 
 impl Default for HeaderRow {
@@ -117,7 +117,7 @@ impl HeaderRow {
 #[serde(untagged)]
 pub enum SheetRef {
     /// Its number, from 1.
-    Number(u32),
+    Number(#[schemars(range(min = 1))] u32),
     /// Its name.
     Name(String),
 }
@@ -127,7 +127,7 @@ pub enum SheetRef {
 #[serde(untagged)]
 pub enum FieldRef {
     /// Its position, from 1.
-    Number(u32),
+    Number(#[schemars(range(min = 1))] u32),
     /// Its name in the header; `geometry` for the geometry of a feature.
     Name(String),
 }

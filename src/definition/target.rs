@@ -31,6 +31,7 @@ pub struct TargetDefinition {
     pub when: IndexMap<String, Rules>,
     /// The table's columns.
     #[validate(length(min = 1, message = "the target has no columns"))]
+    #[schemars(extend("minProperties" = 1))]
     pub columns: IndexMap<String, ColumnDefinition>,
     /// SQL conditions over the staged row; where one is false the record is rejected.
     #[serde(default)]
@@ -132,7 +133,7 @@ pub struct ColumnDefinition {
     pub zone: Option<String>,
     /// The mark before decimals, in place of the source's.
     pub decimal_mark: Option<String>,
-    /// The mark between groups of digits, in place of the source's.
+    /// The mark between groups of digits, in place of the source's; empty for none.
     pub group_mark: Option<String>,
     /// Words for true, in place of `true`, `t`, `yes`, `y`, `1` in any case.
     pub true_words: Vec<String>,
@@ -149,6 +150,7 @@ pub struct ColumnDefinition {
     /// Geometries: smallest x and y, greatest x and y, in the column's reference system.
     pub bounds: Option<[f64; 4]>,
     /// Geometries: the greatest change of area a repair may make, in percent; 1 unless given.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub repair_area_percent: Option<f64>,
     /// Geometries: `true` drops Z and M where the column has none; they are a rejection otherwise.
     pub force_2d: bool,

@@ -5,10 +5,17 @@
 //! hands each transaction another server session, where such a name is unknown.
 
 pub mod catalog;
+mod classify;
+pub mod copy_in;
 pub mod doctor;
 pub mod embedded;
 pub mod endpoint;
+pub mod judge;
+pub mod ledger;
 pub mod migrate;
+pub mod prove;
+pub mod publish;
 pub mod session;
 pub mod sql;
+pub mod staging;
 mod tls;

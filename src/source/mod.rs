@@ -13,11 +13,44 @@
 //! to be verified later, so the records, their numbers and their order are the
 //! same for every split size and thread count.
 
+pub mod input;
+mod parts;
+pub mod split;
+
+mod block;
+mod csv;
+mod encoding;
+mod geojson;
+#[cfg(test)]
+mod reading;
+mod shapefile;
+mod sheet;
+
+pub use parts::parts;
+
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use crate::{batch::RecordBatch, definition::FieldRef, error::Result};
+use crate::{
+    batch::RecordBatch,
+    definition::{FieldRef, Format, SourceDefinition},
+    error::Result,
+};
+
+/// Opens one file of a run in the definition's format.
+///
+/// # Errors
+/// `ErrorKind::Source` when the file cannot be read as that format,
+/// `ErrorKind::Definition` when the definition cannot be used for it.
+pub fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Box<dyn Source>> {
+    match definition.format {
+        Format::Csv => csv::open(definition, file),
+        Format::Geojson => geojson::open(definition, file),
+        Format::Shapefile => shapefile::open(definition, file),
+        Format::Xlsx | Format::Xlsb | Format::Xls | Format::Ods => sheet::open(definition, file),
+    }
+}
 
 /// One file of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]

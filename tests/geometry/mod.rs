@@ -1,7 +1,7 @@
-//! Geometries against PostGIS, which has the last word on them.
+//! Geometries: our verdicts, repairs and reprojections beside PostGIS's.
 
-mod columns;
 mod generate;
+mod placement;
 mod repair;
 mod reprojection;
 mod validity;
@@ -15,23 +15,40 @@ use longshore::{
     value::Value,
 };
 
-/// A column without a reference system that takes this kind, or any.
-fn plain_column(kind: Option<GeometryKind>) -> GeometryColumn {
-    GeometryColumn { kind, srid: 0, z: false, m: false }
+/// A geometry column of this kind and reference system.
+fn column(kind: Option<GeometryKind>, srid: i32) -> GeometryColumn {
+    GeometryColumn { kind, srid, z: false, m: false }
 }
 
-fn compiled(column: GeometryColumn, definition: &ColumnDefinition) -> GeometryTransform {
-    GeometryTransform::compile(&column, false, definition, None).expect("the column is usable")
+/// A transform for a column, from the keys of a definition as TOML has them.
+fn transform(
+    column: GeometryColumn,
+    keys: serde_json::Value,
+    crs: Option<&str>,
+) -> GeometryTransform {
+    let definition: ColumnDefinition = serde_json::from_value(keys).expect("keys of a column");
+    GeometryTransform::compile(&column, false, &definition, crs).expect("a transform")
 }
 
-/// The EWKB for the wire, and what was noted.
-fn apply(
+/// The EWKB for the wire.
+fn applied(
     transform: &GeometryTransform,
     cell: Cell<'_>,
-) -> Result<(Vec<u8>, GeometryNotes), GeometryFault> {
-    let (arena, mut notes) = (Bump::new(), GeometryNotes::default());
-    match transform.apply(cell, &arena, &mut notes)? {
-        Value::Geometry(bytes) => Ok((bytes.to_vec(), notes)),
-        other => panic!("{other:?} is no geometry"),
+    notes: &mut GeometryNotes,
+) -> Result<Vec<u8>, GeometryFault> {
+    let arena = Bump::new();
+    match transform.apply(cell, &arena, notes)? {
+        Value::Geometry(bytes) => Ok(bytes.to_vec()),
+        value => panic!("a geometry became {value:?}"),
     }
+}
+
+/// The EWKB of a text, and what was noted about it.
+fn of_text(
+    transform: &GeometryTransform,
+    text: &str,
+) -> Result<(Vec<u8>, GeometryNotes), GeometryFault> {
+    let mut notes = GeometryNotes::default();
+    let bytes = applied(transform, Cell::Text(text), &mut notes)?;
+    Ok((bytes, notes))
 }

@@ -2,21 +2,22 @@
 
 use longshore::{
     batch::Cell,
-    definition::{ColumnDefinition, InvalidGeometry},
-    transform::geometry::GeometryTransform,
+    transform::geometry::{GeometryNotes, GeometryTransform},
 };
+use serde_json::json;
 
 use super::{
-    apply, compiled,
+    applied, column,
     generate::{FAMILIES, Random, case, wkb},
-    plain_column,
+    of_text, transform,
 };
 use crate::support::TestDatabase;
 
-/// Geometries of each family.
+/// Geometries of each family; a tenth of the large ones. 10,000 of each have been tried.
 const CASES: usize = 600;
 
-const EXPECTED: &str = "select st_isvalid(g), st_area(g), st_area(st_makevalid(g, 'method=structure keepcollapsed=false')), st_astext(g)
+const EXPECTED: &str = "select st_isvalid(g), st_area(g), coalesce(st_area(st_makevalid(g, 'method=structure keepcollapsed=false')), 0),
+        st_astext(g)
     from unnest($1::bytea[]) with ordinality as cases (bytes, place),
         lateral (select st_geomfromwkb(bytes)) as geometry (g) order by place";
 
@@ -25,12 +26,17 @@ const REPAIRED: &str = "select st_isvalid(g), st_area(g), st_dimension(g), st_as
         lateral (select st_geomfromewkb(bytes)) as geometry (g) order by place";
 
 fn repairing(percent: f64) -> GeometryTransform {
-    let definition = ColumnDefinition {
-        invalid: Some(InvalidGeometry::Repair),
-        repair_area_percent: Some(percent),
-        ..ColumnDefinition::default()
-    };
-    compiled(plain_column(None), &definition)
+    let keys = json!({ "invalid": "repair", "repair_area_percent": percent });
+    transform(column(None, 0), keys, None)
+}
+
+fn of_bytes(
+    mend: &GeometryTransform,
+    bytes: &[u8],
+) -> Result<(Vec<u8>, GeometryNotes), &'static str> {
+    let mut notes = GeometryNotes::default();
+    let applied = applied(mend, Cell::Geometry(bytes), &mut notes);
+    applied.map(|bytes| (bytes, notes)).map_err(|fault| fault.code)
 }
 
 struct Repaired {
@@ -45,7 +51,7 @@ struct Repaired {
 async fn repaired_geometries_are_valid_and_enclose_what_st_makevalid_does() {
     let database = TestDatabase::create().await;
     let client = database.client().await;
-    let transform = repairing(f64::MAX);
+    let mend = repairing(f64::MAX);
     let mut repaired = Vec::new();
     for family in 0..FAMILIES {
         let mut random = Random::new(family + 77);
@@ -55,7 +61,7 @@ async fn repaired_geometries_are_valid_and_enclose_what_st_makevalid_does() {
         for (bytes, row) in cases.iter().zip(rows) {
             let (area_before, area_expected): (f64, f64) = (row.get(1), row.get(2));
             let original: String = row.get(3);
-            match apply(&transform, Cell::Geometry(bytes)) {
+            match of_bytes(&mend, bytes) {
                 Ok((bytes, notes)) => {
                     assert_eq!(notes.repaired == 0, row.get::<_, bool>(0), "{original}");
                     let area_changed = notes.area_changed;
@@ -69,8 +75,9 @@ async fn repaired_geometries_are_valid_and_enclose_what_st_makevalid_does() {
                 }
                 // Nothing with an area is left, or it had none before.
                 Err(fault) => {
-                    let without_area = area_before == 0.0 || area_expected == 0.0;
-                    assert!(without_area, "family {family}: {}: {original}", fault.message);
+                    let without_area =
+                        area_before.abs() <= 1e-12 * area_expected || area_expected == 0.0;
+                    assert!(without_area, "family {family}: {fault}: {original}");
                 }
             }
         }
@@ -94,17 +101,17 @@ async fn repaired_geometries_are_valid_and_enclose_what_st_makevalid_does() {
 fn a_repair_that_changes_too_much_is_refused() {
     let nick = "POLYGON((0 0,100 0,100 100,50 100,50 101,50 100,0 100,0 0))";
     let bow = "POLYGON((0 0,10 10,10 0,0 9,0 0))";
-    let (_, notes) = apply(&repairing(1.0), Cell::Text(nick)).expect("a spike has no area");
+    let (_, notes) = of_text(&repairing(1.0), nick).expect("a spike has no area");
     assert_eq!((notes.repaired, notes.area_changed), (1, 0.0));
-    let fault = apply(&repairing(1.0), Cell::Text(bow)).expect_err("half of it is another");
+    let fault = of_text(&repairing(1.0), bow).expect_err("half of it is another");
     assert_eq!(fault.code, "geometry.repair_area");
-    let (_, notes) = apply(&repairing(2000.0), Cell::Text(bow)).expect("it is allowed to");
+    let (_, notes) = of_text(&repairing(2000.0), bow).expect("it is allowed to");
     assert!(notes.area_change_percent_max > 100.0);
 }
 
 #[test]
 fn open_rings_are_closed_and_what_has_no_extent_goes() {
-    let transform = repairing(1.0);
+    let mend = repairing(1.0);
     let same = [
         ("POLYGON((0 0,4 0,4 4,0 4))", "POLYGON((0 0,4 0,4 4,0 4,0 0))"),
         ("POLYGON((0 0,4 0,4 4,0 0),(1 1,1 1,1 1,1 1))", "POLYGON((0 0,4 0,4 4,0 0))"),
@@ -112,26 +119,26 @@ fn open_rings_are_closed_and_what_has_no_extent_goes() {
         ("MULTILINESTRING((0 0,1 1),(2 2,2 2))", "MULTILINESTRING((0 0,1 1))"),
     ];
     for (broken, mended) in same {
-        let (bytes, notes) = apply(&transform, Cell::Text(broken)).expect(broken);
+        let (bytes, notes) = of_text(&mend, broken).expect(broken);
         assert_eq!(notes.repaired, 1, "{broken}");
-        assert_eq!(bytes, apply(&transform, Cell::Text(mended)).expect(mended).0, "{broken}");
+        assert_eq!(bytes, of_text(&mend, mended).expect(mended).0, "{broken}");
     }
     for hopeless in ["POLYGON EMPTY", "LINESTRING(1 1,1 1)", "POLYGON((0 0,1 1,2 2,0 0))"] {
-        let fault = apply(&transform, Cell::Text(hopeless)).expect_err(hopeless);
+        let fault = of_text(&mend, hopeless).expect_err(hopeless);
         assert_eq!(fault.code, "geometry.repair_failed", "{hopeless}");
     }
 }
 
 #[test]
 fn the_same_geometry_is_repaired_to_the_same_bytes() {
-    let transform = repairing(f64::MAX);
+    let mend = repairing(f64::MAX);
     let mut random = Random::new(5);
     for _ in 0..200 {
         let bytes = wkb(&case(&mut random, 4));
-        let once = apply(&transform, Cell::Geometry(&bytes));
-        assert_eq!(once, apply(&transform, Cell::Geometry(&bytes)));
+        let once = of_bytes(&mend, &bytes);
+        assert_eq!(once, of_bytes(&mend, &bytes));
         if let Ok((repaired, _)) = once {
-            let (again, notes) = apply(&transform, Cell::Geometry(&repaired)).expect("it is valid");
+            let (again, notes) = of_bytes(&mend, &repaired).expect("it is valid");
             assert_eq!((again, notes.repaired), (repaired, 0));
         }
     }

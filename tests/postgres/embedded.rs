@@ -29,9 +29,11 @@ impl Drop for Server {
 async fn count(server: &EmbeddedServer) -> i64 {
     let endpoint = server.ensure_started().await.expect("it starts");
     let session = endpoint.connect().await.expect("it accepts connections");
-    let make = "create table if not exists kept (n int); insert into kept values (1)";
+    // A table without a schema goes beside the ledger's schema, never into it.
+    let make = "create schema if not exists longshore; \
+        create table if not exists kept (n int); insert into kept values (1)";
     session.client.batch_execute(make).await.expect("it writes");
-    let row = session.client.query_typed_one("select count(*) from kept", &[]).await;
+    let row = session.client.query_typed_one("select count(*) from public.kept", &[]).await;
     row.expect("it counts").get(0)
 }
 

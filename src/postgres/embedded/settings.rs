@@ -10,8 +10,10 @@ const SHARED_MEMORY_BYTES_MIN: u64 = 512 * 1024 * 1024;
 /// What every embedded server is told.
 ///
 /// Without replication WAL stays small (`wal_level`). Errors of statements are
-/// not logged: they quote values, and values may be personal.
-const COMMON: [(&str, &str); 17] = [
+/// not logged: they quote values, and values may be personal. The role is called as
+/// the ledger's schema is, so the usual search path (`"$user", public`) would put
+/// tables that are made without a schema into the ledger's.
+const COMMON: [(&str, &str); 18] = [
     ("listen_addresses", ""),
     ("max_connections", "50"),
     ("shared_buffers", "256MB"),
@@ -29,6 +31,7 @@ const COMMON: [(&str, &str); 17] = [
     ("log_min_messages", "log"),
     ("log_min_error_statement", "panic"),
     ("log_error_verbosity", "terse"),
+    ("search_path", "public"),
 ];
 
 /// What only tests may do.

@@ -205,11 +205,7 @@ impl GeometryTransform {
         let changed = (repair::area(&shape) - before).abs();
         let percent = if changed == 0.0 { 0.0 } else { changed / before.abs() * 100.0 };
         if percent > self.repair_area_percent {
-            let message = format!(
-                "a repair would change its area by {percent:.1} %, more than {} %",
-                self.repair_area_percent
-            );
-            return Err(GeometryFault::new("geometry.repair_area", message));
+            return Err(self.too_much_changed(percent));
         }
         notes.merge(&GeometryNotes {
             repaired: 1,
@@ -218,6 +214,16 @@ impl GeometryTransform {
             area_change_percent_max: percent,
         });
         Ok(shape)
+    }
+
+    fn too_much_changed(&self, percent: f64) -> GeometryFault {
+        let limit = self.repair_area_percent;
+        let message = if percent > 1e6 {
+            "a repair would give it an area, and it has none as it stands".to_owned()
+        } else {
+            format!("a repair would change its area by {percent:.1} %, more than {limit} %")
+        };
+        GeometryFault::new("geometry.repair_area", message)
     }
 
     fn check_bounds(&self, shape: &Shape<'_>) -> Result<(), GeometryFault> {

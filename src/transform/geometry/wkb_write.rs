@@ -84,13 +84,13 @@ impl Writer<'_> {
 
     fn position(&mut self, xy: Xy) {
         let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&xy.x.to_le_bytes());
-        bytes[8..].copy_from_slice(&xy.y.to_le_bytes());
+        bytes[..8].copy_from_slice(&positive_zero(xy.x).to_le_bytes());
+        bytes[8..].copy_from_slice(&positive_zero(xy.y).to_le_bytes());
         self.bytes.extend_from_slice_copy(&bytes);
     }
 
     fn number(&mut self, number: f64) {
-        self.bytes.extend_from_slice_copy(&number.to_le_bytes());
+        self.bytes.extend_from_slice_copy(&positive_zero(number).to_le_bytes());
     }
 
     /// Counts come from slices of 16-byte positions that were in memory at once.
@@ -98,6 +98,11 @@ impl Writer<'_> {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice_copy(&count.to_le_bytes());
     }
+}
+
+/// The server compares the ends of a ring by their bytes, and refuses one from 0 to -0.
+fn positive_zero(number: f64) -> f64 {
+    number + 0.0
 }
 
 #[cfg(test)]

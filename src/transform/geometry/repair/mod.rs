@@ -11,10 +11,13 @@
 //! The result depends on nothing but the coordinates, not even on their order
 //! in a hash table: the same file repaired again is the same geometry again.
 
+mod area;
 mod drawing;
 mod face;
 mod inside;
 mod node;
+
+pub(super) use area::area;
 
 use bumpalo::{Bump, collections::Vec as ArenaVec};
 
@@ -171,34 +174,4 @@ fn sides_of(shape: &Shape<'_>) -> (Vec<Side>, Vec<Vec<usize>>) {
 fn closed_path<'a>(ring: &[Xy], arena: &'a Bump) -> Path<'a> {
     let positions = ring.iter().chain(ring.first()).copied();
     Path::flat(ArenaVec::from_iter_in(positions, arena).into_bump_slice_mut())
-}
-
-/// The area as `ST_Area` counts it for any geometry, valid or not: shells less holes, each by
-/// its own shoelace sum. Open rings count as closed.
-pub(super) fn area(shape: &Shape<'_>) -> f64 {
-    match shape {
-        Shape::Point(_) | Shape::LineString(_) => 0.0,
-        Shape::Polygon(rings) => rings.iter().enumerate().fold(0.0, |sum, (number, ring)| {
-            let area = ring_area(ring);
-            if number == 0 { sum + area } else { sum - area }
-        }),
-        Shape::Multi(_, parts) => parts.iter().map(area).sum(),
-    }
-}
-
-/// Coordinates are taken relative to the first, which keeps digits of large ones.
-fn ring_area(ring: &Path<'_>) -> f64 {
-    let Some(&origin) = ring.xy.first() else {
-        return 0.0;
-    };
-    let doubled: f64 = ring
-        .xy
-        .windows(2)
-        .map(|pair| {
-            let (ax, ay) = (pair[0].x - origin.x, pair[0].y - origin.y);
-            let (bx, by) = (pair[1].x - origin.x, pair[1].y - origin.y);
-            ax * by - bx * ay
-        })
-        .sum();
-    doubled.abs() / 2.0
 }

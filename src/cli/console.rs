@@ -1,0 +1,119 @@
+//! What is printed: data on standard output, everything for people on standard error.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
+
+use std::{error::Error as _, io::IsTerminal};
+
+use serde::Serialize;
+
+use super::exit::ExitStatus;
+use crate::{
+    definition::{self, Document},
+    diagnostic::Finding,
+    error::Error,
+};
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document per run, on standard output.
+    Json,
+}
+
+/// A panic says where, not what: its message may quote the data it met.
+pub(super) fn hide_panic_payloads() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |place| format!(" at {place}"));
+        eprintln!("error: a fault of longshore itself{place}; please report it");
+    }));
+}
+
+/// Where and how to print.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Console {
+    /// How results are printed.
+    pub(super) output: Output,
+    /// Whether people want errors only.
+    pub(super) quiet: bool,
+    /// Whether standard error takes colours.
+    pub(super) colour: bool,
+}
+
+impl Console {
+    /// Colours only on a terminal, and never where `NO_COLOR` is set.
+    pub(super) fn new(output: Output, quiet: bool) -> Self {
+        let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { output, quiet, colour }
+    }
+
+    /// Whether results go out as JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.output == Output::Json
+    }
+
+    /// Data, as it is.
+    pub(super) fn data(&self, text: &str) {
+        print!("{text}");
+    }
+
+    /// A line of data.
+    pub(super) fn data_line(&self, text: &str) {
+        println!("{text}");
+    }
+
+    /// One JSON document on one line.
+    pub(super) fn json(&self, document: &impl Serialize) {
+        match serde_json::to_string(document) {
+            Ok(text) => println!("{text}"),
+            Err(error) => eprintln!("error: a document cannot be written as JSON: {error}"),
+        }
+    }
+
+    /// A line for people.
+    pub(super) fn say(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// A line that is printed even with `--quiet`.
+    pub(super) fn warn(&self, text: &str) {
+        eprintln!("warning: {text}");
+    }
+
+    /// An error with where it happened, its causes and its hint.
+    pub(super) fn error(&self, error: &Error) -> ExitStatus {
+        if self.is_json() {
+            self.json(&serde_json::json!({ "status": "failed", "error": error.to_string(), "hint": error.hint_text() }));
+        }
+        eprintln!("error: {error}");
+        for context in error.contexts() {
+            eprintln!("  {context}");
+        }
+        let mut cause = error.source();
+        while let Some(current) = cause {
+            eprintln!("  because: {current}");
+            cause = current.source();
+        }
+        if let Some(hint) = error.hint_text() {
+            eprintln!("hint: {hint}");
+        }
+        ExitStatus::from(error)
+    }
+
+    /// All findings about a definition.
+    pub(super) fn findings(&self, document: &Document, findings: &[Finding]) -> ExitStatus {
+        if self.is_json() {
+            self.json(&serde_json::json!({ "status": "failed", "findings": findings_json(document, findings) }));
+        }
+        eprint!("{}", definition::render(document, findings, self.colour));
+        ExitStatus::Definition
+    }
+}
+
+fn findings_json(document: &Document, findings: &[Finding]) -> Vec<serde_json::Value> {
+    findings.iter().map(|finding| definition::to_json(document, finding)).collect()
+}

@@ -1,0 +1,26 @@
+//! Exports, as `longshore run` does them.
+
+use super::{console::Console, exit::ExitStatus, tally::grouped};
+use crate::{definition::ExportDefinition, error::Result, export, postgres::endpoint::Endpoint};
+
+/// Runs one export and says what it wrote.
+pub(super) async fn export(
+    name: &str,
+    definition: &ExportDefinition,
+    parameters: &[(String, String)],
+    endpoint: &Endpoint,
+    console: &Console,
+) -> Result<ExitStatus> {
+    let session = endpoint.connect_for_reading().await?;
+    let summary = export::export(&session, name, definition, parameters).await?;
+    if console.is_json() {
+        console.json(&summary);
+    }
+    console.say(&format!(
+        "{name}: {} rows in {} ({} bytes)",
+        grouped(summary.rows),
+        summary.path,
+        grouped(summary.bytes)
+    ));
+    Ok(ExitStatus::Done)
+}

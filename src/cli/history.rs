@@ -1,0 +1,84 @@
+//! `longshore history`: what runs did.
+
+use super::{
+    arguments::{Global, HistoryArguments},
+    console::Console,
+    database,
+    exit::ExitStatus,
+    tally::{self, grouped},
+};
+use crate::{
+    error::{Error, Result},
+    postgres::ledger::{self, PastRun},
+    run_id::RunId,
+};
+
+/// Prints the latest runs, or one run with its details.
+pub(super) async fn history(
+    arguments: &HistoryArguments,
+    global: &Global,
+    console: &Console,
+) -> Result<ExitStatus> {
+    let run = arguments.run.as_deref().map(parse_run).transpose()?;
+    let session = database::endpoint(global, console).await?.connect_for_reading().await?;
+    if !ledger::exists(&session.client).await? {
+        console.say("no run yet: this database has no ledger");
+        return Ok(ExitStatus::Done);
+    }
+    let runs = ledger::history(&session.client, run.as_ref(), arguments.limit).await?;
+    if let (Some(run), true) = (&run, runs.is_empty()) {
+        return Err(Error::definition(format!("the ledger has no run {run}")));
+    }
+    for past in &runs {
+        match (console.is_json(), &run) {
+            (true, _) => console.json(past),
+            (false, None) => console.data_line(&line(past)),
+            (false, Some(_)) => console.data_line(&details(past)),
+        }
+    }
+    Ok(ExitStatus::Done)
+}
+
+fn parse_run(text: &str) -> Result<RunId> {
+    RunId::parse(text).ok_or_else(|| {
+        Error::definition(format!("`{text}` is no run")).hint("`longshore history` lists the runs")
+    })
+}
+
+fn line(past: &PastRun) -> String {
+    let seconds = past.seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"));
+    let changed: u64 =
+        past.tables.iter().map(|table| table.tally.inserted + table.tally.updated).sum();
+    let rejected = past.tables.iter().map(|table| table.tally.rejected).max().unwrap_or(0);
+    format!(
+        "{}  {}  {:<9}  {:>8}  {:>12} written  {:>8} rejected  {}",
+        past.run,
+        past.started_at,
+        past.status,
+        seconds,
+        grouped(changed),
+        grouped(rejected),
+        past.pipeline
+    )
+}
+
+fn details(past: &PastRun) -> String {
+    let mut lines = vec![format!("{} by {}", line(past), past.started_by)];
+    lines.extend(past.message.as_ref().map(|message| format!("  {message}")));
+    if !past.tables.is_empty() {
+        lines.push(tally::table(
+            past.tables.iter().map(|table| (table.table.as_str(), table.tally)),
+        ));
+    }
+    let file = |file: &ledger::PastFile| {
+        format!(
+            "  file {} ({} records, {} bytes, sha256 {})",
+            file.path, file.records, file.bytes, file.sha256
+        )
+    };
+    lines.extend(past.files.iter().map(file));
+    lines
+        .extend(past.rejections.iter().map(|code| format!("  {}: {}", code.code, code.violations)));
+    lines.extend(past.report.as_ref().map(|report| format!("  report: {report}")));
+    lines.join("\n")
+}

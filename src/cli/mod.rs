@@ -1,0 +1,82 @@
+//! The command line: arguments in, words and exit codes out. The only place that prints.
+//!
+//! One file per command, each with its arguments (their doc comments are the
+//! help), a call into the layers below, and the wording of what came back.
+
+mod arguments;
+mod check;
+mod completions;
+mod console;
+mod database;
+mod db;
+mod demo;
+mod doctor;
+mod exit;
+mod export;
+mod history;
+mod migrate;
+mod pipeline;
+mod plan;
+mod preview;
+mod progress;
+mod run;
+mod schema;
+mod tally;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, error::ErrorKind as Usage};
+
+use arguments::{Arguments, Command};
+use console::Console;
+use exit::ExitStatus;
+
+use crate::error::Error;
+
+/// Runs the command line and says how it ended.
+pub fn main() -> ExitCode {
+    console::hide_panic_payloads();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(usage) => return usage_error(&usage),
+    };
+    let console = Console::new(arguments.global.output, arguments.global.quiet);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let status = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(arguments, &console)),
+        Err(cause) => {
+            console.error(&Error::environment("no runtime can be started").caused_by(cause))
+        }
+    };
+    status.into()
+}
+
+/// Help and version are no errors; everything else clap says is one of usage.
+fn usage_error(usage: &clap::Error) -> ExitCode {
+    // Where standard error is closed there is nobody to tell.
+    let _ = usage.print();
+    match usage.kind() {
+        Usage::DisplayHelp | Usage::DisplayVersion => ExitStatus::Done.into(),
+        _ => ExitStatus::Definition.into(),
+    }
+}
+
+async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {
+    let global = &arguments.global;
+    let done = match arguments.command {
+        Command::Demo(command) => demo::demo(&command, global, console).await,
+        Command::Run(command) => run::run(&command, global, console).await,
+        Command::Check(command) => check::check(&command, global, console).await,
+        Command::Validate(command) => validate::validate(&command, global, console).await,
+        Command::Preview(command) => preview::preview(&command, global, console).await,
+        Command::Plan(command) => plan::plan(&command, global, console).await,
+        Command::History(command) => history::history(&command, global, console).await,
+        Command::Migrate(command) => migrate::migrate(&command, global, console).await,
+        Command::Doctor => doctor::doctor(global, console).await,
+        Command::Db(command) => db::db(&command, console).await,
+        Command::Schema => schema::schema(console),
+        Command::Completions(command) => completions::completions(&command, console),
+    };
+    done.unwrap_or_else(|error| console.error(&error))
+}

@@ -1,0 +1,132 @@
+//! `longshore run`: imports and exports, one after the other.
+
+use std::{path::Path, sync::Arc};
+
+use super::{
+    arguments::{Global, MachineArguments, RunArguments},
+    console::Console,
+    database,
+    exit::ExitStatus,
+    export,
+    pipeline::{self, PipelineFile},
+    progress, tally,
+};
+use crate::{
+    error::{Error, Result},
+    postgres::endpoint::Endpoint,
+    report::RunStatus,
+    run::{self, ImportRequest, LoadOptions, progress::Progress},
+    source::split::SPLIT_BYTES_DEFAULT,
+};
+
+/// Runs every pipeline, also after one that failed; the first failure decides the exit code.
+pub(super) async fn run(
+    arguments: &RunArguments,
+    global: &Global,
+    console: &Console,
+) -> Result<ExitStatus> {
+    if arguments.input.is_some() && arguments.pipelines.len() > 1 {
+        return Err(Error::definition("--input goes with a single pipeline"));
+    }
+    let mut status = ExitStatus::Done;
+    for path in &arguments.pipelines {
+        let ended = run_one(path, arguments, global, console).await;
+        let ended = ended.unwrap_or_else(|error| console.error(&error));
+        status = status.merge(ended);
+        if ended == ExitStatus::Interrupted {
+            break;
+        }
+    }
+    Ok(status)
+}
+
+async fn run_one(
+    path: &Path,
+    arguments: &RunArguments,
+    global: &Global,
+    console: &Console,
+) -> Result<ExitStatus> {
+    let file = match pipeline::read(path, console) {
+        Ok(file) => file,
+        Err(status) => return Ok(status),
+    };
+    let endpoint = database::endpoint(global, console).await?;
+    if let Some(definition) = file.export() {
+        return export::export(&file.name, definition, &arguments.set, &endpoint, console).await;
+    }
+    if let Some((name, _)) = arguments.set.first() {
+        return Err(Error::definition(format!(
+            "`--set {name}=...` is for exports; `{}` is an import",
+            file.name
+        )));
+    }
+    let request = ImportRequest {
+        pipeline: file.import(arguments.input.as_deref())?,
+        report_folder: arguments.machine.report_dir.clone(),
+        force: arguments.force,
+        dry_run: arguments.dry_run,
+        options: options(&arguments.machine),
+    };
+    Ok(import(&file, &endpoint, &request, console).await)
+}
+
+/// Runs one import and prints its summary.
+pub(super) async fn import(
+    file: &PipelineFile,
+    endpoint: &Endpoint,
+    request: &ImportRequest,
+    console: &Console,
+) -> ExitStatus {
+    let progress = Arc::new(Progress::default());
+    let stop = stop_on_signal(Arc::clone(&progress), console);
+    let running = run::import(endpoint, request, &progress);
+    let ended = progress::watch(console, &progress, running).await;
+    stop.abort();
+    match ended {
+        Ok(summary) => {
+            if console.is_json() {
+                console.json(&summary);
+            }
+            console.say(&tally::summary(&summary));
+            if summary.status == RunStatus::Rejected {
+                console.say("hint: correct the records in the report's folder `rejected`, or raise `limits.rejected`");
+            }
+            ExitStatus::from(summary.status)
+        }
+        Err(stop) => file.stopped(&stop, console),
+    }
+}
+
+/// The options given, with the machine's defaults for the rest.
+pub(super) fn options(machine: &MachineArguments) -> LoadOptions {
+    let defaults = LoadOptions::default();
+    LoadOptions {
+        threads: machine.threads.map_or(defaults.threads, usize::from),
+        connections: usize::from(machine.connections),
+        split_bytes: machine.split_size.unwrap_or(SPLIT_BYTES_DEFAULT),
+    }
+}
+
+/// The first Ctrl-C or SIGTERM ends the run cleanly.
+pub(super) fn stop_on_signal(
+    progress: Arc<Progress>,
+    console: &Console,
+) -> tokio::task::JoinHandle<()> {
+    let console = *console;
+    tokio::spawn(async move {
+        signalled().await;
+        console.say("stopping: what was staged is dropped, nothing is published");
+        progress.cancel();
+    })
+}
+
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,162 @@
+//! The tally of a run, as people read it.
+
+use std::fmt::Write;
+
+use crate::{
+    outcome::Tally,
+    report::{RunStatus, RunSummary, ValidationSummary},
+};
+
+/// A number with its thousands apart: `2 000 000`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+const COLUMNS: [&str; 8] =
+    ["read", "filtered", "rejected", "duplicate", "inserted", "updated", "unchanged", "deleted"];
+
+fn counts(tally: &Tally) -> [u64; 8] {
+    [
+        tally.read,
+        tally.filtered,
+        tally.rejected,
+        tally.duplicate,
+        tally.inserted,
+        tally.updated,
+        tally.unchanged,
+        tally.deleted,
+    ]
+}
+
+/// The tallies as a table with a line for each target.
+pub(super) fn table<'t>(tallies: impl IntoIterator<Item = (&'t str, Tally)>) -> String {
+    let rows: Vec<(&str, [String; 8])> =
+        tallies.into_iter().map(|(name, tally)| (name, counts(&tally).map(grouped))).collect();
+    let name_width =
+        rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max("table".len());
+    let mut widths = COLUMNS.map(str::len);
+    for (_, cells) in &rows {
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = (*width).max(cell.len());
+        }
+    }
+    let mut text = format!("  {:name_width$}", "table");
+    for (column, width) in COLUMNS.iter().zip(widths) {
+        let _ = write!(text, "  {column:>width$}");
+    }
+    for (name, cells) in &rows {
+        let _ = write!(text, "\n  {name:name_width$}");
+        for (cell, width) in cells.iter().zip(widths) {
+            let _ = write!(text, "  {cell:>width$}");
+        }
+    }
+    text
+}
+
+/// What a run did, in a few lines.
+pub(super) fn summary(summary: &RunSummary) -> String {
+    let mut text = format!("{}: {}\n", summary.pipeline, headline(summary));
+    if summary.status != RunStatus::Unchanged {
+        text.push_str(&table(
+            summary.tables.iter().map(|table| (table.table.as_str(), table.tally)),
+        ));
+        text.push('\n');
+    }
+    for (code, violations) in &summary.rejections.by_code {
+        let _ = writeln!(text, "  {code}: {}", grouped(*violations));
+    }
+    if let Some(geometry) = &summary.geometry {
+        let _ = writeln!(
+            text,
+            "  geometries: {} repaired (area changed by {:.3} in all, {:.4} % at most), {} invalid ones kept",
+            grouped(geometry.repaired),
+            geometry.area_changed,
+            geometry.area_changed_percent_max,
+            grouped(geometry.flagged)
+        );
+    }
+    if let (Some(report), true) = (&summary.rejections.report, summary.rejections.records > 0) {
+        let _ = writeln!(text, "  report: {report}");
+    }
+    text.pop();
+    text
+}
+
+/// What a validation found, in a few lines.
+pub(super) fn validation(summary: &ValidationSummary) -> String {
+    let mut text =
+        format!("{}: validated in {:.2} s, nothing written\n", summary.pipeline, summary.seconds);
+    for table in &summary.tables {
+        let _ = writeln!(
+            text,
+            "  {}: {} read, {} filtered, {} rejected, {} good to load",
+            table.table,
+            grouped(table.read),
+            grouped(table.filtered),
+            grouped(table.rejected),
+            grouped(table.accepted)
+        );
+    }
+    for (code, violations) in &summary.rejections.by_code {
+        let _ = writeln!(text, "  {code}: {}", grouped(*violations));
+    }
+    if let (Some(report), true) = (&summary.rejections.report, summary.rejections.records > 0) {
+        let _ = writeln!(text, "  report: {report}");
+    }
+    text.pop();
+    text
+}
+
+fn headline(summary: &RunSummary) -> String {
+    let read: u64 = summary.files.iter().map(|file| file.records).sum();
+    let files = summary.files.len();
+    let took = format!(
+        "{} records from {files} {} in {:.2} s",
+        grouped(read),
+        plural(files, "file"),
+        summary.seconds.total
+    );
+    match summary.status {
+        RunStatus::Published => format!("published, {took} (run {})", summary.run),
+        RunStatus::Unchanged => {
+            format!("unchanged, {files} {} already loaded", plural(files, "file"))
+        }
+        RunStatus::Held => format!("held for approval, {took} (run {})", summary.run),
+        RunStatus::Rejected => {
+            format!("nothing published: too many rejections, {took} (run {})", summary.run)
+        }
+        RunStatus::DryRun => format!("dry run, nothing published, {took}"),
+        RunStatus::Failed => format!("failed, {took} (run {})", summary.run),
+    }
+}
+
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        assert_eq!([0, 12, 1234, 2_000_000].map(grouped), ["0", "12", "1 234", "2 000 000"]);
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let tally = Tally { read: 12345, inserted: 12345, ..Tally::default() };
+        let text = table([("school.student", tally), ("a.b", Tally::default())]);
+        let lengths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
+        assert_eq!(lengths.len(), 3);
+        assert!(lengths.iter().all(|length| *length == lengths[0]), "{text}");
+    }
+}

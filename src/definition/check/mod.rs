@@ -1,0 +1,155 @@
+//! Checks of meaning that need neither data nor database.
+//!
+//! The schema has seen every key and every type by now; what is left is how
+//! keys go together, and texts that follow a grammar of their own: patterns,
+//! date formats, zones, encodings, names. Each file owns one part of the
+//! definition; all of them add to one list.
+
+mod cells;
+mod character;
+mod column;
+mod crs;
+mod date_format;
+mod encoding;
+mod export;
+mod names;
+mod path;
+mod pattern;
+mod rules;
+mod source;
+mod steps;
+mod target;
+mod zone;
+
+use super::{
+    Document, ExportDefinition, ImportDefinition, read::is_sound, table_name::split_table,
+    walk::MIRROR_HINT,
+};
+use crate::diagnostic::{Finding, Place};
+use character::Marks;
+
+/// What is wrong with an import; `unsound` places were mended and prove nothing.
+pub(super) fn import(
+    definition: &ImportDefinition,
+    document: &Document,
+    unsound: &[Place],
+) -> Vec<Finding> {
+    let inherited = source::marks(&definition.source);
+    let mut checker = Checker { document, unsound, inherited, findings: Vec::new() };
+    let root = Place::root();
+    checker.source(&definition.source, &root.key("source"));
+    checker.limits(definition, &root.key("limits"));
+    let mut tables = Vec::new();
+    for (index, target) in definition.targets.iter().enumerate() {
+        let place = root.key("target").index(index);
+        checker.target(target, &place);
+        // A name that is none is reported with the target.
+        let Ok(name) = split_table(&target.table) else { continue };
+        if tables.contains(&name) {
+            let message = format!("`{}` is written by another target already", target.table);
+            let hint = "a table is one target of a run; put all its columns there";
+            checker.report("definition.duplicate", &place.key("table"), message).hint =
+                hinted(hint);
+        }
+        tables.push(name);
+    }
+    checker.findings
+}
+
+/// What is wrong with an export.
+pub(super) fn export(
+    definition: &ExportDefinition,
+    document: &Document,
+    unsound: &[Place],
+) -> Vec<Finding> {
+    let inherited = Marks::default();
+    let mut checker = Checker { document, unsound, inherited, findings: Vec::new() };
+    checker.output(&definition.output, &Place::root().key("output"));
+    checker.findings
+}
+
+/// Gathers findings; the checks themselves stand with the part they check.
+struct Checker<'a> {
+    document: &'a Document,
+    unsound: &'a [Place],
+    /// The source's marks in numbers, which columns inherit.
+    inherited: Marks<'a>,
+    findings: Vec<Finding>,
+}
+
+impl Checker<'_> {
+    /// Adds a finding about the value at `place`, to be given a hint or to be moved to the key.
+    fn report(
+        &mut self,
+        code: &'static str,
+        place: &Place,
+        message: impl Into<String>,
+    ) -> &mut Finding {
+        self.findings.push(Finding::new(code, place.clone(), message));
+        let last = self.findings.len() - 1;
+        &mut self.findings[last]
+    }
+
+    /// Adds a finding about the key at `place`.
+    fn report_key(
+        &mut self,
+        code: &'static str,
+        place: &Place,
+        message: impl Into<String>,
+    ) -> &mut Finding {
+        let finding = self.report(code, place, message);
+        finding.at_key = true;
+        finding
+    }
+
+    /// Whether the author wrote something there.
+    fn is_given(&self, place: &Place) -> bool {
+        self.document.get(place).is_some()
+    }
+
+    /// Whether what stands there is what the author wrote, and not a repair.
+    fn is_sound(&self, place: &Place) -> bool {
+        is_sound(place, self.unsound)
+    }
+
+    /// The keys the author wrote in the table at `place`.
+    fn keys(&self, place: &Place) -> Vec<String> {
+        let table = self.document.get(place).and_then(serde_json::Value::as_object);
+        table.into_iter().flat_map(serde_json::Map::keys).cloned().collect()
+    }
+
+    fn limits(&mut self, definition: &ImportDefinition, place: &Place) {
+        let share = |limit: &Option<super::Limit>| match limit {
+            Some(super::Limit::Share(share)) => share.trim_end_matches('%').parse::<f64>().ok(),
+            _ => None,
+        };
+        if share(&definition.limits.rejected).is_some_and(|share| share > 100.0) {
+            let message = "a share is at most 100%";
+            self.report("definition.range", &place.key("rejected"), message);
+        }
+        self.only_for_mirror("deleted", place);
+    }
+
+    /// Reports a key that says something about deleting.
+    fn only_for_mirror(&mut self, key: &str, place: &Place) {
+        let here = place.key(key);
+        if self.is_given(&here) {
+            let message = format!("`{key}` means something with `mode = \"mirror\"` only");
+            self.report_key("definition.not_available", &here, message).hint = hinted(MIRROR_HINT);
+        }
+    }
+
+    /// Reports texts that stand in a list more than once.
+    fn repeated(&mut self, texts: &[String], place: &Place) {
+        for (index, text) in texts.iter().enumerate() {
+            if texts[..index].contains(text) {
+                let message = format!("`{text}` stands here twice");
+                self.report("definition.duplicate", &place.index(index), message);
+            }
+        }
+    }
+}
+
+fn hinted(hint: impl Into<String>) -> Option<String> {
+    Some(hint.into())
+}

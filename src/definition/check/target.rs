@@ -1,0 +1,80 @@
+//! `[[target]]`: the table, its mode and key, and what filters its records.
+
+use super::{Checker, hinted};
+use crate::{
+    definition::{Duplicates, Rules, TargetDefinition, WriteMode},
+    diagnostic::Place,
+};
+
+impl Checker<'_> {
+    pub(super) fn target(&mut self, target: &TargetDefinition, place: &Place) {
+        self.table_name(&target.table, &place.key("table"));
+        self.mode_and_key(target, place);
+        self.only_for_mirror("scope", place);
+        let columns: Vec<&str> = target.columns.keys().map(String::as_str).collect();
+        for (index, name) in target.key.iter().enumerate() {
+            self.known_column(name, &columns, &place.key("key").index(index));
+        }
+        self.repeated(&target.key, &place.key("key"));
+        if let Some(Duplicates::Max(rule)) = &target.duplicates {
+            self.known_column(&rule.max, &columns, &place.key("duplicates").key("max"));
+        }
+        for (field, rules) in &target.when {
+            self.filter(rules, &place.key("when").key(field));
+        }
+        self.target_columns(target, &place.key("columns"));
+    }
+
+    fn mode_and_key(&mut self, target: &TargetDefinition, place: &Place) {
+        let (mode, key) = (place.key("mode"), place.key("key"));
+        let duplicates = place.key("duplicates");
+        if !self.is_sound(&mode) || !self.is_sound(&key) {
+            return;
+        }
+        let appends = target.mode == WriteMode::Append;
+        if !appends && target.key.is_empty() {
+            let message = "this mode needs a key, to know which rows are there already";
+            self.report("definition.missing_key", &mode, message).hint =
+                hinted("add `key = [\"...\"]` with the columns that tell rows apart");
+        }
+        if appends && !target.key.is_empty() {
+            let message = "`key` does nothing with `mode = \"append\"`, which adds every record";
+            self.report_key("definition.conflict", &key, message).hint =
+                hinted("`insert` leaves rows alone that are there, `upsert` updates them");
+        } else if appends && target.duplicates.is_some() {
+            let message = "`duplicates` needs a key, and `mode = \"append\"` has none";
+            self.report_key("definition.conflict", &duplicates, message).hint =
+                hinted("use `insert` or `upsert` with a `key`");
+        }
+    }
+
+    fn filter(&mut self, rules: &Rules, place: &Place) {
+        if rules == &Rules::default() && self.is_sound(place) {
+            let message = "the filter has no rule, so it lets everything through";
+            self.report_key("definition.no_effect", place, message).hint =
+                hinted("add a rule, such as `required = true`");
+        }
+        if rules.unique {
+            let message = "`unique` needs all records, a filter sees one at a time";
+            self.report_key("definition.conflict", &place.key("unique"), message).hint =
+                hinted("give the target a `key` and say with `duplicates` which record is kept");
+        }
+        self.rules(rules, place);
+    }
+
+    fn target_columns(&mut self, target: &TargetDefinition, place: &Place) {
+        let mut rest: Option<&str> = None;
+        for (name, column) in &target.columns {
+            let here = place.key(name);
+            self.column_name(name, &here);
+            self.column(column, &here);
+            if let (true, Some(first)) = (column.rest, rest) {
+                let message = format!("`{first}` takes the rest already");
+                self.report_key("definition.conflict", &here.key("rest"), message);
+            }
+            if column.rest {
+                rest = rest.or(Some(name));
+            }
+        }
+    }
+}

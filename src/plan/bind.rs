@@ -1,0 +1,200 @@
+//! Binding: definition + headers + catalog → plan. Pure: what it needs is handed in.
+
+use super::{
+    Plan, RejectedLimit, TargetPlan,
+    columns::{ColumnBinder, cells},
+    fields::{FieldsInUse, file_projection},
+    keys::{bind_duplicates, bind_key},
+};
+use crate::{
+    definition::{CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition},
+    diagnostic::{Finding, Place, did_you_mean},
+    error::Result,
+    load::{LoadCheck, LoadTarget},
+    schema::{RelationKind, TableSchema},
+    source::Header,
+    transform::{CompileEnvironment, RowFilter},
+};
+
+/// What a definition is bound to.
+pub struct BindInput<'a> {
+    /// The pipeline's name.
+    pub pipeline: &'a str,
+    /// The definition.
+    pub definition: &'a ImportDefinition,
+    /// The header of each file, with the file's name for messages.
+    pub headers: &'a [(String, Header)],
+    /// Per target: the table, `None` where the database has none of that name.
+    pub tables: &'a [Option<TableSchema>],
+    /// Names of tables that exist, for hints.
+    pub table_names: &'a [String],
+    /// The coordinate reference system the files themselves declare.
+    pub crs: Option<&'a str>,
+    /// The day that `today` means.
+    pub today: jiff::civil::Date,
+    /// Gives the bytes of a code list's file.
+    pub code_list: &'a dyn Fn(&CodeListFile) -> Result<Vec<u8>>,
+}
+
+/// Makes the plan, or says everything that stands against it.
+///
+/// # Errors
+/// All findings, in no particular order.
+pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut fields = FieldsInUse::default();
+    let mut targets = Vec::new();
+    let binders = TargetBinder::all(input);
+    // All fields are numbered before any column is compiled: the cell after them is the rest's.
+    binders.iter().for_each(|binder| binder.number_fields(&mut fields));
+    for (index, binder) in binders.iter().enumerate() {
+        let table = input.tables.get(index).and_then(Option::as_ref);
+        targets.extend(binder.bind(table, &mut fields, &mut findings));
+    }
+    let rest = input
+        .definition
+        .targets
+        .iter()
+        .flat_map(|target| target.columns.values())
+        .any(|column| column.rest);
+    for (file, header) in input.headers {
+        file_projection(&fields.fields, rest, header, file, &mut findings);
+    }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    Ok(Plan {
+        pipeline: input.pipeline.to_owned(),
+        fields: fields.fields,
+        rest,
+        targets,
+        rejected_limit: input.definition.limits.rejected.as_ref().and_then(rejected_limit),
+    })
+}
+
+struct TargetBinder<'a> {
+    input: &'a BindInput<'a>,
+    target: &'a TargetDefinition,
+    place: Place,
+}
+
+impl<'a> TargetBinder<'a> {
+    fn all(input: &'a BindInput<'a>) -> Vec<Self> {
+        let place = |index| Place::root().key("target").index(index);
+        let targets = input.definition.targets.iter().enumerate();
+        targets.map(|(index, target)| TargetBinder { input, target, place: place(index) }).collect()
+    }
+
+    fn number_fields(&self, fields: &mut FieldsInUse) {
+        let columns = self.place.key("columns");
+        for (name, definition) in &self.target.columns {
+            cells(definition, fields, &columns.key(name.clone()));
+        }
+        self.filter_cells(fields);
+    }
+
+    fn filter_cells(&self, fields: &mut FieldsInUse) -> Vec<usize> {
+        let place = self.place.key("when");
+        let names = self.target.when.keys();
+        names
+            .map(|name| {
+                fields.cell(&FieldRef::Name(name.clone()), &[], false, place.key(name.clone()))
+            })
+            .collect()
+    }
+
+    fn bind(
+        &self,
+        table: Option<&TableSchema>,
+        fields: &mut FieldsInUse,
+        findings: &mut Vec<Finding>,
+    ) -> Option<TargetPlan> {
+        let Some(table) = table else {
+            findings.push(self.no_such_table());
+            return None;
+        };
+        if let Some(finding) = self.not_a_table(table) {
+            findings.push(finding);
+            return None;
+        }
+        let input = self.input;
+        let environment = CompileEnvironment {
+            source: &input.definition.source,
+            crs: input.crs,
+            today: input.today,
+            code_list: input.code_list,
+        };
+        let rest_cell = fields.fields.len();
+        let (target, place) = (self.target, &self.place);
+        let binder = ColumnBinder { target, table, place, environment: &environment, rest_cell };
+        let bound = binder.bind(fields, findings);
+        let filter = self.bind_filter(fields, findings);
+        let key = bind_key(self.target, table, &bound.columns, &self.place, findings);
+        let duplicates = bind_duplicates(self.target, &bound.columns);
+        let checks = self.target.check.iter().map(|check| LoadCheck {
+            sql: check.sql.clone(),
+            message: check
+                .message
+                .clone()
+                .unwrap_or_else(|| format!("`{}` does not hold", check.sql)),
+        });
+        let load = LoadTarget {
+            table: table.clone(),
+            mode: self.target.mode,
+            columns: bound.columns,
+            key,
+            duplicates,
+            checks: checks.collect(),
+        };
+        Some(TargetPlan { load, filter, columns: bound.transforms })
+    }
+
+    fn bind_filter(
+        &self,
+        fields: &mut FieldsInUse,
+        findings: &mut Vec<Finding>,
+    ) -> Option<RowFilter> {
+        if self.target.when.is_empty() {
+            return None;
+        }
+        let place = self.place.key("when");
+        let cells = self.filter_cells(fields);
+        RowFilter::compile(
+            &self.target.when,
+            &cells,
+            &self.input.definition.source.null,
+            &place,
+            findings,
+        )
+    }
+
+    fn no_such_table(&self) -> Finding {
+        let message = format!("the database has no table `{}`", self.target.table);
+        let finding = Finding::new("bind.no_such_table", self.place.key("table"), message);
+        match did_you_mean(&self.target.table, self.input.table_names.iter().map(String::as_str)) {
+            Some(near) => finding.hint(format!("did you mean `{near}`?")),
+            None => finding.hint("`longshore migrate up` creates the tables of `migrations/`"),
+        }
+    }
+
+    fn not_a_table(&self, table: &TableSchema) -> Option<Finding> {
+        let what = match table.kind {
+            RelationKind::Table | RelationKind::Partitioned => return None,
+            RelationKind::View => "a view; name the table below it",
+            RelationKind::Foreign => "a foreign table; load it where it lives",
+        };
+        let message = format!("`{}` is {what}", self.target.table);
+        Some(Finding::new("bind.not_a_table", self.place.key("table"), message))
+    }
+}
+
+/// The limit as a number; its spelling was checked with the definition.
+fn rejected_limit(limit: &Limit) -> Option<RejectedLimit> {
+    match limit {
+        Limit::Count(records) => Some(RejectedLimit::Records(*records)),
+        Limit::Share(text) => {
+            let percent: f64 = text.trim_end_matches('%').trim().parse().ok()?;
+            Some(RejectedLimit::Share(percent / 100.0))
+        }
+    }
+}

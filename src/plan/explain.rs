@@ -1,0 +1,108 @@
+//! The plan as text, for `longshore plan`.
+
+use std::fmt::Write;
+
+use super::{Plan, TargetPlan};
+use crate::{
+    definition::WriteMode,
+    load::{DuplicateRule, LoadColumn},
+    schema::PgType,
+};
+
+/// What a run would do: sources, splits, staging, merge; `files` with their bytes.
+pub fn explain(plan: &Plan, files: &[(&str, u64)], split_bytes: usize) -> String {
+    let mut text = format!("pipeline {}\n\nsources\n", plan.pipeline);
+    for (name, bytes) in files {
+        let splits = bytes.div_ceil(split_bytes as u64).max(1);
+        let _ =
+            writeln!(text, "  {name}: {bytes} bytes, about {splits} splits of {split_bytes} bytes");
+    }
+    text.push_str("\nfields\n");
+    for (index, field) in plan.fields.iter().enumerate() {
+        let names: Vec<String> = field.names.iter().map(ToString::to_string).collect();
+        let optional = if field.optional { " (may be missing)" } else { "" };
+        let _ = writeln!(text, "  {index}: {}{optional}", names.join(" or "));
+    }
+    if plan.rest {
+        let _ = writeln!(text, "  {}: all others, as JSON", plan.fields.len());
+    }
+    for target in &plan.targets {
+        explain_target(&mut text, target);
+    }
+    let limit = plan.rejected_limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+    let _ = write!(text, "\nlimit on rejections: {limit}");
+    text
+}
+
+fn explain_target(text: &mut String, target: &TargetPlan) {
+    let load = &target.load;
+    let _ = writeln!(text, "\ntarget {}", load.table.name);
+    let _ = writeln!(text, "  {}", mode(load.mode, &key(target)));
+    let _ = writeln!(text, "  {}", duplicates(target));
+    if target.filter.is_some() {
+        text.push_str("  only records that pass `when`\n");
+    }
+    for column in &load.columns {
+        let _ = writeln!(text, "  {}", explain_column(column));
+    }
+    for check in &load.checks {
+        let _ = writeln!(text, "  check: {}", check.sql);
+    }
+}
+
+fn key(target: &TargetPlan) -> String {
+    let names =
+        target.load.key.iter().map(|index| target.load.columns[*index].column.name.as_str());
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn mode(mode: WriteMode, key: &str) -> String {
+    match mode {
+        WriteMode::Append => "append: every record is inserted".to_owned(),
+        WriteMode::Insert => {
+            format!("insert: new keys ({key}) only, rows that are there stay as they are")
+        }
+        WriteMode::Upsert => {
+            format!("upsert: new keys ({key}) are inserted, rows that differ are updated")
+        }
+    }
+}
+
+fn duplicates(target: &TargetPlan) -> String {
+    if target.load.key.is_empty() {
+        return "duplicates are not looked for".to_owned();
+    }
+    match target.load.duplicates {
+        DuplicateRule::Identical => {
+            "records with the same key: copies count once, records that differ are rejected"
+                .to_owned()
+        }
+        DuplicateRule::First => "records with the same key: the first is loaded".to_owned(),
+        DuplicateRule::Last => "records with the same key: the last is loaded".to_owned(),
+        DuplicateRule::Reject => "records with the same key: all are rejected".to_owned(),
+        DuplicateRule::Max(column) => {
+            format!(
+                "records with the same key: the greatest `{}` is loaded",
+                target.load.columns[column].column.name
+            )
+        }
+    }
+}
+
+fn explain_column(column: &LoadColumn) -> String {
+    let from = match &column.computed {
+        Some(sql) => format!("computed: {sql}"),
+        None => "staged".to_owned(),
+    };
+    let null = if column.column.not_null { ", not null" } else { "" };
+    let unique = if column.unique { ", unique in the run" } else { "" };
+    let sensitive = if column.sensitive { ", sensitive" } else { "" };
+    let geometry = match &column.column.pg_type {
+        PgType::Geometry(shape) | PgType::Geography(shape) => format!(", SRID {}", shape.srid),
+        _ => String::new(),
+    };
+    format!(
+        "{} {}: {from}{null}{unique}{sensitive}{geometry}",
+        column.column.name, column.column.type_sql
+    )
+}

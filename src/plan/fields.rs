@@ -1,0 +1,178 @@
+//! Source fields: which ones a plan uses, and where one file has them.
+
+use crate::{
+    definition::FieldRef,
+    diagnostic::{Finding, Place, did_you_mean},
+    source::{Header, Projection},
+};
+
+/// A source field that the plan uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldPlan {
+    /// The names it may have, the one in `from` first, aliases after it.
+    pub names: Vec<FieldRef>,
+    /// Whether a file may lack it.
+    pub optional: bool,
+    /// Where the definition asks for it.
+    pub place: Place,
+}
+
+/// The fields used so far; a field asked for twice is one cell.
+#[derive(Debug, Default)]
+pub(super) struct FieldsInUse {
+    pub(super) fields: Vec<FieldPlan>,
+}
+
+impl FieldsInUse {
+    /// The cell of a field, which is added when it is new.
+    pub(super) fn cell(
+        &mut self,
+        field: &FieldRef,
+        aliases: &[String],
+        optional: bool,
+        place: Place,
+    ) -> usize {
+        let mut names = vec![field.clone()];
+        names.extend(aliases.iter().cloned().map(FieldRef::Name));
+        let known = self.fields.iter().position(|planned| planned.names == names);
+        known.unwrap_or_else(|| {
+            self.fields.push(FieldPlan { names, optional, place });
+            self.fields.len() - 1
+        })
+    }
+}
+
+/// Names that features offer beside their properties.
+const FEATURE_FIELDS: [&str; 4] = ["geometry", "id", "feature.geometry", "feature.id"];
+
+/// Where one file has the fields of a plan; missing and ambiguous ones are findings.
+pub fn file_projection(
+    fields: &[FieldPlan],
+    rest: bool,
+    header: &Header,
+    file: &str,
+    findings: &mut Vec<Finding>,
+) -> Projection {
+    let projected = fields.iter().map(|field| resolve(field, header, file, findings)).collect();
+    Projection { fields: projected, rest }
+}
+
+fn resolve(
+    field: &FieldPlan,
+    header: &Header,
+    file: &str,
+    findings: &mut Vec<Finding>,
+) -> FieldRef {
+    let present: Vec<&FieldRef> =
+        field.names.iter().filter(|name| count(name, header) > 0).collect();
+    match present[..] {
+        [name] if count(name, header) == 1 => name.clone(),
+        [name] => {
+            findings.push(ambiguous(name, field, header, file));
+            name.clone()
+        }
+        [] => {
+            if !field.optional {
+                findings.push(missing(field, header, file));
+            }
+            field.names[0].clone()
+        }
+        [first, ..] => {
+            let message = format!("`{file}` has more than one of the names this field may have");
+            findings.push(Finding::new("bind.ambiguous_field", field.place.clone(), message));
+            first.clone()
+        }
+    }
+}
+
+fn count(field: &FieldRef, header: &Header) -> usize {
+    match field {
+        FieldRef::Number(number) => {
+            usize::from((1..=header.fields.len()).contains(&(*number as usize)))
+        }
+        FieldRef::Name(name) => {
+            let listed = header.fields.iter().filter(|field| *field == name).count();
+            let of_feature = header.open && FEATURE_FIELDS.contains(&name.as_str());
+            if listed == 0 { usize::from(of_feature) } else { listed }
+        }
+    }
+}
+
+fn ambiguous(name: &FieldRef, field: &FieldPlan, header: &Header, file: &str) -> Finding {
+    let places: Vec<String> = header
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(_, listed)| FieldRef::Name((*listed).clone()) == *name)
+        .map(|(index, _)| (index + 1).to_string())
+        .collect();
+    let message = format!("`{file}` has {} columns named `{name}`", places.len());
+    Finding::new("bind.ambiguous_field", field.place.clone(), message)
+        .hint(format!("name it by number: {}", places.join(" or ")))
+}
+
+fn missing(field: &FieldPlan, header: &Header, file: &str) -> Finding {
+    let wanted = &field.names[0];
+    let finding = Finding::new(
+        "bind.no_such_field",
+        field.place.clone(),
+        format!("`{file}` has no field `{wanted}`"),
+    );
+    let FieldRef::Name(name) = wanted else {
+        return finding.hint(format!("it has {} columns", header.fields.len()));
+    };
+    match did_you_mean(name, header.fields.iter().map(String::as_str)) {
+        Some(near) => finding.hint(format!("did you mean `{near}`?")),
+        None if header.open => {
+            finding.hint("the first features lack it; `optional = true` allows that")
+        }
+        None => finding.hint(format!("it has {}", listed(&header.fields))),
+    }
+}
+
+/// Names for a hint; long lists are cut.
+pub(super) fn listed(names: &[String]) -> String {
+    const SHOWN_MAX: usize = 12;
+    let shown: Vec<String> = names.iter().take(SHOWN_MAX).map(|name| format!("`{name}`")).collect();
+    let more = names.len().saturating_sub(SHOWN_MAX);
+    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{tail}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(names: &[&str], open: bool) -> Header {
+        Header { fields: names.iter().map(ToString::to_string).collect(), line: 1, open }
+    }
+
+    fn field(names: &[&str], optional: bool) -> FieldPlan {
+        let names = names.iter().map(|name| FieldRef::Name((*name).to_owned())).collect();
+        FieldPlan { names, optional, place: Place::root().key("from") }
+    }
+
+    fn resolved(field: FieldPlan, header: &Header) -> (Projection, Vec<Finding>) {
+        let mut findings = Vec::new();
+        let projection = file_projection(&[field], false, header, "f.csv", &mut findings);
+        (projection, findings)
+    }
+
+    #[test]
+    fn an_alias_is_found_where_the_name_is_not() {
+        let (projection, findings) =
+            resolved(field(&["ID", "Id"], false), &header(&["Id", "Name"], false));
+        assert!(findings.is_empty());
+        assert_eq!(projection.fields, [FieldRef::Name("Id".into())]);
+    }
+
+    #[test]
+    fn missing_ambiguous_and_optional_fields_are_told_apart() {
+        let columns = header(&["Name", "Name", "DOB"], false);
+        assert_eq!(resolved(field(&["Name"], false), &columns).1[0].code, "bind.ambiguous_field");
+        let (_, findings) = resolved(field(&["DOBB"], false), &columns);
+        assert_eq!(findings[0].hint.as_deref(), Some("did you mean `DOB`?"));
+        assert!(resolved(field(&["Phone"], true), &columns).1.is_empty());
+        assert!(resolved(field(&["geometry"], false), &header(&[], true)).1.is_empty());
+    }
+}

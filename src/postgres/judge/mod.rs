@@ -1,0 +1,387 @@
+//! Judges staged rows by what only the database can evaluate, before publishing.
+//!
+//! Computed columns, `[[target.check]]`, `unique`, and duplicate keys are
+//! evaluated set-wise. Each offender becomes a row in the run's `excluded`
+//! table; nothing here touches a target. A record that is rejected for one
+//! target is published in none: a record goes in whole or not at all.
+
+mod constraints;
+
+use tokio_postgres::{Client, error::SqlState};
+
+use super::{
+    session::database_error,
+    sql::{quote_identifier, quote_literal},
+    staging::{ORDINAL, Staging, has_computed},
+};
+use crate::{
+    error::{Error, Result},
+    load::{DuplicateRule, LoadTarget},
+    outcome::Position,
+};
+
+/// A record the database rejected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StagedRejection {
+    /// The target it was judged for.
+    pub target: usize,
+    /// The file's ordinal and the record's number.
+    pub file: u32,
+    /// The record's number within the file, from 1.
+    pub record: u64,
+    /// The stable code.
+    pub code: String,
+    /// The column it is about, empty for the whole record.
+    pub column: String,
+    /// What is wrong, without data.
+    pub message: String,
+}
+
+/// Judges every target of a run; afterwards `excluded` is complete.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses; `ErrorKind::Definition`
+/// when SQL of the definition cannot be evaluated at all.
+pub async fn judge(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Result<()> {
+    for (target, load) in loads.iter().enumerate() {
+        let judge = Judge { client, staging, target, load };
+        judge.analyze_key().await?;
+        judge.compute_columns().await?;
+        judge.check_computed_nulls().await?;
+        judge.check_conditions().await?;
+        judge.check_constraints().await?;
+    }
+    // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
+    for (target, load) in loads.iter().enumerate() {
+        let judge = Judge { client, staging, target, load };
+        judge.check_unique_columns().await?;
+        judge.settle_duplicates().await?;
+        judge.check_unique_constraints().await?;
+    }
+    reject_orphans(client, staging, loads).await?;
+    analyze_excluded(client, staging).await
+}
+
+/// A rejected row may be the one that others refer to, so this goes on until nothing changes.
+async fn reject_orphans(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Result<()> {
+    loop {
+        let mut found = false;
+        for (target, load) in loads.iter().enumerate() {
+            found |= Judge { client, staging, target, load }.check_foreign_keys(loads).await?;
+        }
+        if !found {
+            return Ok(());
+        }
+    }
+}
+
+fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Error {
+    move |error| database_error(&error, doing)
+}
+
+/// The rejections, in source order.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn staged_rejections(client: &Client, staging: &Staging) -> Result<Vec<StagedRejection>> {
+    let query = format!(
+        "select target, ordinal, code, column_name, message from {} where kind = 'rejected'
+         order by ordinal, target, code, column_name",
+        staging.excluded()
+    );
+    let rows = client.query_typed(&query, &[]).await;
+    let rows = rows.map_err(|error| database_error(&error, "read rejections"))?;
+    Ok(rows.iter().map(staged_rejection).collect())
+}
+
+fn staged_rejection(row: &tokio_postgres::Row) -> StagedRejection {
+    let (file, record) = Position::split_ordinal(row.get(1));
+    let target = usize::try_from(row.get::<_, i32>(0)).unwrap_or(usize::MAX);
+    StagedRejection {
+        target,
+        file,
+        record,
+        code: row.get(2),
+        column: row.get(3),
+        message: row.get(4),
+    }
+}
+
+async fn analyze_excluded(client: &Client, staging: &Staging) -> Result<()> {
+    let analyzed = client.batch_execute(&format!("analyze {}", staging.excluded())).await;
+    analyzed.map_err(|error| database_error(&error, "analyse rejections"))
+}
+
+/// The condition that row `s` has not been rejected.
+pub(super) fn not_rejected(staging: &Staging) -> String {
+    not_rejected_as(staging, "s")
+}
+
+fn not_rejected_as(staging: &Staging, row: &str) -> String {
+    let excluded = staging.excluded();
+    format!(
+        "not exists (select from {excluded} e where e.ordinal = {row}.{ORDINAL} and e.kind = 'rejected')"
+    )
+}
+
+/// The condition that SQL of the definition can be evaluated for row `s`. Rows that broke
+/// other rules are judged on: their owner gets everything that is wrong with them.
+fn can_be_evaluated(staging: &Staging) -> String {
+    let excluded = staging.excluded();
+    format!(
+        "not exists (select from {excluded} e where e.ordinal = s.{ORDINAL} and e.code = 'sql.error')"
+    )
+}
+
+struct Judge<'a> {
+    client: &'a Client,
+    staging: &'a Staging,
+    target: usize,
+    load: &'a LoadTarget,
+}
+
+impl Judge<'_> {
+    fn rows(&self) -> String {
+        self.staging.rows(self.target, self.load)
+    }
+
+    /// Staging is gone before autovacuum would look at it; without statistics of the key the
+    /// planner takes millions of rows for a thousand.
+    async fn analyze_key(&self) -> Result<()> {
+        let name = |index: &usize| quote_identifier(&self.load.columns[*index].column.name);
+        let staged =
+            self.load.key.iter().filter(|index| self.load.columns[**index].computed.is_none());
+        let columns: Vec<String> =
+            std::iter::once(ORDINAL.to_owned()).chain(staged.map(name)).collect();
+        let analyze =
+            format!("analyze {} ({})", self.staging.copied(self.target), columns.join(", "));
+        self.execute(&analyze, "analyse staging").await
+    }
+
+    async fn compute_columns(&self) -> Result<()> {
+        if !has_computed(self.load) {
+            return Ok(());
+        }
+        let expressions = self.computed_expressions();
+        let columns: String =
+            expressions.iter().map(|(name, sql)| format!(", {sql} as {name}")).collect();
+        let create = format!(
+            "create unlogged table {} with (autovacuum_enabled = false) as select s.*{columns} from {} s where {}",
+            self.staging.computed(self.target),
+            self.staging.copied(self.target),
+            can_be_evaluated(self.staging)
+        );
+        let all: Vec<String> = expressions.into_iter().map(|(_, sql)| sql).collect();
+        self.run_or_find_offenders(&create, &format!("row({})", all.join(", "))).await
+    }
+
+    /// Computed columns as (quoted name, SQL cast to the column's base type).
+    fn computed_expressions(&self) -> Vec<(String, String)> {
+        let computed = self.load.columns.iter().filter_map(|column| {
+            let sql = column.computed.as_ref()?;
+            let name = quote_identifier(&column.column.name);
+            Some((name, format!("({sql}\n)::{}", column.column.base_type_sql)))
+        });
+        computed.collect()
+    }
+
+    async fn check_computed_nulls(&self) -> Result<()> {
+        for column in self.load.columns.iter().filter(|c| c.computed.is_some() && c.column.not_null)
+        {
+            let name = &column.column.name;
+            let condition = format!("s.{} is not null", quote_identifier(name));
+            let reason = Reason {
+                code: "rule.not_null",
+                column: name,
+                message: "the column does not accept NULL",
+            };
+            self.reject_unless(&condition, &reason).await?;
+        }
+        Ok(())
+    }
+
+    async fn check_conditions(&self) -> Result<()> {
+        for check in &self.load.checks {
+            let reason = Reason { code: "rule.check", column: "", message: &check.message };
+            self.reject_unless(&format!("({}\n)", check.sql), &reason).await?;
+        }
+        Ok(())
+    }
+
+    /// Rejects the rows for which `condition` is false; NULL passes, as in a CHECK constraint.
+    async fn reject_unless(&self, condition: &str, reason: &Reason<'_>) -> Result<()> {
+        let insert = format!(
+            "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {} s where not {condition} and {}",
+            self.staging.excluded(),
+            self.target,
+            reason.as_columns(),
+            self.rows(),
+            can_be_evaluated(self.staging)
+        );
+        self.run_or_find_offenders(&insert, condition).await
+    }
+
+    /// Runs a statement that evaluates `expression` for every row. Where a row's values make
+    /// it fail (a division by zero, a cast), those rows are found one by one and rejected, and
+    /// the statement runs again without them.
+    async fn run_or_find_offenders(&self, statement: &str, expression: &str) -> Result<()> {
+        let Err(error) = self.client.batch_execute(statement).await else { return Ok(()) };
+        if !is_data_fault(error.code()) {
+            return Err(definition_or_database_error(&error));
+        }
+        let find = self.find_offenders(expression);
+        let failed = |error| database_error(&error, "evaluate SQL of the definition");
+        self.client.batch_execute(&find).await.map_err(failed)?;
+        self.client.batch_execute(statement).await.map_err(failed)
+    }
+
+    fn find_offenders(&self, expression: &str) -> String {
+        let tag = format!("$longshore_{}$", self.staging.run.as_str().to_lowercase());
+        let rows = if expression.starts_with("row(") {
+            self.staging.copied(self.target)
+        } else {
+            self.rows()
+        };
+        format!(
+            "do {tag} declare r {rows}%rowtype; begin
+               for r in select s.* from {rows} s where {can_be_evaluated} loop
+                 begin perform {expression} from (select (r).*) s;
+                 exception when others then
+                   insert into {excluded} values ({target}, r.{ORDINAL}, 'rejected', 'sql.error', '',
+                     'SQL of the definition fails for this record with SQLSTATE ' || sqlstate);
+                 end;
+               end loop;
+             end {tag}",
+            can_be_evaluated = can_be_evaluated(self.staging),
+            excluded = self.staging.excluded(),
+            target = self.target,
+        )
+    }
+
+    async fn check_unique_columns(&self) -> Result<()> {
+        for column in self.load.columns.iter().filter(|column| column.unique) {
+            let name = &column.column.name;
+            let quoted = quote_identifier(name);
+            let reason = Reason {
+                code: "rule.unique",
+                column: name,
+                message: "other records have the same value",
+            };
+            let insert = format!(
+                "insert into {} select {}, {ORDINAL}, 'rejected', {} from (
+                   select s.{ORDINAL}, count(*) over (partition by s.{quoted}) as copies from {} s
+                   where s.{quoted} is not null and {}) counted where copies > 1",
+                self.staging.excluded(),
+                self.target,
+                reason.as_columns(),
+                self.rows(),
+                not_rejected(self.staging)
+            );
+            self.execute(&insert, "check unique values").await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_duplicates(&self) -> Result<()> {
+        if self.load.key.is_empty() {
+            return Ok(());
+        }
+        let insert = match self.load.duplicates {
+            DuplicateRule::First => self.keep_one(&format!("s.{ORDINAL}")),
+            DuplicateRule::Last => self.keep_one(&format!("s.{ORDINAL} desc")),
+            DuplicateRule::Max(column) => {
+                let name = quote_identifier(&self.load.columns[column].column.name);
+                self.keep_one(&format!("s.{name} desc nulls last, s.{ORDINAL} desc"))
+            }
+            DuplicateRule::Reject => self.reject_repeated("true"),
+            DuplicateRule::Identical => self.reject_repeated("least_shape <> greatest_shape"),
+        };
+        self.execute(&insert, "settle duplicate keys").await
+    }
+
+    fn key(&self) -> String {
+        let name = |&index: &usize| {
+            format!("s.{}", quote_identifier(&self.load.columns[index].column.name))
+        };
+        self.load.key.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn keep_one(&self, order: &str) -> String {
+        format!(
+            "insert into {} select {}, {ORDINAL}, 'duplicate', '', '', '' from (
+               select s.{ORDINAL}, row_number() over (partition by {} order by {order}) as place from {} s
+               where {}) placed where place > 1",
+            self.staging.excluded(),
+            self.target,
+            self.key(),
+            self.rows(),
+            not_rejected(self.staging)
+        )
+    }
+
+    /// Of the records that share a key: rejects all where `condition` holds, else keeps the first.
+    /// A record's shape is computed only for those, since it costs a text of the whole row.
+    fn reject_repeated(&self, condition: &str) -> String {
+        let (key, rows) = (self.key(), self.rows());
+        let columns: Vec<String> = self
+            .load
+            .columns
+            .iter()
+            .map(|c| format!("s.{}", quote_identifier(&c.column.name)))
+            .collect();
+        let shape = format!("md5(row({})::text)", columns.join(", "));
+        format!(
+            "with repeated as materialized (
+               select {ORDINAL} from (select s.{ORDINAL}, count(*) over (partition by {key}) as copies
+                 from {rows} s where {not_rejected}) counted where copies > 1),
+             shaped as (
+               select s.{ORDINAL}, row_number() over (partition by {key} order by s.{ORDINAL}) as place,
+                 count(*) over (partition by {key}) as copies, min({shape}) over (partition by {key}) as least_shape,
+                 max({shape}) over (partition by {key}) as greatest_shape
+               from {rows} s join repeated r on r.{ORDINAL} = s.{ORDINAL}),
+             judged as (select *, {condition} as refused from shaped)
+             insert into {excluded} select {target}, {ORDINAL}, case when refused then 'rejected' else 'duplicate' end,
+               case when refused then 'rule.duplicate_key' else '' end, '',
+               case when refused then copies || ' records of this run have the same key' else '' end
+             from judged where refused or place > 1",
+            not_rejected = not_rejected(self.staging),
+            excluded = self.staging.excluded(),
+            target = self.target,
+        )
+    }
+
+    async fn execute(&self, statement: &str, doing: &str) -> Result<()> {
+        let done = self.client.batch_execute(statement).await;
+        done.map_err(|error| database_error(&error, doing))
+    }
+}
+
+struct Reason<'a> {
+    code: &'static str,
+    column: &'a str,
+    message: &'a str,
+}
+
+impl Reason<'_> {
+    fn as_columns(&self) -> String {
+        format!("'{}', {}, {}", self.code, quote_literal(self.column), quote_literal(self.message))
+    }
+}
+
+/// Class 22 is "data exception"; 23 is a domain's check in a cast; 2F and P0001 come from functions.
+fn is_data_fault(code: Option<&SqlState>) -> bool {
+    code.is_some_and(|code| {
+        ["22", "23", "2F", "P0"].iter().any(|class| code.code().starts_with(class))
+    })
+}
+
+fn definition_or_database_error(error: &tokio_postgres::Error) -> Error {
+    let wrong_sql = error.code().is_some_and(|code| code.code().starts_with("42"));
+    let described = database_error(error, "evaluate SQL of the definition");
+    if wrong_sql {
+        return Error::definition("SQL of the definition does not fit the staged columns")
+            .caused_by(described)
+            .hint("`longshore check` with the database shows which one");
+    }
+    described
+}

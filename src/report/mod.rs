@@ -1,0 +1,139 @@
+//! The report of a run: a private folder with the summary, one line per
+//! violation, and the rejected records in their original layout.
+//!
+//! `rejections.csv` may be mailed: it has positions, codes and messages, and of
+//! a value its shape at most. `rejected/` has the records themselves, for
+//! their owner only (files 0600 in folders 0700).
+
+mod rejections;
+mod summary;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+pub use rejections::RejectionLine;
+use rejections::RejectionsFile;
+pub use summary::{
+    FileSummary, GeometrySummary, RejectionSummary, RunStatus, RunSummary, Seconds, TableSummary,
+    ValidatedTable, ValidationSummary,
+};
+
+use crate::{
+    error::{Error, Result},
+    private_file,
+    run_id::RunId,
+    source::{RejectedWriter, Source},
+};
+
+/// The report folder of one run, written as rejections come.
+pub struct Report {
+    folder: PathBuf,
+    rejections: Option<RejectionsFile>,
+    writers: BTreeMap<u32, Box<dyn RejectedWriter>>,
+    by_code: BTreeMap<String, u64>,
+    records: u64,
+}
+
+impl Report {
+    /// A report in `folder/RUN`; files appear with the first rejection.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the folder cannot be made.
+    pub fn create(folder: &Path, run: &RunId) -> Result<Self> {
+        let folder = folder.join(run.as_str());
+        private_file::create_folder(&folder)?;
+        Ok(Self {
+            folder,
+            rejections: None,
+            writers: BTreeMap::new(),
+            by_code: BTreeMap::new(),
+            records: 0,
+        })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Rejected records so far.
+    pub fn rejected_records(&self) -> u64 {
+        self.records
+    }
+
+    /// Violations by code.
+    pub fn by_code(&self) -> &BTreeMap<String, u64> {
+        &self.by_code
+    }
+
+    /// Adds a rejected record: its violations, and the record as its source has it.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when nothing can be written.
+    pub fn reject(
+        &mut self,
+        file: u32,
+        source: &dyn Source,
+        lines: &[RejectionLine<'_>],
+        raw: &[u8],
+    ) -> Result<()> {
+        self.records += 1;
+        let rejections = match &mut self.rejections {
+            Some(rejections) => rejections,
+            none => none.insert(RejectionsFile::create(&self.folder.join("rejections.csv"))?),
+        };
+        for line in lines {
+            *self.by_code.entry(line.code.to_owned()).or_default() += 1;
+            rejections.write(line)?;
+        }
+        self.writer(file, source)?.write(raw)
+    }
+
+    /// Each file of the run has a folder of its own, so that equal names do not meet.
+    fn writer(&mut self, file: u32, source: &dyn Source) -> Result<&mut Box<dyn RejectedWriter>> {
+        use std::collections::btree_map::Entry;
+        match self.writers.entry(file) {
+            Entry::Occupied(writer) => Ok(writer.into_mut()),
+            Entry::Vacant(place) => {
+                let folder = match file {
+                    0 => self.folder.join("rejected"),
+                    _ => self.folder.join("rejected").join((file + 1).to_string()),
+                };
+                private_file::create_folder(&folder)?;
+                Ok(place.insert(source.rejected_writer(&folder)?))
+            }
+        }
+    }
+
+    /// Ends all files of rejections and brings them to disk.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the disk refuses.
+    pub fn finish_rejections(&mut self) -> Result<()> {
+        if let Some(rejections) = self.rejections.take() {
+            rejections.finish()?;
+        }
+        for (_, writer) in std::mem::take(&mut self.writers) {
+            writer.finish()?;
+        }
+        Ok(())
+    }
+
+    /// Writes `summary.json`.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when nothing can be written.
+    pub fn write_summary(&self, summary: &impl serde::Serialize) -> Result<()> {
+        let path = self.folder.join("summary.json");
+        let text = serde_json::to_vec_pretty(summary).map_err(|cause| {
+            Error::unexpected("the summary cannot be written as JSON").caused_by(cause)
+        })?;
+        let mut file = private_file::create(&path)?;
+        let written = std::io::Write::write_all(&mut file, &text).and_then(|()| file.sync_all());
+        written.map_err(|cause| {
+            Error::environment(format!("`{}` cannot be written", path.display())).caused_by(cause)
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! The summary of a run, as `--output json` and `summary.json` have it.
+//!
+//! The shape is a contract with scripts: fields are added, never changed.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Report;
+use crate::{outcome::Tally, transform::geometry::GeometryNotes};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// All targets are published.
+    Published,
+    /// Every file had been loaded already.
+    Unchanged,
+    /// Deletions wait for approval.
+    Held,
+    /// More rejections than the limit allows; nothing is published.
+    Rejected,
+    /// Nothing was to be published: the counts are what a run would do.
+    DryRun,
+    /// The run stopped; nothing is published.
+    Failed,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunSummary {
+    /// The run.
+    pub run: String,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// How it ended.
+    pub status: RunStatus,
+    /// Per target table, in the definition's order.
+    pub tables: Vec<TableSummary>,
+    /// The files, in sorted order.
+    pub files: Vec<FileSummary>,
+    /// What was rejected.
+    pub rejections: RejectionSummary,
+    /// What happened to geometries; left out where there were none to mention.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub geometry: Option<GeometrySummary>,
+    /// How long the stages took.
+    pub seconds: Seconds,
+}
+
+/// One table's tally.
+#[derive(Debug, Clone, Serialize)]
+pub struct TableSummary {
+    /// The table.
+    pub table: String,
+    /// Its counts.
+    #[serde(flatten)]
+    pub tally: Tally,
+}
+
+/// One file of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileSummary {
+    /// The path as given.
+    pub path: String,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+    /// Its size on disk.
+    pub bytes: u64,
+    /// Records read from it; 0 when it had been loaded already.
+    pub records: u64,
+    /// The run that had loaded it before, where it was not read again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loaded_by: Option<String>,
+}
+
+/// What was rejected.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RejectionSummary {
+    /// Rejected records.
+    pub records: u64,
+    /// Violations by code; a record may have several.
+    pub by_code: BTreeMap<String, u64>,
+    /// The report folder.
+    pub report: Option<String>,
+}
+
+impl RejectionSummary {
+    /// What a report holds.
+    pub fn of(report: &Report) -> Self {
+        Self {
+            records: report.rejected_records(),
+            by_code: report.by_code().clone(),
+            report: Some(report.folder().display().to_string()),
+        }
+    }
+}
+
+/// What happened to geometries that were not valid.
+#[derive(Debug, Clone, Serialize)]
+pub struct GeometrySummary {
+    /// Made valid.
+    pub repaired: u64,
+    /// Loaded as they are.
+    pub flagged: u64,
+    /// The sum of the changes of area by repairs, in square units of the column's reference system.
+    pub area_changed: f64,
+    /// The greatest change of one geometry's area, in percent.
+    pub area_changed_percent_max: f64,
+}
+
+impl GeometrySummary {
+    /// `None` when nothing was repaired or flagged.
+    pub fn of(notes: &GeometryNotes) -> Option<Self> {
+        (notes.repaired + notes.flagged > 0).then_some(Self {
+            repaired: notes.repaired,
+            flagged: notes.flagged,
+            area_changed: notes.area_changed,
+            area_changed_percent_max: notes.area_change_percent_max,
+        })
+    }
+}
+
+/// What `validate` found: no database was asked what would become of the accepted records.
+#[derive(Debug, Clone, Serialize)]
+pub struct ValidationSummary {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// `dry_run`, or `rejected` when the limit on rejections is crossed.
+    pub status: RunStatus,
+    /// Per target table, in the definition's order.
+    pub tables: Vec<ValidatedTable>,
+    /// What was rejected.
+    pub rejections: RejectionSummary,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// What became of the records for one table, as far as it is known without a database.
+#[derive(Debug, Clone, Serialize)]
+pub struct ValidatedTable {
+    /// The table.
+    pub table: String,
+    /// Records read.
+    pub read: u64,
+    /// Left out by `when`.
+    pub filtered: u64,
+    /// Rejected.
+    pub rejected: u64,
+    /// Good to load.
+    pub accepted: u64,
+}
+
+impl ValidationSummary {
+    /// The summary of a validation whose report is complete.
+    pub fn new(
+        pipeline: &str,
+        status: RunStatus,
+        tables: impl Iterator<Item = (String, Tally)>,
+        report: &Report,
+        seconds: f64,
+    ) -> Self {
+        let table = |(table, tally): (String, Tally)| ValidatedTable {
+            table,
+            read: tally.read,
+            filtered: tally.filtered,
+            rejected: tally.rejected,
+            accepted: tally.read - tally.filtered - tally.rejected,
+        };
+        let rejections = RejectionSummary::of(report);
+        Self {
+            pipeline: pipeline.to_owned(),
+            status,
+            tables: tables.map(table).collect(),
+            rejections,
+            seconds,
+        }
+    }
+}
+
+/// How long the stages took, in seconds.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Seconds {
+    /// Finding and hashing files, binding.
+    pub read: f64,
+    /// Reading, transforming and staging.
+    pub stage: f64,
+    /// Judging over staging and publishing.
+    pub publish: f64,
+    /// All of it.
+    pub total: f64,
+}

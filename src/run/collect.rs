@@ -1,0 +1,118 @@
+//! Brings what workers made back into source order: counts and the report.
+//!
+//! Splits arrive as they are done; the report has to read the same whatever
+//! the number of threads. What is ahead of its turn waits here: never more
+//! splits than are in flight.
+
+use std::collections::BTreeMap;
+
+use super::{
+    encode::{ProcessedSplit, RejectedRecord},
+    workers::BoundFile,
+};
+use crate::{
+    error::{Error, Result},
+    plan::Plan,
+    postgres::publish::{Counted, CountedTable},
+    report::{RejectionLine, Report},
+    transform::geometry::GeometryNotes,
+};
+
+/// Counts and rejections so far.
+pub(super) struct Collector {
+    /// What the run counted.
+    pub(super) counted: Counted,
+    /// What happened to geometries.
+    pub(super) notes: GeometryNotes,
+    waiting: BTreeMap<u64, Vec<RejectedRecord>>,
+    /// The sequence number of the split whose turn it is.
+    next: u64,
+}
+
+impl Collector {
+    /// Nothing collected yet.
+    pub(super) fn new(targets: usize) -> Self {
+        Self {
+            counted: Counted { records: 0, tables: vec![CountedTable::default(); targets] },
+            notes: GeometryNotes::default(),
+            waiting: BTreeMap::new(),
+            next: 0,
+        }
+    }
+
+    /// Takes what a worker made of a split.
+    ///
+    /// # Errors
+    /// `ErrorKind::Unexpected` when the worker found an invariant broken.
+    pub(super) fn take(&mut self, split: &mut ProcessedSplit) -> Result<()> {
+        if let Some(broken) = split.broken.take() {
+            return Err(Error::unexpected(broken));
+        }
+        self.counted.records += split.tuples.records;
+        for (counted, table) in self.counted.tables.iter_mut().zip(&split.tuples.tables) {
+            counted.staged += table.rows;
+            counted.rejected += table.rejected;
+            counted.filtered += table.filtered;
+        }
+        self.notes.merge(&split.notes);
+        let rejected = std::mem::take(&mut split.rejected);
+        self.waiting.insert(split.sequence, rejected);
+        Ok(())
+    }
+
+    /// Writes the rejections whose turn has come.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the report cannot be written.
+    pub(super) fn write_ready(&mut self, writer: &mut ReportWriter<'_>) -> Result<()> {
+        while let Some(rejected) = self.waiting.remove(&self.next) {
+            self.next += 1;
+            for record in rejected {
+                writer.write(&record)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether every split that was taken has been written.
+    pub(super) fn is_complete(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+/// Writes rejected records with the names of files and tables.
+pub(super) struct ReportWriter<'a> {
+    /// The report.
+    pub(super) report: &'a mut Report,
+    /// The plan.
+    pub(super) plan: &'a Plan,
+    /// The files.
+    pub(super) files: &'a [BoundFile],
+}
+
+impl ReportWriter<'_> {
+    /// Writes one record: a line per violation, and the record itself.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the report cannot be written.
+    pub(super) fn write(&mut self, record: &RejectedRecord) -> Result<()> {
+        let file = &self.files[record.position.file as usize];
+        let tables: Vec<String> =
+            self.plan.targets.iter().map(|target| target.load.table.name.to_string()).collect();
+        let lines: Vec<RejectionLine<'_>> = record
+            .violations
+            .iter()
+            .map(|(target, violation)| RejectionLine {
+                file: &file.input.display,
+                line: record.position.line,
+                record: record.position.record,
+                table: target.map_or("", |target| tables[target].as_str()),
+                column: &violation.column,
+                code: violation.code,
+                message: &violation.message,
+                masked: &violation.masked,
+            })
+            .collect();
+        self.report.reject(record.position.file, file.source.as_ref(), &lines, &record.raw)
+    }
+}

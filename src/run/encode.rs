@@ -1,0 +1,241 @@
+//! One worker's state: turns a split into tuples and rejections.
+//!
+//! A record goes in whole or not at all: when one target refuses it, the
+//! tuples it already has for other targets are taken back.
+
+use bumpalo::Bump;
+
+use super::workers::BoundFile;
+use crate::{
+    batch::{Record, RecordBatch},
+    copy::TupleEncoder,
+    load::{SplitTuples, TableTuples},
+    outcome::{Position, Violation},
+    plan::{Plan, TargetPlan},
+    source::{Decoder, Split},
+    transform::geometry::GeometryNotes,
+};
+
+/// What a worker made of one split.
+pub(super) struct ProcessedSplit {
+    /// Its number within the run, from 0, in source order.
+    pub(super) sequence: u64,
+    /// For the database.
+    pub(super) tuples: SplitTuples,
+    /// For the report, in source order.
+    pub(super) rejected: Vec<RejectedRecord>,
+    /// What happened to geometries.
+    pub(super) notes: GeometryNotes,
+    /// An invariant that did not hold; the run stops.
+    pub(super) broken: Option<String>,
+}
+
+/// A record that is not loaded.
+#[derive(Debug)]
+pub(super) struct RejectedRecord {
+    /// Where it stands.
+    pub(super) position: Position,
+    /// Everything that is wrong with it, with the target that minds.
+    pub(super) violations: Vec<(Option<usize>, Violation)>,
+    /// The record as its source has it.
+    pub(super) raw: Vec<u8>,
+}
+
+/// Bytes the arena may hold before it is emptied between records.
+const ARENA_BYTES_MAX: usize = 1 << 20;
+
+/// A worker's buffers, reused from split to split.
+pub(super) struct SplitEncoder<'a> {
+    plan: &'a Plan,
+    files: &'a [BoundFile],
+    decoder: Option<(u32, Box<dyn Decoder>)>,
+    batch: RecordBatch,
+    arena: Bump,
+    encoders: Vec<TupleEncoder>,
+    /// Per target, whether the record at hand is filtered out.
+    filtered: Vec<bool>,
+}
+
+impl<'a> SplitEncoder<'a> {
+    /// A worker without anything read yet.
+    pub(super) fn new(plan: &'a Plan, files: &'a [BoundFile]) -> Self {
+        Self {
+            plan,
+            files,
+            decoder: None,
+            batch: RecordBatch::default(),
+            arena: Bump::new(),
+            encoders: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
+            filtered: vec![false; plan.targets.len()],
+        }
+    }
+
+    /// Decodes, transforms, checks and encodes every record of the split.
+    pub(super) fn encode(&mut self, sequence: u64, split: Split) -> ProcessedSplit {
+        let (file, number, first_record, records) =
+            (split.file, split.ordinal, split.first_record, split.records);
+        let mut outcome = SplitOutcome::new(self.plan.targets.len());
+        let mut batch = std::mem::take(&mut self.batch);
+        let mut decoder = self.take_decoder(file);
+        decoder.start(split);
+        while decoder.fill(&mut batch) {
+            for record in batch.records() {
+                self.encode_record(&record, &mut outcome);
+            }
+        }
+        self.batch = batch;
+        self.decoder = Some((file, decoder));
+        if outcome.records != records {
+            let message =
+                format!("a split of {records} records gave {} when decoded", outcome.records);
+            outcome.broken.get_or_insert(message);
+        }
+        let tables = std::mem::take(&mut outcome.tables).into_iter().zip(&mut self.encoders).map(
+            |(table, encoder)| {
+                let rows = encoder.rows();
+                TableTuples { tuples: encoder.take(), rows, ..table }
+            },
+        );
+        let tuples =
+            SplitTuples { file, split: number, first_record, records, tables: tables.collect() };
+        let SplitOutcome { rejected, notes, broken, .. } = outcome;
+        ProcessedSplit { sequence, tuples, rejected, notes, broken }
+    }
+
+    fn take_decoder(&mut self, file: u32) -> Box<dyn Decoder> {
+        match self.decoder.take() {
+            Some((of, decoder)) if of == file => decoder,
+            _ => {
+                let bound = &self.files[file as usize];
+                bound.source.decoder(&bound.projection)
+            }
+        }
+    }
+
+    fn encode_record(&mut self, record: &Record<'_>, outcome: &mut SplitOutcome) {
+        outcome.records += 1;
+        let mut violations = Vec::new();
+        if let Some(fault) = record.fault() {
+            self.filtered.fill(false);
+            violations.push((None, fault_violation(fault)));
+        } else {
+            self.encode_targets(record, outcome, &mut violations);
+        }
+        if !violations.is_empty() {
+            self.reject(record, violations, outcome);
+        }
+        if self.arena.allocated_bytes() > ARENA_BYTES_MAX {
+            self.arena.reset();
+        }
+    }
+
+    fn encode_targets(
+        &mut self,
+        record: &Record<'_>,
+        outcome: &mut SplitOutcome,
+        violations: &mut Vec<(Option<usize>, Violation)>,
+    ) {
+        for (index, target) in self.plan.targets.iter().enumerate() {
+            let passes =
+                target.filter.as_ref().is_none_or(|filter| filter.passes(record, &self.arena));
+            self.filtered[index] = !passes;
+            self.encoders[index].mark();
+            if !passes {
+                outcome.tables[index].filtered += 1;
+                continue;
+            }
+            let mut found = Vec::new();
+            let encoder = &mut self.encoders[index];
+            let row = RowEncoder { target, arena: &self.arena, encoder };
+            if let Err(broken) = row.encode(record, &mut outcome.notes, &mut found) {
+                outcome.broken.get_or_insert(broken);
+            }
+            violations.extend(found.into_iter().map(|violation| (Some(index), violation)));
+        }
+    }
+
+    fn reject(
+        &mut self,
+        record: &Record<'_>,
+        violations: Vec<(Option<usize>, Violation)>,
+        outcome: &mut SplitOutcome,
+    ) {
+        let faulty = record.fault().is_some();
+        for (index, table) in outcome.tables.iter_mut().enumerate() {
+            if !faulty {
+                self.encoders[index].rollback();
+            }
+            if !self.filtered[index] {
+                table.rejected += 1;
+            }
+        }
+        let raw = record.raw().to_vec();
+        outcome.rejected.push(RejectedRecord { position: record.position(), violations, raw });
+    }
+}
+
+fn fault_violation(fault: &crate::outcome::Fault) -> Violation {
+    Violation {
+        code: fault.code,
+        column: fault.field.clone(),
+        message: fault.message.clone(),
+        masked: String::new(),
+    }
+}
+
+/// What has been counted of a split so far.
+struct SplitOutcome {
+    records: u64,
+    tables: Vec<TableTuples>,
+    rejected: Vec<RejectedRecord>,
+    notes: GeometryNotes,
+    broken: Option<String>,
+}
+
+impl SplitOutcome {
+    fn new(targets: usize) -> Self {
+        Self {
+            records: 0,
+            tables: (0..targets).map(|_| TableTuples::default()).collect(),
+            rejected: Vec::new(),
+            notes: GeometryNotes::default(),
+            broken: None,
+        }
+    }
+}
+
+/// Writes one record's row for one target.
+struct RowEncoder<'e> {
+    target: &'e TargetPlan,
+    arena: &'e Bump,
+    encoder: &'e mut TupleEncoder,
+}
+
+impl<'e> RowEncoder<'e> {
+    /// All columns are looked at even after a violation: the owner of the data gets all of them.
+    ///
+    /// # Errors
+    /// A message when a value that was proven to fit does not: a fault of longshore.
+    fn encode(
+        self,
+        record: &Record<'e>,
+        notes: &mut GeometryNotes,
+        violations: &mut Vec<Violation>,
+    ) -> Result<(), String> {
+        let mut staged = self.target.load.columns.iter().filter(|column| column.computed.is_none());
+        self.encoder.begin_row(self.target.columns.len() + 1);
+        self.encoder.ordinal(record.position().ordinal());
+        for transform in &self.target.columns {
+            let column = staged.next().ok_or("a transform without a column")?;
+            let value = transform.apply(record, self.arena, notes, violations);
+            if let (Some(value), true) = (value, violations.is_empty()) {
+                let written = self.encoder.field(&column.column.pg_type, &value);
+                written.map_err(|_| {
+                    format!("a value of column `{}` does not fit its type", column.column.name)
+                })?;
+            }
+        }
+        self.encoder.end_row();
+        Ok(())
+    }
+}

@@ -1,0 +1,186 @@
+//! Reading into staging: the workers on one side, the COPY connections on the other.
+
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use tokio::sync::{Mutex, mpsc};
+
+use super::{
+    Import,
+    collect::{Collector, ReportWriter},
+    encode::ProcessedSplit,
+    interrupted,
+    progress::Progress,
+    workers::{BoundFile, ReadJob},
+};
+use crate::{
+    error::{Error, Result},
+    plan::Plan,
+    postgres::{copy_in::Stager, endpoint::Endpoint, publish::Counted},
+    report::Report,
+    source::split::SPLIT_BYTES_DEFAULT,
+    transform::geometry::GeometryNotes,
+};
+
+/// How a run uses the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct LoadOptions {
+    /// Worker threads.
+    pub threads: usize,
+    /// COPY connections.
+    pub connections: usize,
+    /// About how many bytes a split has.
+    pub split_bytes: usize,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self { threads, connections: 2, split_bytes: SPLIT_BYTES_DEFAULT }
+    }
+}
+
+/// What reading brought.
+pub struct Read {
+    /// The run's own counts.
+    pub counted: Counted,
+    /// Records per file.
+    pub records: Vec<u64>,
+    /// What happened to geometries.
+    pub notes: GeometryNotes,
+    /// The files, for reading them again.
+    pub files: Arc<Vec<BoundFile>>,
+}
+
+/// Reads all files into the staging tables of an import.
+pub(super) async fn load(
+    endpoint: &Endpoint,
+    import: &mut Import<'_>,
+    progress: &Arc<Progress>,
+) -> Result<Read> {
+    let options = import.request.options;
+    let mut stagers = Vec::with_capacity(options.connections);
+    for _ in 0..options.connections.max(1) {
+        stagers.push(Stager::new(endpoint.connect().await?, &import.staging, &import.loads).await?);
+    }
+    let reading = Reading {
+        plan: Arc::clone(&import.bound.plan),
+        files: Arc::clone(&import.bound.files),
+        options,
+        progress: Arc::clone(progress),
+    };
+    reading.run(&mut import.report, stagers).await
+}
+
+/// Reads all files and checks every record; nothing is sent anywhere.
+///
+/// # Errors
+/// As reading: `ErrorKind::Source`, or `ErrorKind::Environment` for the report.
+pub async fn validate(
+    bound: &super::prepare::Bound,
+    options: LoadOptions,
+    report: &mut Report,
+    progress: &Arc<Progress>,
+) -> Result<Read> {
+    let (plan, files) = (Arc::clone(&bound.plan), Arc::clone(&bound.files));
+    let reading = Reading { plan, files, options, progress: Arc::clone(progress) };
+    let read = reading.run(report, Vec::new()).await?;
+    report.finish_rejections()?;
+    Ok(read)
+}
+
+struct Reading {
+    plan: Arc<Plan>,
+    files: Arc<Vec<BoundFile>>,
+    options: LoadOptions,
+    progress: Arc<Progress>,
+}
+
+impl Reading {
+    async fn run(self, report: &mut Report, stagers: Vec<Stager>) -> Result<Read> {
+        let collector = Collector::new(self.plan.targets.len());
+        let writer = ReportWriter { report, plan: &self.plan, files: &self.files };
+        let collecting = Mutex::new(Collecting { collector, writer });
+        let (sender, receiver) = mpsc::channel(self.options.connections.max(1));
+        let job = ReadJob {
+            plan: Arc::clone(&self.plan),
+            files: Arc::clone(&self.files),
+            split_bytes: self.options.split_bytes,
+            threads: self.options.threads.max(1),
+            progress: Arc::clone(&self.progress),
+        };
+        let reading = tokio::task::spawn_blocking(move || job.read(&sender));
+        let taken = tokio::select! {
+            taken = self.take_all(receiver, &collecting, stagers) => taken,
+            () = self.progress.cancelled() => Err(interrupted()),
+        };
+        // Whoever failed first, the others stop at their next split.
+        if taken.is_err() {
+            self.progress.cancel();
+        }
+        let read = reading.await;
+        let read = read.map_err(|cause| Error::unexpected("a worker failed").caused_by(cause))?;
+        taken?;
+        let Collecting { collector, .. } = collecting.into_inner();
+        self.close(collector, read?)
+    }
+
+    /// Every split has been collected, and both halves of reading counted the same.
+    fn close(&self, collector: Collector, records: Vec<u64>) -> Result<Read> {
+        let counted = collector.counted.records;
+        let split: u64 = records.iter().sum();
+        if !collector.is_complete() || counted != split {
+            return Err(Error::unexpected(format!(
+                "{split} records were split off, {counted} were decoded"
+            )));
+        }
+        let Collector { counted, notes, .. } = collector;
+        Ok(Read { counted, records, notes, files: Arc::clone(&self.files) })
+    }
+
+    async fn take_all(
+        &self,
+        receiver: mpsc::Receiver<ProcessedSplit>,
+        collecting: &Mutex<Collecting<'_>>,
+        stagers: Vec<Stager>,
+    ) -> Result<()> {
+        let receiver = Mutex::new(receiver);
+        if stagers.is_empty() {
+            return self.take_until_end(&receiver, collecting, None).await;
+        }
+        let taking = stagers
+            .into_iter()
+            .map(|stager| self.take_until_end(&receiver, collecting, Some(stager)));
+        try_join_all(taking).await.map(|_| ())
+    }
+
+    /// Takes splits as they come: rejections to the report, tuples to one connection.
+    async fn take_until_end(
+        &self,
+        receiver: &Mutex<mpsc::Receiver<ProcessedSplit>>,
+        collecting: &Mutex<Collecting<'_>>,
+        mut stager: Option<Stager>,
+    ) -> Result<()> {
+        loop {
+            let next = receiver.lock().await.recv().await;
+            let Some(mut split) = next else { return Ok(()) };
+            collecting.lock().await.take(&mut split)?;
+            if let Some(stager) = &mut stager {
+                stager.stage(&split.tuples).await?;
+                self.progress.add_staged(split.tuples.tables.iter().map(|table| table.rows).sum());
+            }
+        }
+    }
+}
+
+struct Collecting<'w> {
+    collector: Collector,
+    writer: ReportWriter<'w>,
+}
+
+impl Collecting<'_> {
+    fn take(&mut self, split: &mut ProcessedSplit) -> Result<()> {
+        self.collector.take(split)?;
+        self.collector.write_ready(&mut self.writer)
+    }
+}

@@ -1,0 +1,220 @@
+//! Everything before the first record: files, ledger, headers, catalog, plan.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    files::{self, FoundFile},
+    progress::{FileProgress, Progress},
+    workers::BoundFile,
+};
+use crate::{
+    definition::{CodeList, CodeListFile, ImportDefinition, WriteMode},
+    diagnostic::{Finding, Place},
+    error::{Context, Error, Result},
+    plan::{self, BindInput, Plan},
+    postgres::{catalog, prove, session::Session},
+    schema::TableSchema,
+    source::{self, Source},
+};
+
+/// Why a run or a check stopped: for the definition's author, or for the operator.
+#[derive(Debug)]
+pub enum Stop {
+    /// The definition does not fit; every finding.
+    Findings(Vec<Finding>),
+    /// Something else.
+    Error(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Stop::Error(error)
+    }
+}
+
+/// A definition to bind, and where it stands.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// Its name: the path below `pipelines/`, without ending.
+    pub name: String,
+    /// The folder it stands in; code lists are relative to it.
+    pub folder: PathBuf,
+    /// What it says.
+    pub definition: ImportDefinition,
+}
+
+/// A pipeline's name: what follows `pipelines/` in its path, or its file name; without ending.
+pub fn pipeline_name(path: &Path) -> String {
+    let stem = path.with_extension("");
+    let parts: Vec<_> = stem.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    let below =
+        parts.iter().rposition(|part| part == "pipelines").map_or(parts.len() - 1, |at| at + 1);
+    parts[below.min(parts.len() - 1)..].join("/")
+}
+
+/// Sources that are open, with the plan that fits them.
+pub struct Bound {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// The files, open.
+    pub files: Arc<Vec<BoundFile>>,
+}
+
+/// Opens the files and binds the definition to their headers and to the tables.
+///
+/// # Errors
+/// All findings; or the error that kept files or catalog from being read.
+pub fn bind_files(
+    pipeline: &Pipeline,
+    found: &[FoundFile],
+    tables: &[Option<TableSchema>],
+    table_names: &[String],
+) -> Result<Bound, Stop> {
+    let sources = open_sources(pipeline, found)?;
+    let headers: Vec<_> = found
+        .iter()
+        .zip(&sources)
+        .map(|(file, source)| (file.input.display.clone(), source.header().clone()))
+        .collect();
+    let plan = plan::bind(&BindInput {
+        pipeline: &pipeline.name,
+        definition: &pipeline.definition,
+        headers: &headers,
+        tables,
+        table_names,
+        crs: common_crs(found, &sources)?,
+        today: jiff::Zoned::now().date(),
+        code_list: &|list| read_code_list(pipeline, list),
+    })
+    .map_err(Stop::Findings)?;
+    let files = found.iter().zip(sources).map(|(file, source)| {
+        // Binding has already reported what a file lacks.
+        let projection = plan::file_projection(
+            &plan.fields,
+            plan.rest,
+            source.header(),
+            &file.input.display,
+            &mut Vec::new(),
+        );
+        BoundFile { input: file.input.clone(), source, projection }
+    });
+    let files = Arc::new(files.collect());
+    Ok(Bound { plan: Arc::new(plan), files })
+}
+
+fn open_sources(pipeline: &Pipeline, found: &[FoundFile]) -> Result<Vec<Box<dyn Source>>> {
+    let open = |file: &FoundFile| {
+        source::open(&pipeline.definition.source, &file.input)
+            .context(|| format!("while opening `{}`", file.input.display))
+    };
+    found.iter().map(open).collect()
+}
+
+/// Files of one run have to agree on their reference system: a plan has only one.
+fn common_crs<'a>(found: &[FoundFile], sources: &'a [Box<dyn Source>]) -> Result<Option<&'a str>> {
+    let mut declared = sources.iter().map(|source| source.crs());
+    let first = declared.next().flatten();
+    match declared.position(|crs| crs != first) {
+        None => Ok(first),
+        Some(at) => Err(Error::source_file(format!(
+            "`{}` and `{}` declare different coordinate reference systems",
+            found[0].input.display,
+            found[at + 1].input.display
+        ))
+        .hint("load them by two pipelines, or one after the other with --input")),
+    }
+}
+
+fn read_code_list(pipeline: &Pipeline, list: &CodeListFile) -> Result<Vec<u8>> {
+    let path = pipeline.folder.join(&list.csv);
+    std::fs::read(&path).map_err(|cause| {
+        Error::definition(format!("the code list `{}` cannot be read", path.display()))
+            .caused_by(cause)
+    })
+}
+
+/// The tables of a definition as the catalog has them, and the names of all tables.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn read_tables(
+    session: &Session,
+    definition: &ImportDefinition,
+) -> Result<(Vec<Option<TableSchema>>, Vec<String>)> {
+    let mut tables = Vec::with_capacity(definition.targets.len());
+    for target in &definition.targets {
+        tables.push(catalog::read_table(&session.client, &target.table).await?);
+    }
+    Ok((tables, catalog::table_names(&session.client).await?))
+}
+
+/// Proves that the SQL of a plan is understood by the server, over the right columns.
+///
+/// # Errors
+/// A finding for each condition or computed column that is not.
+pub async fn prove_sql(session: &Session, plan: &Plan) -> Result<(), Stop> {
+    let mut findings = Vec::new();
+    for (index, target) in plan.targets.iter().enumerate() {
+        let place = Place::root().key("target").index(index);
+        findings.extend(prove::prove(&session.client, &target.load, &place).await?);
+    }
+    if findings.is_empty() { Ok(()) } else { Err(Stop::Findings(findings)) }
+}
+
+/// Lets a console know the files.
+pub fn announce(progress: &Progress, found: &[FoundFile]) {
+    let files = found.iter().map(|file| FileProgress::new(file.input.display.clone(), file.bytes));
+    progress.set_files(files.collect());
+}
+
+/// Finds and hashes the files, away from the runtime's thread.
+///
+/// # Errors
+/// `ErrorKind::Source` when there is none, or one cannot be read.
+pub async fn find_files(definition: &ImportDefinition) -> Result<Vec<FoundFile>> {
+    let source = definition.source.clone();
+    let found = tokio::task::spawn_blocking(move || files::find(&source)).await;
+    found.map_err(|cause| Error::unexpected("hashing the files failed").caused_by(cause))?
+}
+
+/// SHA-256 of what the definition says, code lists included; not of how it is written.
+///
+/// # Errors
+/// `ErrorKind::Definition` when a code list cannot be read.
+pub fn definition_sha256(pipeline: &Pipeline) -> Result<String> {
+    let mut said = pipeline.definition.clone();
+    said.description.clear();
+    let said = serde_json::to_vec(&said).map_err(|cause| {
+        Error::unexpected("the definition cannot be written as JSON").caused_by(cause)
+    })?;
+    let mut hash = Sha256::new_with_prefix(said);
+    for column in pipeline.definition.targets.iter().flat_map(|target| target.columns.values()) {
+        if let Some(CodeList::File(list)) = &column.map {
+            hash.update(read_code_list(pipeline, list)?);
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Whether any target would add the same rows again.
+pub fn appends(definition: &ImportDefinition) -> bool {
+    definition.targets.iter().any(|target| target.mode == WriteMode::Append)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipeline_is_named_by_its_place_below_pipelines() {
+        let name = |path: &str| pipeline_name(Path::new(path));
+        assert_eq!(name("pipelines/school/students.toml"), "school/students");
+        assert_eq!(name("/srv/pipelines/lots.toml"), "lots");
+        assert_eq!(name("lots.toml"), "lots");
+    }
+}

@@ -1,0 +1,126 @@
+//! Counters that the stages of a run bump and a console reads: nothing waits for them.
+
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
+};
+
+/// The stages of a run, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Stage {
+    /// Finding and hashing files, reading the catalog, binding the plan.
+    Preparing,
+    /// Reading, transforming and staging records.
+    Loading,
+    /// Evaluating over staging what only the database can judge.
+    Judging,
+    /// The publishing transaction.
+    Publishing,
+    /// Published or not, nothing more happens.
+    Ended,
+}
+
+const STAGES: [Stage; 5] =
+    [Stage::Preparing, Stage::Loading, Stage::Judging, Stage::Publishing, Stage::Ended];
+
+/// How far a run is.
+#[derive(Debug, Default)]
+pub struct Progress {
+    stage: AtomicU8,
+    files: OnceLock<Vec<FileProgress>>,
+    staged_rows: AtomicU64,
+    cancelled: AtomicBool,
+    cancellation: tokio::sync::Notify,
+}
+
+/// How far one file is.
+#[derive(Debug, Default)]
+pub struct FileProgress {
+    /// The file's name for people.
+    pub display: String,
+    /// Its size on disk, in bytes.
+    pub bytes_total: u64,
+    bytes_read: AtomicU64,
+    records: AtomicU64,
+    rejected: AtomicU64,
+}
+
+impl FileProgress {
+    /// A file of which nothing has been read.
+    pub fn new(display: String, bytes_total: u64) -> Self {
+        Self { display, bytes_total, ..Self::default() }
+    }
+
+    /// Bytes of it consumed so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Relaxed)
+    }
+
+    /// Records decoded so far.
+    pub fn records(&self) -> u64 {
+        self.records.load(Relaxed)
+    }
+
+    /// Records rejected so far.
+    pub fn rejected(&self) -> u64 {
+        self.rejected.load(Relaxed)
+    }
+
+    pub(super) fn set_bytes_read(&self, bytes: u64) {
+        self.bytes_read.store(bytes, Relaxed);
+    }
+
+    pub(super) fn add(&self, records: u64, rejected: u64) {
+        self.records.fetch_add(records, Relaxed);
+        self.rejected.fetch_add(rejected, Relaxed);
+    }
+}
+
+impl Progress {
+    /// The stage the run is in.
+    pub fn stage(&self) -> Stage {
+        STAGES[usize::from(self.stage.load(Relaxed)).min(STAGES.len() - 1)]
+    }
+
+    /// The files, once they are known.
+    pub fn files(&self) -> &[FileProgress] {
+        self.files.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Rows the server has taken into staging.
+    pub fn staged_rows(&self) -> u64 {
+        self.staged_rows.load(Relaxed)
+    }
+
+    /// Asks the run to stop at the next split.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Relaxed);
+        self.cancellation.notify_waiters();
+    }
+
+    /// Waits until the run is asked to stop.
+    pub(super) async fn cancelled(&self) {
+        let notified = self.cancellation.notified();
+        if !self.is_cancelled() {
+            notified.await;
+        }
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Relaxed)
+    }
+
+    pub(super) fn enter(&self, stage: Stage) {
+        self.stage.store(stage as u8, Relaxed);
+    }
+
+    /// The files are known once; a second call changes nothing.
+    pub(super) fn set_files(&self, files: Vec<FileProgress>) {
+        let _ = self.files.set(files);
+    }
+
+    pub(super) fn add_staged(&self, rows: u64) {
+        self.staged_rows.fetch_add(rows, Relaxed);
+    }
+}

@@ -1,0 +1,122 @@
+//! The workers: from splits to encoded tuples, on all cores.
+//!
+//! One thread splits the files, one after the other; a rayon pool decodes,
+//! transforms, validates and encodes one split per worker at a time. Both hand
+//! over through bounded channels, so memory is bounded by (splits in flight)
+//! × (split size), whatever the file's size: see [`ReadJob::read`].
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    mpsc::{Receiver, SyncSender, sync_channel},
+};
+
+use tokio::sync::mpsc::Sender;
+
+use super::{
+    encode::{ProcessedSplit, SplitEncoder},
+    progress::Progress,
+};
+use crate::{
+    error::{Context, Error, ErrorKind, Result},
+    plan::Plan,
+    source::{InputFile, Projection, Source, Split, Splitter, split::Tiling},
+};
+
+/// A file that is open and bound.
+pub struct BoundFile {
+    /// Which file it is.
+    pub input: InputFile,
+    /// Its source.
+    pub source: Box<dyn Source>,
+    /// Where it has the plan's fields.
+    pub projection: Projection,
+}
+
+/// All that reading needs; shared by the splitting thread and the workers.
+pub(super) struct ReadJob {
+    /// The plan.
+    pub(super) plan: Arc<Plan>,
+    /// The files in order.
+    pub(super) files: Arc<Vec<BoundFile>>,
+    /// About how many bytes a split has.
+    pub(super) split_bytes: usize,
+    /// How many workers.
+    pub(super) threads: usize,
+    /// Where progress is noted.
+    pub(super) progress: Arc<Progress>,
+}
+
+impl ReadJob {
+    /// Reads all files and sends what the workers make of them; returns the records of each
+    /// file. Blocks: it has a thread of its own.
+    ///
+    /// In flight are at most `threads` splits waiting, `threads` being encoded, and what
+    /// `processed` holds.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` from a splitter; `ErrorKind::Interrupted` when the run was
+    /// cancelled or nobody takes the results any more.
+    pub(super) fn read(&self, processed: &Sender<ProcessedSplit>) -> Result<Vec<u64>> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
+        let pool = pool.map_err(|cause| {
+            Error::environment("no worker threads can be started").caused_by(cause)
+        })?;
+        let (sender, receiver) = sync_channel(self.threads);
+        let receiver = Mutex::new(receiver);
+        pool.in_place_scope(|scope| {
+            for _ in 0..self.threads {
+                scope.spawn(|_| self.work(&receiver, processed));
+            }
+            // The sender is dropped when splitting ends, which ends the workers.
+            self.split_files(sender)
+        })
+    }
+
+    fn split_files(&self, sender: SyncSender<(u64, Split)>) -> Result<Vec<u64>> {
+        let mut sequence = 0;
+        let read = |file: &BoundFile| {
+            let reading = || format!("while reading `{}`", file.input.display);
+            self.split_file(file, &mut sequence, &sender).context(reading)
+        };
+        self.files.iter().map(read).collect()
+    }
+
+    fn split_file(
+        &self,
+        file: &BoundFile,
+        sequence: &mut u64,
+        sender: &SyncSender<(u64, Split)>,
+    ) -> Result<u64> {
+        let progress = &self.progress.files()[file.input.ordinal as usize];
+        let mut splitter = Tiling::of_records(file.source.splitter(self.split_bytes)?);
+        let mut records = 0;
+        while let Some(split) = splitter.next_split()? {
+            records += split.records;
+            progress.set_bytes_read(splitter.bytes_read());
+            if self.progress.is_cancelled() || sender.send((*sequence, split)).is_err() {
+                return Err(Error::new(ErrorKind::Interrupted, "the run was stopped"));
+            }
+            *sequence += 1;
+        }
+        progress.set_bytes_read(progress.bytes_total);
+        Ok(records)
+    }
+
+    fn work(&self, splits: &Mutex<Receiver<(u64, Split)>>, processed: &Sender<ProcessedSplit>) {
+        let mut encoder = SplitEncoder::new(&self.plan, &self.files);
+        while let Some((sequence, split)) = next(splits) {
+            let progress = &self.progress.files()[split.file as usize];
+            let encoded = encoder.encode(sequence, split);
+            progress.add(encoded.tuples.records, encoded.rejected.len() as u64);
+            // Nobody listens once the run has failed: the splits left are drained unread.
+            if self.progress.is_cancelled() || processed.blocking_send(encoded).is_err() {
+                self.progress.cancel();
+            }
+        }
+    }
+}
+
+/// Takes the next split; the lock is held only while waiting for it.
+fn next(splits: &Mutex<Receiver<(u64, Split)>>) -> Option<(u64, Split)> {
+    splits.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}

@@ -1,0 +1,202 @@
+//! The command as scripts see it: exit codes, JSON, and where things are printed.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use super::workspace::Workspace;
+
+const PIPELINE: &str = r#"
+[source]
+format = "csv"
+path = "$DIR/items.csv"
+
+[limits]
+rejected = 0
+
+[[target]]
+table = "public.item"
+mode = "upsert"
+key = ["id"]
+[target.columns]
+id = { from = "id" }
+name = { from = "name" }
+"#;
+
+struct Session {
+    space: Workspace,
+    pipeline: String,
+}
+
+impl Session {
+    async fn new() -> Self {
+        let space = Workspace::with("create table item (id int primary key, name text)").await;
+        let toml = PIPELINE.replace("$DIR", &space.folder.path().display().to_string());
+        let pipeline = space.write("items.toml", toml).display().to_string();
+        space.write("items.csv", "id,name\n1,a\n2,b\n");
+        Self { space, pipeline }
+    }
+
+    fn longshore(&self, arguments: &[&str]) -> Output {
+        let reports = self.space.folder.path().join("reports");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+        command
+            .env_clear()
+            .env("DATABASE_URL", self.space.database.url())
+            .current_dir(self.space.folder.path());
+        command.args(arguments);
+        if arguments.first() == Some(&"run") {
+            command.arg("--report-dir").arg(reports);
+        }
+        command.output().expect("longshore runs")
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("it ended by itself")
+}
+
+fn json(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(text.trim()).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[tokio::test]
+async fn a_run_prints_one_json_document_and_the_contract_holds() {
+    let session = Session::new().await;
+    let ended = session.longshore(&["run", "--output", "json", &session.pipeline]);
+    assert_eq!(code(&ended), 0, "{}", errors(&ended));
+    let document = json(&ended);
+    assert_eq!(document["status"], "published");
+    assert_eq!(document["pipeline"], "items");
+    assert_eq!(document["tables"][0]["table"], "public.item");
+    for count in
+        ["read", "filtered", "rejected", "duplicate", "inserted", "updated", "unchanged", "deleted"]
+    {
+        assert!(document["tables"][0][count].is_u64(), "{count}");
+    }
+    assert_eq!(document["files"][0]["sha256"].as_str().map(str::len), Some(64));
+    assert_eq!(document["rejections"]["records"], 0);
+    for stage in ["read", "stage", "publish", "total"] {
+        assert!(document["seconds"][stage].is_f64(), "{stage}");
+    }
+    let again = session.longshore(&["run", "--output", "json", &session.pipeline]);
+    assert_eq!((code(&again), &json(&again)["status"]), (0, &Value::from("unchanged")));
+}
+
+#[tokio::test]
+async fn exit_codes_say_who_has_to_act() {
+    let session = Session::new().await;
+    let run = |arguments: &[&str]| code(&session.longshore(arguments));
+    assert_eq!(run(&["run"]), 2, "usage");
+    assert_eq!(run(&["run", "no-such.toml"]), 2, "no definition");
+    session.space.write("wrong.toml", PIPELINE.replace("upsert", "upsrt"));
+    assert_eq!(run(&["check", "wrong.toml"]), 2, "a finding");
+    assert_eq!(run(&["run", "--input", "no-such.csv", &session.pipeline]), 5, "no file");
+    session.space.write("items.csv", "id,name\n1,a\nx,b\n");
+    assert_eq!(run(&["run", &session.pipeline]), 4, "over the limit");
+    assert_eq!(
+        run(&["run", "--database", "postgresql://localhost:1/none", &session.pipeline]),
+        7,
+        "no server"
+    );
+    assert_eq!(run(&["--help"]), 0);
+}
+
+#[tokio::test]
+async fn check_against_the_database_reports_everything_at_once() {
+    let session = Session::new().await;
+    let toml = PIPELINE
+        .replace("$DIR", &session.space.folder.path().display().to_string())
+        .replace(
+            "name = { from = \"name\" }",
+            "nam = { from = \"nme\" }\n[[target.check]]\nsql = \"idd > 0\"",
+        )
+        .replace("key = [\"id\"]", "key = [\"id\", \"nam\"]");
+    session.space.write("drift.toml", toml);
+    let ended = session.longshore(&["check", "drift.toml"]);
+    let told = errors(&ended);
+    assert_eq!(code(&ended), 2, "{told}");
+    for expected in
+        ["bind.no_such_column", "did you mean `name`?", "bind.no_such_field", "bind.key_not_unique"]
+    {
+        assert!(told.contains(expected), "{expected} in\n{told}");
+    }
+    assert_eq!(code(&session.longshore(&["check", &session.pipeline])), 0);
+}
+
+#[tokio::test]
+async fn looking_commands_work_and_write_nothing() {
+    let session = Session::new().await;
+    let out = |arguments: &[&str]| {
+        let ended = session.longshore(arguments);
+        assert_eq!(code(&ended), 0, "{arguments:?}: {}", errors(&ended));
+        String::from_utf8_lossy(&ended.stdout).into_owned()
+    };
+    assert!(out(&["plan", &session.pipeline]).contains("upsert: new keys (id)"));
+    assert!(out(&["preview", &session.pipeline]).contains("-> public.item"));
+    assert!(out(&["preview", "items.csv"]).contains("record 2"));
+    out(&["validate", &session.pipeline]);
+    out(&["history"]);
+    // The tests' cluster runs without fsync, which is a problem anywhere else.
+    let doctor = session.longshore(&["doctor"]);
+    assert_eq!(code(&doctor), 7, "{}", errors(&doctor));
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("fsync"));
+    assert!(out(&["schema"]).contains("$schema"));
+    assert!(out(&["completions", "bash"]).contains("longshore"));
+    assert_eq!(session.space.value("select count(*) from item").await, "0");
+}
+
+#[tokio::test]
+async fn history_shows_runs_and_one_of_them() {
+    let session = Session::new().await;
+    let ended = session.longshore(&["run", "--output", "json", &session.pipeline]);
+    let run = json(&ended)["run"].as_str().expect("a run").to_owned();
+    let listed = session.longshore(&["history", "--output", "json"]);
+    assert_eq!(json(&listed)["tables"][0]["inserted"], 2);
+    let one = session.longshore(&["history", &run]);
+    assert!(String::from_utf8_lossy(&one.stdout).contains("items.csv"));
+    assert_eq!(code(&session.longshore(&["history", "01J00000000000000000000000"])), 2);
+}
+
+#[tokio::test]
+async fn an_export_streams_a_query_into_a_file() {
+    let session = Session::new().await;
+    session.longshore(&["run", &session.pipeline]);
+    let toml = "kind = \"export\"\nsql = \"select id, name from item where name >= :least order by id\"\n\
+        [output]\nformat = \"csv\"\npath = \"out/{least}.csv\"\n";
+    session.space.write("export.toml", toml);
+    let reports =
+        session.longshore(&["run", "--output", "json", "--set", "least=b", "export.toml"]);
+    assert_eq!(code(&reports), 0, "{}", errors(&reports));
+    assert_eq!(session.space.read("out/b.csv"), "id,name\n2,b\n");
+    assert_eq!(
+        (&json(&reports)["rows"], &json(&reports)["bytes"]),
+        (&Value::from(1), &Value::from(12))
+    );
+    assert_eq!(code(&session.longshore(&["run", "export.toml"])), 2, "a parameter without value");
+}
+
+#[tokio::test]
+async fn validation_needs_no_database_once_the_catalog_is_saved() {
+    let session = Session::new().await;
+    let saved =
+        session.longshore(&["validate", "--save-catalog", "catalog.json", &session.pipeline]);
+    assert_eq!(code(&saved), 0, "{}", errors(&saved));
+    let away = [
+        "validate",
+        "--output",
+        "json",
+        "--catalog",
+        "catalog.json",
+        "--database",
+        "postgresql://localhost:1/none",
+    ];
+    let ended = session.longshore(&[&away[..], &[&session.pipeline]].concat());
+    assert_eq!(code(&ended), 0, "{}", errors(&ended));
+    assert_eq!(json(&ended)["tables"][0]["accepted"], 2);
+}

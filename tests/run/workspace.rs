@@ -1,0 +1,126 @@
+//! A folder with files and a database with tables, for one test.
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use longshore::{
+    definition::{self, Definition},
+    outcome::Tally,
+    report::RunSummary,
+    run::{self, ImportRequest, LoadOptions, Pipeline, Stop, progress::Progress},
+};
+use tokio_postgres::Client;
+
+use crate::support::TestDatabase;
+
+/// Where one test works.
+pub(crate) struct Workspace {
+    pub(crate) database: TestDatabase,
+    pub(crate) client: Client,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+/// What a test may change about a run.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct How {
+    pub(crate) force: bool,
+    pub(crate) dry_run: bool,
+    pub(crate) options: LoadOptions,
+}
+
+impl Workspace {
+    /// A database in which `sql` has been run.
+    pub(crate) async fn with(sql: &str) -> Self {
+        let database = TestDatabase::create().await;
+        let client = database.client().await;
+        client.batch_execute(sql).await.expect("the test's tables");
+        Self { database, client, folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    /// Writes a file and gives its path.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, content).expect("the test's file");
+        path
+    }
+
+    /// Reads a file below the folder.
+    pub(crate) fn read(&self, path: impl AsRef<std::path::Path>) -> String {
+        let bytes = fs::read(self.folder.path().join(path)).expect("a file to read");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// A pipeline from TOML; `$DIR` stands for the folder.
+    pub(crate) fn pipeline(&self, toml: &str) -> Pipeline {
+        let folder = self.folder.path();
+        let text = toml.replace("$DIR", &folder.display().to_string());
+        let read = definition::read("test.toml", &text)
+            .unwrap_or_else(|findings| panic!("{}", findings.render(false)));
+        let Definition::Import(definition) = read.definition else {
+            panic!("the test's pipeline is an import")
+        };
+        Pipeline { name: "test".to_owned(), folder: folder.to_owned(), definition: *definition }
+    }
+
+    /// Runs a pipeline and expects it to end without an error.
+    pub(crate) async fn run(&self, toml: &str) -> RunSummary {
+        self.run_how(toml, How::default()).await
+    }
+
+    /// Runs a pipeline in some way and expects it to end without an error.
+    pub(crate) async fn run_how(&self, toml: &str, how: How) -> RunSummary {
+        match self.try_run(toml, how).await {
+            Ok(summary) => summary,
+            Err(Stop::Error(error)) => panic!("{error}: {:?} {:?}", error.contexts(), error),
+            Err(Stop::Findings(findings)) => panic!("{findings:#?}"),
+        }
+    }
+
+    /// Runs a pipeline.
+    pub(crate) async fn try_run(&self, toml: &str, how: How) -> Result<RunSummary, Stop> {
+        let request = ImportRequest {
+            pipeline: self.pipeline(toml),
+            report_folder: self.folder.path().join("reports"),
+            force: how.force,
+            dry_run: how.dry_run,
+            options: how.options,
+        };
+        run::import(&self.database.endpoint(), &request, &Arc::new(Progress::default())).await
+    }
+
+    /// The single value of a query, as text.
+    pub(crate) async fn value(&self, sql: &str) -> String {
+        let row =
+            self.client.query_one(&format!("select ({sql})::text"), &[]).await.expect("a query");
+        row.get::<_, Option<String>>(0).unwrap_or_else(|| "NULL".to_owned())
+    }
+
+    /// The lines of `rejections.csv` of a run, without the header.
+    pub(crate) fn rejections(&self, summary: &RunSummary) -> Vec<String> {
+        let report = PathBuf::from(summary.rejections.report.as_ref().expect("a report"));
+        let text = fs::read_to_string(report.join("rejections.csv")).unwrap_or_default();
+        text.lines().skip(1).map(str::to_owned).collect()
+    }
+}
+
+/// A tally in one line: read, filtered, rejected, duplicate, inserted, updated, unchanged.
+pub(crate) fn counts(tally: &Tally) -> [u64; 7] {
+    [
+        tally.read,
+        tally.filtered,
+        tally.rejected,
+        tally.duplicate,
+        tally.inserted,
+        tally.updated,
+        tally.unchanged,
+    ]
+}
+
+/// The counts of the first table.
+pub(crate) fn first(summary: &RunSummary) -> [u64; 7] {
+    counts(&summary.tables[0].tally)
+}
+
+/// The codes of a run with the number of violations.
+pub(crate) fn codes(summary: &RunSummary) -> Vec<(&str, u64)> {
+    summary.rejections.by_code.iter().map(|(code, count)| (code.as_str(), *count)).collect()
+}
