@@ -3,6 +3,7 @@
 mod csv;
 mod features;
 mod geojson;
+mod geometries;
 mod shapefile;
 mod sheet;
 

@@ -222,9 +222,12 @@ fn edges(segments: &[Segment], rings: &[usize]) -> Vec<Edge> {
 mod tests {
     use super::*;
 
-    fn noded(sides: &[([i32; 4], usize)]) -> Vec<([f64; 4], Vec<(usize, i32)>)> {
+    /// Ends and steps.
+    type Plain = ([f64; 4], Vec<(usize, i32)>);
+
+    fn noded(sides: &[([i32; 4], usize)]) -> Vec<Plain> {
         let xy = |x, y| Xy { x: f64::from(x), y: f64::from(y) };
-        let side = |&([ax, ay, bx, by], ring)| Side {
+        let side = |&([ax, ay, bx, by], ring): &([i32; 4], usize)| Side {
             segment: Segment { from: xy(ax, ay), to: xy(bx, by) },
             ring,
         };
