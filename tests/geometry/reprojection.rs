@@ -69,17 +69,18 @@ async fn judge(cases: &[Case]) {
     assert!(far.is_empty(), "{}", far.join("\n"));
 }
 
-/// Datums with a shift of their own. PROJ picks the best operation it has for the place, proj4rs
-/// the one parameter set of the definition; they differ by what the tolerance says: 8 mm for RD,
-/// 5 mm for OSGB36, nothing for the others.
-const SHIFTED: [Case; 7] = [
-    (28992, 4326, 155_000.0, 463_000.0, 1e-7),
-    (4326, 28992, 5.387, 52.156, 0.008),
+/// Datums with a shift of their own: the same parameters, but for OSGB36, where they differ in
+/// the fourth digit and by 5 mm.
+const SHIFTED: [Case; 9] = [
+    (28992, 4326, 155_000.0, 463_000.0, DEGREES),
+    (4326, 28992, 5.387, 52.156, METRES),
+    (28992, 25831, 155_000.0, 463_000.0, METRES),
     (2056, 4326, 2_600_000.0, 1_200_000.0, DEGREES),
     (21781, 4326, 600_000.0, 200_000.0, DEGREES),
     (21781, 2056, 600_000.0, 200_000.0, METRES),
-    (27700, 4326, 530_000.0, 180_000.0, 5e-8),
+    (5514, 4326, -740_000.0, -1_040_000.0, DEGREES),
     (31370, 4326, 150_000.0, 170_000.0, DEGREES),
+    (27700, 4326, 530_000.0, 180_000.0, 5e-8),
 ];
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod csv;
 mod features;
 mod geojson;
+mod geometries;
 mod loads;
 mod shapefile;
 mod sheet;

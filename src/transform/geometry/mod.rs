@@ -117,9 +117,10 @@ impl GeometryTransform {
         notes: &mut GeometryNotes,
     ) -> Result<Value<'a>, GeometryFault> {
         let Parsed { mut shape, dimensions, .. } = parsed;
-        finite(&mut shape)?;
+        finite(&shape)?;
         fit::kind(&shape, self.column.kind)?;
         let dimensions = self.fit_dimensions(&mut shape, dimensions)?;
+        finite_extra(&shape, dimensions)?;
         self.move_positions(&mut shape)?;
         let shape = self.judge(shape, dimensions, arena, notes)?;
         self.check_bounds(&shape)?;
@@ -249,12 +250,26 @@ fn lies_within(shape: &Shape<'_>, [west, south, east, north]: [f64; 4]) -> bool 
 /// Coordinates beyond this are no positions on Earth in any unit, and their products overflow.
 const COORDINATE_MAX: f64 = 1e30;
 
-fn finite(shape: &mut Shape<'_>) -> Result<(), GeometryFault> {
+fn finite(shape: &Shape<'_>) -> Result<(), GeometryFault> {
     let usable = |xy: &Xy| xy.x.abs() <= COORDINATE_MAX && xy.y.abs() <= COORDINATE_MAX;
-    let finite = shape.all_paths(&mut |path| {
-        path.xy.iter().all(usable) && path.extra.iter().all(|number| number.is_finite())
-    });
-    finite.then_some(()).ok_or_else(|| {
-        GeometryFault::new("geometry.not_finite", "a coordinate is not a finite number")
-    })
+    let finite = shape.all_paths(&mut |path| path.xy.iter().all(usable));
+    finite.then_some(()).ok_or_else(not_finite)
+}
+
+/// A measure may be NaN: shapefiles and PostGIS say so that there is none.
+fn finite_extra(shape: &Shape<'_>, dimensions: Dimensions) -> Result<(), GeometryFault> {
+    let stride = dimensions.extra();
+    if stride == 0 {
+        return Ok(());
+    }
+    let usable = |(place, number): (usize, &f64)| {
+        let is_z = dimensions.z && place % stride == 0;
+        number.is_finite() || (!is_z && number.is_nan())
+    };
+    let finite = shape.all_paths(&mut |path| path.extra.iter().enumerate().all(usable));
+    finite.then_some(()).ok_or_else(not_finite)
+}
+
+fn not_finite() -> GeometryFault {
+    GeometryFault::new("geometry.not_finite", "a coordinate is not a finite number")
 }

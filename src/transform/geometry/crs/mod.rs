@@ -6,6 +6,7 @@
 //! name or an unknown datum is a finding for the pipeline's author.
 
 mod datum;
+mod distrusted;
 mod esri;
 mod reproject;
 mod wkt;
@@ -67,9 +68,24 @@ fn parse_name(text: &str) -> Option<Crs> {
 }
 
 fn definition(code: u32) -> Option<String> {
-    let code = u16::try_from(code).ok()?;
-    crs_definitions::from_code(code).map(|found| found.proj4.to_owned())
+    let found = crs_definitions::from_code(u16::try_from(code).ok()?)?;
+    Some(match SHIFTS.iter().find(|(codes, ..)| codes.contains(&code)) {
+        Some((_, old, new)) => found.proj4.replace(old, new),
+        None => found.proj4.to_owned(),
+    })
 }
+
+/// Shifts to WGS 84 that EPSG has replaced: codes, the definitions' parameters, EPSG's.
+const SHIFTS: [(&[u32], &str, &str); 2] = [
+    // S-JTSK, operation 5239: 10 m nearer.
+    (&[4156, 5514], "589,76,480,0,0,0,0", "572.213,85.334,461.94,4.9732,1.529,5.2484,3.5378"),
+    // Amersfoort, operation 4833: 8 mm nearer.
+    (
+        &[4289, 28991, 28992],
+        "565.2369,50.0087,465.658,-0.406857,0.350733,-1.87035,4.0812",
+        "565.4171,50.3319,465.5524,-0.398957,0.343988,-1.8774,4.0725",
+    ),
+];
 
 #[cfg(test)]
 mod tests {
@@ -96,6 +112,16 @@ mod tests {
         ];
         for (text, code) in cases {
             assert_eq!(Crs::parse(text).ok().and_then(|crs| crs.epsg), code, "{text}");
+        }
+    }
+
+    #[test]
+    fn replaced_shifts_are_in_place() {
+        for (codes, old, new) in SHIFTS {
+            for &code in codes {
+                let definition = Crs::epsg(code).definition.expect("it has one");
+                assert!(definition.contains(new) && !definition.contains(old), "{code}");
+            }
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! Only X and Y move; Z stays as it is (a height of 0 is used where a datum
 //! shift needs one, as PostGIS does for flat geometries). Datum shifts are the
-//! three and seven parameter ones of the EPSG definitions; there are no grids,
-//! so where PROJ would use an installed grid the two may differ by metres.
+//! three and seven parameter ones of the definitions; there are no grids, so
+//! between old datums the result is as good as such parameters are, mostly a
+//! metre or two. `distrusted` lists the systems where it would be worse.
 
 use proj4rs::{
     Proj,
@@ -13,6 +14,7 @@ use proj4rs::{
 use super::{
     Crs,
     datum::{self, Datum},
+    distrusted::is_distrusted,
 };
 use crate::transform::geometry::shape::Xy;
 
@@ -72,6 +74,9 @@ impl Reprojection {
 }
 
 fn known(crs: &Crs) -> Result<&str, String> {
+    if let Some(code) = crs.epsg.filter(|&code| is_distrusted(code)) {
+        return Err(format!("what is known here of EPSG:{code} is off by more than 5 m"));
+    }
     crs.definition.as_deref().ok_or_else(|| match crs.epsg {
         Some(code) => format!("EPSG:{code} has no definition here to reproject by"),
         None => "it has no definition here to reproject by".to_owned(),

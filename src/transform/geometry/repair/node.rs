@@ -222,10 +222,10 @@ fn edges(segments: &[Segment], rings: &[usize]) -> Vec<Edge> {
 mod tests {
     use super::*;
 
-    /// An edge's coordinates, and the rings that run along it with how often.
-    type Noded = ([f64; 4], Vec<(usize, i32)>);
+    /// Ends and steps.
+    type Plain = ([f64; 4], Vec<(usize, i32)>);
 
-    fn noded(sides: &[([i32; 4], usize)]) -> Vec<Noded> {
+    fn noded(sides: &[([i32; 4], usize)]) -> Vec<Plain> {
         let xy = |x, y| Xy { x: f64::from(x), y: f64::from(y) };
         let side = |&([ax, ay, bx, by], ring): &([i32; 4], usize)| Side {
             segment: Segment { from: xy(ax, ay), to: xy(bx, by) },
