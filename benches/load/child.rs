@@ -73,7 +73,8 @@ fn peak_mib(process: i32) -> Option<f64> {
     Some(kib / 1024.0)
 }
 
-/// Whether a process has a child whose command line says `name`, as a backend's says its database.
+/// Whether a process has a child whose command line says `name`, as a backend's says its database,
+/// or that is about to end and has no command line any more.
 pub(super) fn has_child_named(process: i32, name: &str) -> bool {
     let Ok(processes) = fs::read_dir("/proc") else { return false };
     processes.flatten().any(|entry| {
@@ -81,7 +82,9 @@ pub(super) fn has_child_named(process: i32, name: &str) -> bool {
             let bytes = fs::read(entry.path().join(file)).unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
         };
-        text("cmdline").contains(name) && stat_field(&text("stat"), 1) == f64::from(process)
+        let line = text("cmdline");
+        (line.is_empty() || line.contains(name))
+            && stat_field(&text("stat"), 1) == f64::from(process)
     })
 }
 
