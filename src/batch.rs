@@ -109,7 +109,12 @@ impl RecordBatch {
 
     /// The records in source order.
     pub fn records(&self) -> impl ExactSizeIterator<Item = Record<'_>> {
-        (0..self.rows.len()).map(|index| Record { batch: self, index })
+        let mut first_cell = 0;
+        self.rows.iter().map(move |row| {
+            let cells = &self.spans[first_cell..row.cells_end as usize];
+            first_cell = row.cells_end as usize;
+            Record { batch: self, row, cells }
+        })
     }
 
     /// Adds a text cell that stands in the block at `start .. end`; the bytes are valid UTF-8.
@@ -197,47 +202,36 @@ fn to_u32(offset: usize) -> u32 {
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'b> {
     batch: &'b RecordBatch,
-    index: usize,
+    row: &'b Row,
+    cells: &'b [Span],
 }
 
 impl<'b> Record<'b> {
     /// Where it stands in the source.
     pub fn position(&self) -> Position {
-        self.row().position
+        self.row.position
     }
 
     /// Why it could not be decoded; its cells are not to be looked at then.
     pub fn fault(&self) -> Option<&'b Fault> {
-        self.row().fault.as_deref()
+        self.row.fault.as_deref()
     }
 
     /// The record as it stands in the source, where the format has such a text.
     pub fn raw(&self) -> &'b [u8] {
-        let (start, end) = self.row().raw;
+        let (start, end) = self.row.raw;
         &self.batch.block[start as usize..end as usize]
     }
 
     /// How many cells it has.
     pub fn width(&self) -> usize {
-        self.row().cells_end as usize - self.first_cell()
+        self.cells.len()
     }
 
     /// The cell at `index` in the projection's order; `Absent` beyond its width.
     #[inline]
     pub fn cell(&self, index: usize) -> Cell<'b> {
-        let at = self.first_cell() + index;
-        if at >= self.row().cells_end as usize {
-            return Cell::Absent;
-        }
-        self.batch.decode(self.batch.spans[at])
-    }
-
-    fn row(&self) -> &'b Row {
-        &self.batch.rows[self.index]
-    }
-
-    fn first_cell(&self) -> usize {
-        if self.index == 0 { 0 } else { self.batch.rows[self.index - 1].cells_end as usize }
+        self.cells.get(index).map_or(Cell::Absent, |span| self.batch.decode(*span))
     }
 }
 

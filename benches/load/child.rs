@@ -73,6 +73,21 @@ fn peak_mib(process: i32) -> Option<f64> {
     Some(kib / 1024.0)
 }
 
+/// Whether a process has a child whose command line says `name`, as a backend's says its database,
+/// or that is about to end and has no command line any more.
+pub(super) fn has_child_named(process: i32, name: &str) -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else { return false };
+    processes.flatten().any(|entry| {
+        let text = |file: &str| {
+            let bytes = fs::read(entry.path().join(file)).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        let line = text("cmdline");
+        (line.is_empty() || line.contains(name))
+            && stat_field(&text("stat"), 1) == f64::from(process)
+    })
+}
+
 /// Processor time of the children that a process has waited for: of a server, its backends.
 pub(super) fn children_seconds(process: i32) -> f64 {
     processor_seconds(process, 13)
@@ -81,7 +96,11 @@ pub(super) fn children_seconds(process: i32) -> f64 {
 /// User and system time: fields `first` and `first + 1` of `/proc/PID/stat` after the name.
 fn processor_seconds(process: i32, first: usize) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    (stat_field(&stat, first) + stat_field(&stat, first + 1)) * TICK_SECONDS
+}
+
+/// A number of `/proc/PID/stat`, counted from 0 after the name; 0 where there is none.
+fn stat_field(stat: &str, index: usize) -> f64 {
     let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-    let fields = after_name.split(' ').skip(first).take(2);
-    fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() * TICK_SECONDS
+    after_name.split(' ').nth(index).and_then(|field| field.parse().ok()).unwrap_or_default()
 }

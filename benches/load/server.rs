@@ -5,6 +5,8 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
+    thread,
+    time::Duration,
 };
 
 use longshore::postgres::embedded::{Cluster, Durability, StopMode};
@@ -12,6 +14,10 @@ use longshore::postgres::embedded::{Cluster, Durability, StopMode};
 use super::{Failed, child};
 
 const DATABASE: &str = "bench";
+
+/// Between two looks whether the backends have ended, and how many looks are enough.
+const BACKEND_PAUSE: Duration = Duration::from_millis(5);
+const BACKEND_LOOKS: u32 = 1000;
 
 /// A running server with one empty database.
 pub(super) struct Server {
@@ -65,11 +71,18 @@ impl Server {
         Ok(child::run(psql)?.1.trim().to_owned())
     }
 
-    /// Processor time of all backends that have ended so far.
+    /// Processor time of all backends so far, once the last of them has ended: a client does
+    /// not wait for that.
     pub(super) fn backend_seconds(&self) -> Result<f64, Failed> {
         let lock = fs::read_to_string(self.cluster.data().join("postmaster.pid"))?;
-        let process = lock.lines().next().ok_or("the server is gone")?;
-        Ok(child::children_seconds(process.trim().parse()?))
+        let process = lock.lines().next().ok_or("the server is gone")?.trim().parse()?;
+        for _ in 0..BACKEND_LOOKS {
+            if !child::has_child_named(process, &format!(" {DATABASE} ")) {
+                break;
+            }
+            thread::sleep(BACKEND_PAUSE);
+        }
+        Ok(child::children_seconds(process))
     }
 
     /// Stops it and removes its folder.

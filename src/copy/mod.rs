@@ -95,9 +95,10 @@ impl TupleEncoder {
         &self.buffer[start..]
     }
 
-    /// Takes the rows out and starts again, with as much room as they took.
+    /// Takes the rows out and starts again, with a little more room than they took: the next
+    /// rows take about as much, and a buffer that is too small by a byte would double.
     pub fn take(&mut self) -> Bytes {
-        let room = self.buffer.len();
+        let room = self.buffer.len() + self.buffer.len() / 16;
         let taken = std::mem::replace(&mut self.buffer, Vec::with_capacity(room));
         self.rows = 0;
         self.marked = (0, 0);

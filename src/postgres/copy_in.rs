@@ -24,6 +24,10 @@ use crate::{
 /// The longest a split may take to arrive: `statement_timeout` does not stop a stalled COPY.
 const SPLIT_SECONDS_MAX: u64 = 120;
 
+/// Tuples sent at once. The driver copies each message into a buffer of its own that never
+/// shrinks; a whole split would double what a connection holds.
+const MESSAGE_BYTES: usize = 256 * 1024;
+
 /// A connection with its COPY statements prepared.
 pub struct Stager {
     session: Session,
@@ -89,13 +93,12 @@ impl Stager {
         let failed = |error| database_error(&error, "copy into staging");
         let mut sink =
             pin!(self.session.client.copy_in::<_, Bytes>(statement).await.map_err(failed)?);
-        for bytes in [
-            Bytes::from_static(&COPY_HEADER),
-            table.tuples.clone(),
-            Bytes::from_static(&COPY_TRAILER),
-        ] {
-            sink.feed(bytes).await.map_err(failed)?;
+        sink.feed(Bytes::from_static(&COPY_HEADER)).await.map_err(failed)?;
+        for start in (0..table.tuples.len()).step_by(MESSAGE_BYTES) {
+            let end = table.tuples.len().min(start + MESSAGE_BYTES);
+            sink.feed(table.tuples.slice(start..end)).await.map_err(failed)?;
         }
+        sink.feed(Bytes::from_static(&COPY_TRAILER)).await.map_err(failed)?;
         let rows = sink.finish().await.map_err(failed)?;
         if rows != table.rows {
             return Err(Error::unexpected(format!(

@@ -23,6 +23,10 @@ use crate::{
     source::{Split, Splitter, split::Tiling},
 };
 
+/// Splits that wait for a worker: splitting is many times faster than encoding, so more would
+/// only take memory.
+const WAITING_MAX: usize = 2;
+
 /// All that reading needs; shared by the splitting thread and the workers.
 pub(super) struct ReadJob {
     /// The plan.
@@ -41,7 +45,7 @@ impl ReadJob {
     /// Reads all files and sends what the workers make of them; returns the records of each
     /// file. Blocks: it has a thread of its own.
     ///
-    /// In flight are at most `threads` splits waiting, `threads` being encoded, and what
+    /// In flight are at most [`WAITING_MAX`] splits waiting, `threads` being encoded, and what
     /// `processed` holds.
     ///
     /// # Errors
@@ -52,7 +56,7 @@ impl ReadJob {
         let pool = pool.map_err(|cause| {
             Error::environment("no worker threads can be started").caused_by(cause)
         })?;
-        let (sender, receiver) = sync_channel(self.threads);
+        let (sender, receiver) = sync_channel(WAITING_MAX.min(self.threads));
         let receiver = Mutex::new(receiver);
         pool.in_place_scope(|scope| {
             for _ in 0..self.threads {

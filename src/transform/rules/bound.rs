@@ -22,6 +22,7 @@ pub(super) enum End {
 /// A bound, inclusive, in the unit of the values it is compared with.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Bound {
+    Integer(i64),
     Decimal(OwnedDecimal),
     Float(f64),
     /// Days since 2000-01-01.
@@ -34,9 +35,8 @@ impl Bound {
     /// The bound that `scalar` means for a column of this type.
     pub(super) fn compile(scalar: &Scalar, end: End, facts: &Facts<'_>) -> Result<Self, String> {
         match facts.pg_type {
-            PgType::Int2 | PgType::Int4 | PgType::Int8 | PgType::Oid | PgType::Numeric(_) => {
-                number(scalar).map(Bound::Decimal)
-            }
+            PgType::Int2 | PgType::Int4 | PgType::Int8 | PgType::Oid => integer_or_decimal(scalar),
+            PgType::Numeric(_) => number(scalar).map(Bound::Decimal),
             PgType::Float8 => float(scalar).map(Bound::Float),
             PgType::Float4 => float(scalar).map(|number| Bound::Float(single(number))),
             PgType::Date | PgType::Timestamp(_) | PgType::TimestampTz(_) => {
@@ -62,6 +62,7 @@ impl Bound {
 
     fn order(&self, value: Value<'_>) -> Option<Ordering> {
         match (self, value) {
+            (Bound::Integer(bound), Value::Int(number)) => Some(number.cmp(bound)),
             (Bound::Decimal(bound), Value::Int(number)) => {
                 order::with_integer(number, |number| order::decimals(number, bound.lend()))
             }
@@ -84,6 +85,14 @@ fn micros(value: Value<'_>) -> Option<i128> {
         Value::TimeTz(micros, west) => Some(i128::from(micros) + i128::from(west) * 1_000_000),
         Value::Interval(interval) => Some(order::interval_micros(interval)),
         _ => None,
+    }
+}
+
+/// Integers are compared as such; only a bound that is none needs its digits.
+fn integer_or_decimal(scalar: &Scalar) -> Result<Bound, String> {
+    match scalar {
+        Scalar::Int(bound) => Ok(Bound::Integer(*bound)),
+        other => number(other).map(Bound::Decimal),
     }
 }
 
