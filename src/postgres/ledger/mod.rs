@@ -5,9 +5,11 @@
 //! of a published run is written in the publishing transaction itself.
 
 mod history;
+mod steps;
 
 pub use history::{PastFile, PastRejections, PastRun, PastTally, history};
 use postgres_types::{ToSql, Type};
+pub use steps::{ensure, exists};
 use tokio_postgres::Client;
 
 use super::session::database_error;
@@ -47,34 +49,6 @@ pub struct FileRecord {
     pub bytes: u64,
     /// The records read from it.
     pub records: u64,
-}
-
-/// Creates the ledger where it is missing.
-///
-/// # Errors
-/// `ErrorKind::Environment` when the role may not create it.
-pub async fn ensure(client: &Client) -> Result<()> {
-    if exists(client).await? {
-        return Ok(());
-    }
-    let script = format!(
-        "begin; select pg_advisory_xact_lock(hashtext('longshore.ledger'));\n{}\ncommit;",
-        include_str!("ledger.sql")
-    );
-    client.batch_execute(&script).await.map_err(|error| {
-        database_error(&error, "create the ledger (schema longshore)")
-            .hint("run it once as a role that may create schemas, or grant CREATE on the database")
-    })
-}
-
-/// Whether the ledger is there, complete.
-///
-/// # Errors
-/// `ErrorKind::Environment` when the server refuses.
-pub async fn exists(client: &Client) -> Result<bool> {
-    let query = "select to_regclass('longshore.run') is not null and to_regclass('longshore.rejection') is not null";
-    let row = client.query_typed_one(query, &[]).await;
-    Ok(row.map_err(|error| database_error(&error, "look for the ledger"))?.get(0))
 }
 
 /// Notes that a run has started.

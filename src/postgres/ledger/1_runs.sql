@@ -1,8 +1,5 @@
--- The ledger: what every run did, kept in the target database itself.
--- Idempotent: it is run before each import, under a lock.
-create schema if not exists longshore;
-
-create table if not exists longshore.run (
+-- What every run did, kept in the target database itself.
+create table longshore.run (
   run_id text primary key,
   pipeline text not null,
   definition_sha256 text not null,
@@ -15,9 +12,9 @@ create table if not exists longshore.run (
   message text
 );
 comment on table longshore.run is 'One row per run of an import pipeline.';
-create index if not exists run_pipeline_idx on longshore.run (pipeline, started_at);
+create index run_pipeline_idx on longshore.run (pipeline, started_at);
 
-create table if not exists longshore.file (
+create table longshore.file (
   run_id text not null references longshore.run on delete cascade,
   ordinal int not null,
   path text not null,
@@ -27,9 +24,9 @@ create table if not exists longshore.file (
   primary key (run_id, ordinal)
 );
 comment on table longshore.file is 'The files each run read, by the hash of their bytes.';
-create index if not exists file_sha256_idx on longshore.file (sha256);
+create index file_sha256_idx on longshore.file (sha256);
 
-create table if not exists longshore.tally (
+create table longshore.tally (
   run_id text not null references longshore.run on delete cascade,
   target int not null,
   table_name text not null,
@@ -48,7 +45,7 @@ create table if not exists longshore.tally (
 );
 comment on table longshore.tally is 'What became of the records, per target table; the sums close.';
 
-create table if not exists longshore.rejection (
+create table longshore.rejection (
   run_id text not null references longshore.run on delete cascade,
   code text not null,
   violations bigint not null,
