@@ -46,6 +46,9 @@ pub(super) enum Command {
     Preview(PreviewArguments),
     /// Shows what a run would do; with --counts also what would change.
     Plan(PlanArguments),
+    /// Loads the corrected records of a run: those in its report's folder `rejected`.
+    #[command(after_help = EXIT_CODES)]
+    Replay(ReplayArguments),
     /// Shows past runs, their tallies and rejections.
     History(HistoryArguments),
     /// Applies, reverts, lists or begins migrations of the database's tables.
@@ -166,6 +169,24 @@ pub(super) struct PlanArguments {
     /// Reads the data and counts what would be inserted, updated and left; publishes nothing.
     #[arg(long)]
     pub(super) counts: bool,
+    #[command(flatten)]
+    pub(super) machine: MachineArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// The run that rejected the records.
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// The pipeline's file, where it is no longer where it was.
+    #[arg(long, value_name = "PATH")]
+    pub(super) pipeline: Option<PathBuf>,
+    /// The run's report folder, where it is no longer where it was.
+    #[arg(long, value_name = "DIR")]
+    pub(super) report: Option<PathBuf>,
+    /// Does everything but publish, and says what would have changed.
+    #[arg(long)]
+    pub(super) dry_run: bool,
     #[command(flatten)]
     pub(super) machine: MachineArguments,
 }

@@ -39,7 +39,7 @@ pub(super) async fn history(
     Ok(ExitStatus::Done)
 }
 
-fn parse_run(text: &str) -> Result<RunId> {
+pub(super) fn parse_run(text: &str) -> Result<RunId> {
     RunId::parse(text).ok_or_else(|| {
         Error::definition(format!("`{text}` is no run")).hint("`longshore history` lists the runs")
     })
@@ -79,6 +79,15 @@ fn details(past: &PastRun) -> String {
     lines.extend(past.files.iter().map(file));
     lines
         .extend(past.rejections.iter().map(|code| format!("  {}: {}", code.code, code.violations)));
+    lines.extend(past.replays.as_ref().map(|run| format!("  a replay of {run}")));
+    if past.rejected.open + past.rejected.closed > 0 {
+        let (open, closed) = (grouped(past.rejected.open), grouped(past.rejected.closed));
+        lines.push(format!("  rejected records: {open} open, {closed} closed by replays"));
+    }
+    let closing = |replay: &ledger::PastReplay| {
+        format!("  {} closed by {}", grouped(replay.closed), replay.run)
+    };
+    lines.extend(past.rejected.replays.iter().map(closing));
     lines.extend(past.report.as_ref().map(|report| format!("  report: {report}")));
     lines.join("\n")
 }

@@ -19,6 +19,7 @@ mod pipeline;
 mod plan;
 mod preview;
 mod progress;
+mod replay;
 mod run;
 mod schema;
 mod tally;
@@ -76,6 +77,7 @@ async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {
         Command::Validate(command) => validate::validate(&command, global, console).await,
         Command::Preview(command) => preview::preview(&command, global, console).await,
         Command::Plan(command) => plan::plan(&command, global, console).await,
+        Command::Replay(command) => replay::replay(&command, global, console).await,
         Command::History(command) => history::history(&command, global, console).await,
         Command::Migrate(command) => migrate::migrate(&command, global, console).await,
         Command::Doctor => doctor::doctor(global, console).await,

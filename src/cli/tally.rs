@@ -67,6 +67,16 @@ pub(super) fn summary(summary: &RunSummary) -> String {
             grouped(geometry.flagged)
         );
     }
+    if let Some(replay) = &summary.replay {
+        let _ = writeln!(
+            text,
+            "  of {} records that run {} rejected: {} closed now, {} open",
+            grouped(replay.rejected),
+            replay.of,
+            grouped(replay.closed),
+            grouped(replay.open)
+        );
+    }
     if let (Some(report), true) = (&summary.rejections.report, summary.rejections.records > 0) {
         let _ = writeln!(text, "  report: {report}");
     }
@@ -110,6 +120,9 @@ fn headline(summary: &RunSummary) -> String {
     );
     match summary.status {
         RunStatus::Published => format!("published, {took} (run {})", summary.run),
+        RunStatus::Unchanged if summary.replay.is_some() => {
+            "unchanged, nothing to replay".to_owned()
+        }
         RunStatus::Unchanged => {
             format!("unchanged, {files} {} already loaded", plural(files, "file"))
         }

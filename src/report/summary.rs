@@ -45,8 +45,24 @@ pub struct RunSummary {
     /// What happened to geometries; left out where there were none to mention.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub geometry: Option<GeometrySummary>,
+    /// Of a replay, what became of the records that the other run had rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplaySummary>,
     /// How long the stages took.
     pub seconds: Seconds,
+}
+
+/// What became of the records that a replay was for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReplaySummary {
+    /// The run that had rejected them.
+    pub of: String,
+    /// Records that it had rejected.
+    pub rejected: u64,
+    /// Records that this replay closed.
+    pub closed: u64,
+    /// Records that are open still.
+    pub open: u64,
 }
 
 /// One table's tally.

@@ -1,6 +1,7 @@
 //! The files of a run: found, fingerprinted, and checked again at the end.
 
 use std::{
+    collections::HashSet,
     fs::File,
     io::Read,
     path::{Path, PathBuf},
@@ -25,6 +26,8 @@ pub struct FoundFile {
     pub sha256: String,
     /// Its size on disk (all parts of a shapefile).
     pub bytes: u64,
+    /// Records that are passed over, by number: a replay loaded them before.
+    pub skip: HashSet<u64>,
     parts: Vec<Part>,
     /// The copy of standard input, removed when nobody needs it any more.
     _spooled: Option<Arc<Spooled>>,
@@ -61,6 +64,14 @@ pub fn find(source: &SourceDefinition) -> Result<Vec<FoundFile>> {
     inputs.into_iter().map(found).collect()
 }
 
+/// Hashes files that are known by name.
+///
+/// # Errors
+/// `ErrorKind::Source` when one cannot be read.
+pub fn fingerprinted(inputs: Vec<InputFile>, source: &SourceDefinition) -> Result<Vec<FoundFile>> {
+    inputs.into_iter().map(|input| fingerprint(input, source, None)).collect()
+}
+
 fn fingerprint(
     input: InputFile,
     source: &SourceDefinition,
@@ -77,7 +88,7 @@ fn fingerprint(
     hash.update(source.member.as_deref().unwrap_or_default());
     let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     let bytes = parts.iter().map(|part| part.state.0).sum();
-    Ok(FoundFile { input, sha256, bytes, parts, _spooled: spooled })
+    Ok(FoundFile { input, sha256, bytes, skip: HashSet::new(), parts, _spooled: spooled })
 }
 
 fn hash_file(path: &Path, hash: &mut Sha256) -> Result<State> {

@@ -9,7 +9,9 @@ use super::{
     loaded::{Loaded, summary_of},
     prepare::Bound,
     progress::{Progress, Stage},
-    recover, stopping,
+    recover,
+    replay::{self, Replay},
+    stopping,
 };
 use crate::{
     error::Result,
@@ -25,8 +27,8 @@ use crate::{
         staging::Staging,
     },
     report::{
-        FileSummary, GeometrySummary, RejectionSummary, Report, RunStatus, RunSummary, Seconds,
-        TableSummary,
+        self, FileSummary, GeometrySummary, RejectionSummary, ReplaySummary, Report, RunStatus,
+        RunSummary, Seconds, TableSummary,
     },
     run_id::RunId,
 };
@@ -42,6 +44,8 @@ pub(super) struct Import<'r> {
     pub(super) loads: Vec<LoadTarget>,
     pub(super) record: RunRecord,
     pub(super) report: Report,
+    /// Whose corrected records are loaded, where that is what the run is for.
+    replay: Option<Replay>,
     pub(super) started: Instant,
     pub(super) seconds: Seconds,
 }
@@ -71,9 +75,15 @@ impl<'r> Import<'r> {
         bound: Bound,
         loaded: Loaded,
         held: Held,
+        replay: Option<Replay>,
     ) -> Result<Self> {
         let loads = bound.loads();
-        let report = Report::create(&request.report_folder, &run)?;
+        let mut report = Report::create(&request.report_folder, &run)?;
+        if replay.is_some() {
+            report = report.without_records();
+        }
+        let folder = std::path::absolute(report.folder());
+        let folder = folder.unwrap_or_else(|_| report.folder().to_owned());
         let staging = Staging::new(&run, loads.len());
         let record = RunRecord {
             run,
@@ -81,7 +91,9 @@ impl<'r> Import<'r> {
             definition_sha256: loaded.definition_sha256.clone(),
             files: Vec::new(),
             violations: Vec::new(),
-            report: Some(report.folder().display().to_string()),
+            report: Some(folder.display().to_string()),
+            pipeline_file: Some(request.pipeline.file().display().to_string()),
+            replay: replay.as_ref().map(Replay::started),
         };
         Ok(Self {
             request,
@@ -93,6 +105,7 @@ impl<'r> Import<'r> {
             loads,
             record,
             report,
+            replay,
             started: Instant::now(),
             seconds: Seconds::default(),
         })
@@ -105,6 +118,9 @@ impl<'r> Import<'r> {
     pub(super) async fn begin(&mut self, started: Instant) -> Result<()> {
         lease::clear_abandoned(&mut self.session.client).await?;
         ledger::record_started(&self.session.client, &self.record).await?;
+        if let Some(replay) = &self.replay {
+            replay.remember_rows()?;
+        }
         self.started = started;
         self.seconds.read = started.elapsed().as_secs_f64();
         Ok(())
@@ -135,6 +151,7 @@ impl<'r> Import<'r> {
         let (status, tallies) = if too_many {
             (RunStatus::Rejected, self.count_rejected(&read))
         } else {
+            self.note_rejected().await?;
             progress.enter(Stage::Publishing);
             let publishing = self.publish(&read);
             let tallies = stopping::cancelling(progress, &canceller, publishing).await?;
@@ -176,6 +193,19 @@ impl<'r> Import<'r> {
             .iter()
             .map(|(code, violations)| (code.clone(), *violations))
             .collect();
+    }
+
+    /// Lets the ledger know the records that are rejected; of a replay, what it closes.
+    async fn note_rejected(&mut self) -> Result<()> {
+        let places = report::read_places(self.report.folder())?;
+        if let Some(replay) = &self.replay {
+            let rejected = places.collect::<Result<Vec<_>>>()?;
+            self.record.replay = Some(replay.outcome(&rejected)?);
+        } else if !self.request.dry_run && self.report.rejected_records() > 0 {
+            let notes = places.map(|place| place.map(|place| replay::note_of(&place)));
+            ledger::note_rejected(&self.session.client, &self.record.run, notes).await?;
+        }
+        Ok(())
     }
 
     /// What a run over its limit tells: what was read and rejected; nothing else happened.
@@ -242,6 +272,10 @@ impl<'r> Import<'r> {
         }
     }
 
+    fn replay_summary(&self) -> Option<ReplaySummary> {
+        Some(self.replay.as_ref()?.summary(self.record.replay.as_ref()?))
+    }
+
     fn summary(&self, ended: Ended) -> RunSummary {
         let tables = self
             .loads
@@ -261,6 +295,7 @@ impl<'r> Import<'r> {
             files,
             rejections: RejectionSummary::of(&self.report),
             geometry: ended.geometry,
+            replay: self.replay_summary(),
             seconds: self.seconds,
         }
     }

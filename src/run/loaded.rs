@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{ImportRequest, files::FoundFile, prepare};
+use super::{ImportRequest, files::FoundFile, prepare, replay::Replay};
 use crate::{
     definition::TargetDefinition,
     error::Result,
@@ -52,6 +52,12 @@ impl Loaded {
         Ok(loaded)
     }
 
+    /// Of a replay, every file is read: the ledger knows its records one by one.
+    pub(super) fn of_replay(replay: &Replay) -> Self {
+        let (fresh, definition_sha256) = (replay.found.clone(), replay.definition_sha256.clone());
+        Self { fresh, known: Vec::new(), definition_sha256 }
+    }
+
     pub(super) fn unchanged(
         self,
         request: &ImportRequest,
@@ -72,6 +78,7 @@ impl Loaded {
             files: self.known,
             rejections: RejectionSummary::default(),
             geometry: None,
+            replay: None,
             seconds: Seconds { read: total, total, ..Seconds::default() },
         }
     }

@@ -16,6 +16,7 @@ pub mod prepare;
 pub mod preview;
 pub mod progress;
 mod recover;
+mod replay;
 mod stopping;
 mod workers;
 
@@ -28,6 +29,8 @@ use loaded::Loaded;
 pub use prepare::{Pipeline, Stop};
 use prepare::{bind_files, find_files, prove_sql, read_tables};
 use progress::{Progress, Stage};
+use replay::Replay;
+pub use replay::ReplayRequest;
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -61,8 +64,29 @@ pub async fn import(
     request: &ImportRequest,
     progress: &Arc<Progress>,
 ) -> Result<RunSummary, Stop> {
+    import_or_replay(endpoint, request, None, progress).await
+}
+
+/// Loads the corrected records of another run.
+///
+/// # Errors
+/// As [`import`].
+pub async fn replay(
+    endpoint: &Endpoint,
+    request: &ReplayRequest,
+    progress: &Arc<Progress>,
+) -> Result<RunSummary, Stop> {
+    import_or_replay(endpoint, &request.as_import(), Some(request), progress).await
+}
+
+async fn import_or_replay(
+    endpoint: &Endpoint,
+    request: &ImportRequest,
+    replay: Option<&ReplayRequest>,
+    progress: &Arc<Progress>,
+) -> Result<RunSummary, Stop> {
     let started = Instant::now();
-    let preparing = prepare_import(endpoint, request, progress, started);
+    let preparing = prepare_import(endpoint, request, replay, progress, started);
     let mut import = match stopping::unless_stopped(progress, preparing).await? {
         Prepared::Unchanged(summary) => return Ok(*summary),
         Prepared::Import(import) => *import,
@@ -74,7 +98,7 @@ pub async fn import(
 
 /// What preparing came to.
 enum Prepared<'r> {
-    /// Every file was loaded before.
+    /// Every file was loaded before, or nothing is left to be replayed.
     Unchanged(Box<RunSummary>),
     /// An import that has its targets to itself.
     Import(Box<Import<'r>>),
@@ -84,24 +108,37 @@ enum Prepared<'r> {
 async fn prepare_import<'r>(
     endpoint: &Endpoint,
     request: &'r ImportRequest,
+    replay: Option<&ReplayRequest>,
     progress: &Arc<Progress>,
     started: Instant,
 ) -> Result<Prepared<'r>, Stop> {
     let run = RunId::generate();
-    let found = find_files(&request.pipeline.definition).await?;
+    let found = match replay {
+        None => find_files(&request.pipeline.definition).await?,
+        Some(_) => Vec::new(),
+    };
     let session = endpoint.connect().await?;
     ledger::ensure(&session.client).await?;
-    let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
-    let loaded = Loaded::ask(&session, request, found).await?;
-    if loaded.fresh.is_empty() {
-        return Ok(Prepared::Unchanged(Box::new(loaded.unchanged(request, &run, started))));
+    let (loaded, replay) = match replay {
+        None => (Loaded::ask(&session, request, found).await?, None),
+        Some(replay) => {
+            let replay = Replay::prepare(&session, replay).await?;
+            (Loaded::of_replay(&replay), Some(replay))
+        }
+    };
+    let nothing_to_do = replay.as_ref().map_or(loaded.fresh.is_empty(), Replay::has_nothing_to_do);
+    if nothing_to_do {
+        let summary = loaded.unchanged(request, &run, started);
+        let replay = replay.map(|replay| replay.summary(&replay.started()));
+        return Ok(Prepared::Unchanged(Box::new(RunSummary { replay, ..summary })));
     }
+    let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
     prepare::announce(progress, &loaded.fresh);
     let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
     prove_sql(&session, &bound.plan).await?;
     let loads = bound.loads();
     let lease = Lease::take(endpoint.connect().await?, &run, &loads).await?;
-    let mut import = Import::new(request, run, bound, loaded, Held { session, lease })?;
+    let mut import = Import::new(request, run, bound, loaded, Held { session, lease }, replay)?;
     import.begin(started).await?;
     Ok(Prepared::Import(Box::new(import)))
 }

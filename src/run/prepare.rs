@@ -58,6 +58,15 @@ pub fn pipeline_name(path: &Path) -> String {
     parts[below.min(parts.len() - 1)..].join("/")
 }
 
+impl Pipeline {
+    /// Where the pipeline stands, for those who look for it later.
+    pub fn file(&self) -> PathBuf {
+        let stem = self.name.rsplit('/').next().unwrap_or(&self.name);
+        let path = self.folder.join(format!("{stem}.toml"));
+        std::path::absolute(&path).unwrap_or(path)
+    }
+}
+
 /// Sources that are open, with the plan that fits them.
 pub struct Bound {
     /// The plan.
@@ -109,7 +118,7 @@ pub fn bind_files(
             &file.input.display,
             &mut Vec::new(),
         );
-        BoundFile { input: file.input.clone(), source, projection }
+        BoundFile { input: file.input.clone(), source, projection, skip: file.skip.clone() }
     });
     let files = Arc::new(files.collect());
     Ok(Bound { plan: Arc::new(plan), files })

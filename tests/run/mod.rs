@@ -8,4 +8,5 @@ mod interruptions;
 mod judging;
 mod plans;
 mod privacy;
+mod replay;
 pub(crate) mod workspace;

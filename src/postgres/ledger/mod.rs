@@ -5,10 +5,17 @@
 //! of a published run is written in the publishing transaction itself.
 
 mod history;
+mod rejected;
 mod steps;
 
-pub use history::{PastFile, PastRejections, PastRun, PastTally, history};
+pub use history::{
+    PastFile, PastRejected, PastRejections, PastReplay, PastRun, PastTally, history,
+};
 use postgres_types::{ToSql, Type};
+pub use rejected::{
+    RejectedNote, RejectingRun, ReplayRecord, loaded_directly, note_rejected, open_records,
+    rejecting_run,
+};
 pub use steps::{ensure, exists};
 use tokio_postgres::Client;
 
@@ -36,6 +43,10 @@ pub struct RunRecord {
     pub violations: Vec<(String, u64)>,
     /// The report folder, where there is one.
     pub report: Option<String>,
+    /// Where the pipeline stands.
+    pub pipeline_file: Option<String>,
+    /// Of a replay: what it did to the records another run had rejected.
+    pub replay: Option<ReplayRecord>,
 }
 
 /// One file of a run.
@@ -57,11 +68,20 @@ pub struct FileRecord {
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn record_started(client: &Client, run: &RunRecord) -> Result<()> {
     let insert =
-        "insert into longshore.run (run_id, pipeline, definition_sha256, status, version, report)
-        values ($1, $2, $3, 'running', $4, $5)";
+        "insert into longshore.run (run_id, pipeline, definition_sha256, status, version, report, pipeline_file, replays)
+        values ($1, $2, $3, 'running', $4, $5, $6, $7)";
     let version = env!("CARGO_PKG_VERSION");
     let run_id = run.run.as_str();
-    let values = texts([&run_id, &run.pipeline, &run.definition_sha256, &version, &run.report]);
+    let replays = run.replay.as_ref().map(|replay| replay.of.as_str());
+    let values = texts([
+        &run_id,
+        &run.pipeline,
+        &run.definition_sha256,
+        &version,
+        &run.report,
+        &run.pipeline_file,
+        &replays,
+    ]);
     let written = client.execute_typed(insert, &values).await;
     written.map(|_| ()).map_err(|error| database_error(&error, "write the ledger"))
 }
@@ -77,6 +97,9 @@ pub(super) async fn record_published(
         record_tally(client, run, target, load, tally).await?;
     }
     record_details(client, run).await?;
+    if let Some(replay) = &run.replay {
+        rejected::close_replayed(client, &run.run, replay).await?;
+    }
     if set_status(client, &run.run, "published", None).await? {
         return Ok(());
     }
@@ -96,6 +119,7 @@ pub async fn record_ended(
     message: Option<&str>,
 ) -> Result<()> {
     if set_status(client, &run.run, status, message).await? {
+        rejected::forget_rejected(client, &run.run).await?;
         record_details(client, run).await?;
     }
     Ok(())
