@@ -5,7 +5,6 @@
 //! hands each transaction another server session, where such a name is unknown.
 
 pub mod catalog;
-mod classify;
 pub mod copy_in;
 pub mod doctor;
 pub mod embedded;
