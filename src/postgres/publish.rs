@@ -19,6 +19,7 @@ use tokio_postgres::{Client, error::SqlState};
 use super::{
     classify::{Changes, Classifier},
     judge::not_rejected,
+    lease::Fence,
     ledger::{self, RunRecord},
     session::{TRANSACTION_SETTINGS, database_error},
     staging::{ORDINAL, Staging},
@@ -65,6 +66,8 @@ pub struct Publishing<'a> {
     pub counted: &'a Counted,
     /// What the ledger is told.
     pub run: &'a RunRecord,
+    /// What proves that the targets are this run's.
+    pub fence: &'a Fence,
     /// Whether to write and commit; otherwise rows are only classified.
     pub commit: bool,
 }
@@ -123,6 +126,7 @@ impl Publishing<'_> {
             opening.start().await.map_err(failed("open the publishing transaction"))?;
         let client = transaction.client();
         set_limits(client).await?;
+        self.fence.check(client).await?;
         lock_targets(client, self.loads).await?;
         let read = self.recount(client).await?;
         let any_excluded = self.any_excluded(client).await?;
