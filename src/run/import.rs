@@ -39,13 +39,11 @@ pub(super) struct Import<'r> {
     pub(super) bound: Bound,
     pub(super) loaded: Loaded,
     pub(super) session: Session,
-    _lease: Lease,
+    pub(super) lease: Lease,
     pub(super) staging: Staging,
     pub(super) loads: Vec<LoadTarget>,
     pub(super) record: RunRecord,
     pub(super) report: Report,
-    /// Whose corrected records are loaded, where that is what the run is for.
-    replay: Option<Replay>,
     pub(super) started: Instant,
     pub(super) seconds: Seconds,
 }
@@ -65,21 +63,22 @@ pub(super) struct Ended {
 }
 
 impl<'r> Import<'r> {
-    /// A run that has its targets to itself, with its report folder.
+    /// A run that has its targets to itself, with its report folder: what runs left that were
+    /// cut off is cleared away, and the start is noted in the ledger.
     ///
     /// # Errors
-    /// `ErrorKind::Environment` when the folder cannot be made.
-    pub(super) fn new(
+    /// `ErrorKind::Environment` when the folder cannot be made or the server refuses.
+    pub(super) async fn open(
         request: &'r ImportRequest,
         run: RunId,
         bound: Bound,
         loaded: Loaded,
         held: Held,
-        replay: Option<Replay>,
+        started: Instant,
     ) -> Result<Self> {
         let loads = bound.loads();
         let mut report = Report::create(&request.report_folder, &run)?;
-        if replay.is_some() {
+        if loaded.replay.is_some() {
             report = report.without_records();
         }
         let folder = std::path::absolute(report.folder());
@@ -93,40 +92,45 @@ impl<'r> Import<'r> {
             violations: Vec::new(),
             report: Some(folder.display().to_string()),
             pipeline_file: Some(request.pipeline.file().display().to_string()),
-            replay: replay.as_ref().map(Replay::started),
+            replay: loaded.replay.as_ref().map(Replay::started),
         };
+        let mut session = held.session;
+        lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
+        ledger::record_started(&session.client, &record).await?;
+        if let Some(replay) = &loaded.replay {
+            replay.remember_rows()?;
+        }
+        let seconds = Seconds { read: started.elapsed().as_secs_f64(), ..Seconds::default() };
+        let lease = held.lease;
         Ok(Self {
             request,
             bound,
             loaded,
-            session: held.session,
-            _lease: held.lease,
+            session,
+            lease,
             staging,
             loads,
             record,
             report,
-            replay,
-            started: Instant::now(),
-            seconds: Seconds::default(),
+            started,
+            seconds,
         })
     }
 
-    /// Clears away what runs left that were cut off, and notes the start in the ledger.
-    ///
-    /// # Errors
-    /// `ErrorKind::Environment` when the server refuses.
-    pub(super) async fn begin(&mut self, started: Instant) -> Result<()> {
-        lease::clear_abandoned(&mut self.session.client).await?;
-        ledger::record_started(&self.session.client, &self.record).await?;
-        if let Some(replay) = &self.replay {
-            replay.remember_rows()?;
+    /// All of it, for as long as the targets are this run's.
+    pub(super) async fn carry_out(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+    ) -> Result<Ended> {
+        let lost = self.lease.lost();
+        tokio::select! {
+            ended = self.carry_out_stages(endpoint, progress) => ended,
+            lost = lost => Err(lost),
         }
-        self.started = started;
-        self.seconds.read = started.elapsed().as_secs_f64();
-        Ok(())
     }
 
-    pub(super) async fn carry_out(
+    async fn carry_out_stages(
         &mut self,
         endpoint: &Endpoint,
         progress: &Arc<Progress>,
@@ -198,7 +202,7 @@ impl<'r> Import<'r> {
     /// Lets the ledger know the records that are rejected; of a replay, what it closes.
     async fn note_rejected(&mut self) -> Result<()> {
         let places = report::read_places(self.report.folder())?;
-        if let Some(replay) = &self.replay {
+        if let Some(replay) = &self.loaded.replay {
             let rejected = places.collect::<Result<Vec<_>>>()?;
             self.record.replay = Some(replay.outcome(&rejected)?);
         } else if !self.request.dry_run && self.report.rejected_records() > 0 {
@@ -225,6 +229,7 @@ impl<'r> Import<'r> {
             loads: &self.loads,
             counted: &read.counted,
             run: &self.record,
+            fence: self.lease.fence(),
             commit: !self.request.dry_run,
         };
         publish::publish(&mut self.session.client, &publishing).await
@@ -260,6 +265,16 @@ impl<'r> Import<'r> {
     ) -> Result<()> {
         let session = endpoint.connect().await?;
         self.staging.drop(&session.client).await?;
+        self.note_end(&session, status, message).await?;
+        self.lease.fence().release(&session.client).await
+    }
+
+    async fn note_end(
+        &self,
+        session: &Session,
+        status: RunStatus,
+        message: Option<&str>,
+    ) -> Result<()> {
         match status {
             RunStatus::Rejected => {
                 ledger::record_ended(&session.client, &self.record, "rejected", message).await
@@ -273,7 +288,7 @@ impl<'r> Import<'r> {
     }
 
     fn replay_summary(&self) -> Option<ReplaySummary> {
-        Some(self.replay.as_ref()?.summary(self.record.replay.as_ref()?))
+        Some(self.loaded.replay.as_ref()?.summary(self.record.replay.as_ref()?))
     }
 
     fn summary(&self, ended: Ended) -> RunSummary {

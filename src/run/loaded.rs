@@ -17,6 +17,8 @@ pub(super) struct Loaded {
     pub(super) fresh: Vec<FoundFile>,
     pub(super) known: Vec<FileSummary>,
     pub(super) definition_sha256: String,
+    /// Whose corrected records are loaded, where that is what the run is for.
+    pub(super) replay: Option<Replay>,
 }
 
 impl Loaded {
@@ -26,7 +28,8 @@ impl Loaded {
         found: Vec<FoundFile>,
     ) -> Result<Self> {
         let definition_sha256 = prepare::definition_sha256(&request.pipeline)?;
-        let mut loaded = Self { fresh: Vec::new(), known: Vec::new(), definition_sha256 };
+        let mut loaded =
+            Self { fresh: Vec::new(), known: Vec::new(), definition_sha256, replay: None };
         let appends = prepare::appends(&request.pipeline.definition);
         let question = ledger::LoadedQuestion {
             pipeline: &request.pipeline.name,
@@ -53,9 +56,14 @@ impl Loaded {
     }
 
     /// Of a replay, every file is read: the ledger knows its records one by one.
-    pub(super) fn of_replay(replay: &Replay) -> Self {
+    pub(super) fn of_replay(replay: Replay) -> Self {
         let (fresh, definition_sha256) = (replay.found.clone(), replay.definition_sha256.clone());
-        Self { fresh, known: Vec::new(), definition_sha256 }
+        Self { fresh, known: Vec::new(), definition_sha256, replay: Some(replay) }
+    }
+
+    /// Whether every file was loaded before, or no row is left to be replayed.
+    pub(super) fn has_nothing_to_do(&self) -> bool {
+        self.replay.as_ref().map_or(self.fresh.is_empty(), Replay::has_nothing_to_do)
     }
 
     pub(super) fn unchanged(
@@ -78,7 +86,7 @@ impl Loaded {
             files: self.known,
             rejections: RejectionSummary::default(),
             geometry: None,
-            replay: None,
+            replay: self.replay.map(|replay| replay.summary(&replay.started())),
             seconds: Seconds { read: total, total, ..Seconds::default() },
         }
     }

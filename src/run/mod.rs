@@ -119,28 +119,26 @@ async fn prepare_import<'r>(
     };
     let session = endpoint.connect().await?;
     ledger::ensure(&session.client).await?;
-    let (loaded, replay) = match replay {
-        None => (Loaded::ask(&session, request, found).await?, None),
-        Some(replay) => {
-            let replay = Replay::prepare(&session, replay).await?;
-            (Loaded::of_replay(&replay), Some(replay))
-        }
+    let loaded = match replay {
+        None => Loaded::ask(&session, request, found).await?,
+        Some(replay) => Loaded::of_replay(Replay::prepare(&session, replay).await?),
     };
-    let nothing_to_do = replay.as_ref().map_or(loaded.fresh.is_empty(), Replay::has_nothing_to_do);
-    if nothing_to_do {
-        let summary = loaded.unchanged(request, &run, started);
-        let replay = replay.map(|replay| replay.summary(&replay.started()));
-        return Ok(Prepared::Unchanged(Box::new(RunSummary { replay, ..summary })));
+    if loaded.has_nothing_to_do() {
+        return Ok(Prepared::Unchanged(Box::new(loaded.unchanged(request, &run, started))));
     }
     let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
     prepare::announce(progress, &loaded.fresh);
     let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
     prove_sql(&session, &bound.plan).await?;
     let loads = bound.loads();
-    let lease = Lease::take(endpoint.connect().await?, &run, &loads).await?;
-    let mut import = Import::new(request, run, bound, loaded, Held { session, lease }, replay)?;
-    import.begin(started).await?;
-    Ok(Prepared::Import(Box::new(import)))
+    let lease = Lease::take(endpoint, &run, &request.pipeline.name, &loads).await?;
+    let fence = lease.fence().clone();
+    let opened = Import::open(request, run, bound, loaded, Held { session, lease }, started).await;
+    if opened.is_err() {
+        // What keeps this from being done keeps nobody from taking the targets: we are gone then.
+        drop(fence.release(&endpoint.connect().await?.client).await);
+    }
+    Ok(Prepared::Import(Box::new(opened?)))
 }
 
 /// The error of a run that the operator stopped.
