@@ -22,6 +22,8 @@ pub struct LoadTarget {
     pub duplicates: DuplicateRule,
     /// SQL conditions that every staged row must meet.
     pub checks: Vec<LoadCheck>,
+    /// How long what a run replaces is kept, so that it can be undone, in hours.
+    pub undo_hours: Option<u32>,
 }
 
 /// What happens to rows that are there already, with what each way needs to know.

@@ -49,6 +49,9 @@ pub(super) enum Command {
     /// Loads the corrected records of a run: those in its report's folder `rejected`.
     #[command(after_help = EXIT_CODES)]
     Replay(ReplayArguments),
+    /// Takes a run back: its rows go, and what it replaced comes back.
+    #[command(after_help = EXIT_CODES)]
+    Undo(UndoArguments),
     /// Shows past runs, their tallies and rejections.
     History(HistoryArguments),
     /// Applies, reverts, lists or begins migrations of the database's tables.
@@ -190,6 +193,20 @@ pub(super) struct ReplayArguments {
     pub(super) dry_run: bool,
     #[command(flatten)]
     pub(super) machine: MachineArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UndoArguments {
+    /// The run to take back.
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// Gives back what can be given back, also where others touched some of its rows since:
+    /// those are left as they are now, and counted.
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Says what would be given back, and does nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

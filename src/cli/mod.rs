@@ -24,6 +24,7 @@ mod replay;
 mod run;
 mod schema;
 mod tally;
+mod undo;
 mod validate;
 
 use std::process::ExitCode;
@@ -80,6 +81,7 @@ async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {
         Command::Preview(command) => preview::preview(&command, global, console).await,
         Command::Plan(command) => plan::plan(&command, global, console).await,
         Command::Replay(command) => replay::replay(&command, global, console).await,
+        Command::Undo(command) => undo::undo(&command, global, console).await,
         Command::History(command) => history::history(&command, global, console).await,
         Command::Migrate(command) => migrate::migrate(&command, global, console).await,
         Command::Doctor => doctor::doctor(global, console).await,

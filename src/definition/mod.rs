@@ -14,6 +14,7 @@ mod schema;
 mod source;
 mod table_name;
 mod target;
+mod undo;
 mod validation;
 mod walk;
 
@@ -29,6 +30,8 @@ pub use target::{
     InvalidGeometry, Keep, KeepRule, MaxRule, PadStep, PartStep, Rules, Scalar, Step,
     TargetDefinition, WriteMode,
 };
+
+pub use undo::{UndoTime, undo_hours};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,6 +87,10 @@ pub struct Limits {
     /// Rows deleted by mirror or replace; above it the run is held.
     #[serde(default)]
     pub deleted: Option<Limit>,
+    /// How long a run can be undone: `"36 hours"`, `"7 days"` (so unless given), or `false`;
+    /// until then the rows it replaced are kept.
+    #[serde(default)]
+    pub undo: Option<UndoTime>,
 }
 
 /// A count, or a percentage written as text.

@@ -7,7 +7,9 @@ use super::{
     keys::{bind_duplicates, bind_key},
 };
 use crate::{
-    definition::{CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, WriteMode},
+    definition::{
+        CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, WriteMode, undo_hours,
+    },
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
     load::{LoadCheck, LoadMode, LoadTarget},
@@ -145,6 +147,7 @@ impl<'a> TargetBinder<'a> {
             key,
             duplicates,
             checks: checks.collect(),
+            undo_hours: undo_hours(input.definition.limits.undo.as_ref()),
         };
         Some(TargetPlan { load, filter, columns: bound.transforms })
     }

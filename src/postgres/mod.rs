@@ -21,3 +21,4 @@ pub mod session;
 pub mod sql;
 pub mod staging;
 mod tls;
+pub mod undo;

@@ -25,6 +25,7 @@ use crate::{
         publish::{self, Publishing},
         session::Session,
         staging::Staging,
+        undo,
     },
     report::{
         self, FileSummary, GeometrySummary, RejectionSummary, ReplaySummary, Report, RunStatus,
@@ -93,9 +94,11 @@ impl<'r> Import<'r> {
             report: Some(folder.display().to_string()),
             pipeline_file: Some(request.pipeline.file().display().to_string()),
             replay: loaded.replay.as_ref().map(Replay::started),
+            undoes: None,
         };
         let mut session = held.session;
         lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
+        undo::drop_expired(&mut session.client).await?;
         ledger::record_started(&session.client, &record).await?;
         if let Some(replay) = &loaded.replay {
             replay.remember_rows()?;
@@ -311,6 +314,7 @@ impl<'r> Import<'r> {
             rejections: RejectionSummary::of(&self.report),
             geometry: ended.geometry,
             replay: self.replay_summary(),
+            undo: None,
             seconds: self.seconds,
         }
     }

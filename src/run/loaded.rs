@@ -87,6 +87,7 @@ impl Loaded {
             rejections: RejectionSummary::default(),
             geometry: None,
             replay: self.replay.map(|replay| replay.summary(&replay.started())),
+            undo: None,
             seconds: Seconds { read: total, total, ..Seconds::default() },
         }
     }

@@ -18,6 +18,7 @@ pub mod progress;
 mod recover;
 mod replay;
 mod stopping;
+mod undo;
 mod workers;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
@@ -31,6 +32,7 @@ use prepare::{bind_files, find_files, prove_sql, read_tables};
 use progress::{Progress, Stage};
 use replay::Replay;
 pub use replay::ReplayRequest;
+pub use undo::{UndoRequest, undo};
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -70,7 +72,7 @@ pub async fn import(
 /// Loads the corrected records of another run.
 ///
 /// # Errors
-/// As [`import`].
+/// As [`import()`].
 pub async fn replay(
     endpoint: &Endpoint,
     request: &ReplayRequest,

@@ -206,6 +206,8 @@ pub async fn find_files(definition: &ImportDefinition) -> Result<Vec<FoundFile>>
 pub fn definition_sha256(pipeline: &Pipeline) -> Result<String> {
     let mut said = pipeline.definition.clone();
     said.description.clear();
+    // How long a run can be undone changes nothing of what it loads.
+    said.limits.undo = None;
     let said = serde_json::to_vec(&said).map_err(|cause| {
         Error::unexpected("the definition cannot be written as JSON").caused_by(cause)
     })?;

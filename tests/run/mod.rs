@@ -10,4 +10,5 @@ mod lease;
 mod plans;
 mod privacy;
 mod replay;
+mod undo;
 pub(crate) mod workspace;

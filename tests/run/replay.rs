@@ -10,7 +10,7 @@ use std::{
 use longshore::{
     error::ErrorKind,
     report::{ReplaySummary, RunStatus, RunSummary},
-    run::{self, ImportRequest, LoadOptions, ReplayRequest, Stop, progress::Progress},
+    run::{self, ImportRequest, LoadOptions, ReplayRequest, Stop, UndoRequest, progress::Progress},
     run_id::RunId,
 };
 
@@ -247,6 +247,29 @@ fn write_sheet(path: &Path) {
         sheet.write_datetime_with_format(row, 2, day, &date).expect("a date");
     }
     workbook.save(path).expect("a workbook");
+}
+
+#[tokio::test]
+async fn what_a_replay_loaded_is_open_again_when_it_is_undone() {
+    let space = Workspace::with(TABLE).await;
+    space.write("members.csv", MEMBERS);
+    let run = space.run(&append()).await;
+    correct(&rejected(&run), &[("2;Bo Lindqvist;-2", "2;Bo Lindqvist;2")]);
+    let replayed = replay(&space, &append(), &run).await;
+    let undo = async |of: &RunSummary| {
+        let of = RunId::parse(&of.run).expect("a run");
+        let request = UndoRequest { of, force: false, dry_run: false };
+        run::undo(&space.database.endpoint(), &request, &Arc::new(Progress::default())).await
+    };
+    let error = undo(&run).await.expect_err("its file would be loaded again, and the replay's too");
+    assert_eq!(error.kind(), ErrorKind::Definition);
+    undo(&replayed).await.expect("undone");
+    assert_eq!(members(&space).await, "1Ana1.00 5Eve5.00");
+    let again = replay(&space, &append(), &run).await;
+    assert_eq!((account(&again), first(&again)), ([3, 1, 2], [3, 0, 2, 0, 1, 0, 0]));
+    undo(&again).await.expect("undone");
+    undo(&run).await.expect("undone");
+    assert_eq!(members(&space).await, "NULL");
 }
 
 struct Shell {

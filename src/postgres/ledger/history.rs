@@ -33,6 +33,12 @@ pub struct PastRun {
     pub rejections: Vec<PastRejections>,
     /// The run whose corrected records this one loaded, where it is a replay.
     pub replays: Option<String>,
+    /// The run that this one took back, where it is an undo.
+    pub undoes: Option<String>,
+    /// The run that took this one back.
+    pub undone_by: Option<String>,
+    /// Until when it can be undone, in the session's time zone.
+    pub undo_until: Option<String>,
     /// What became of the records it rejected.
     pub rejected: PastRejected,
 }
@@ -96,8 +102,10 @@ pub struct PastRejections {
 pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result<Vec<PastRun>> {
     let failed = |error| database_error(&error, "read the ledger");
     let query = "select run_id, pipeline, status, to_char(started_at, 'YYYY-MM-DD HH24:MI:SS'),
-          extract(epoch from finished_at - started_at)::float8, started_by, report, message, replays
-        from longshore.run where $1::text is null or run_id = $1 order by started_at desc limit $2";
+          extract(epoch from finished_at - started_at)::float8, started_by, report, message, replays,
+          undoes, undone_by, (select to_char(u.expires_at, 'YYYY-MM-DD HH24:MI:SS') from longshore.undo u
+            where u.run_id = r.run_id and u.expires_at > now() and r.undoes is null and r.undone_by is null)
+        from longshore.run r where $1::text is null or run_id = $1 order by started_at desc limit $2";
     let limit = i64::from(limit);
     let rows = client
         .query_typed(query, &[(&run.map(RunId::as_str), Type::TEXT), (&limit, Type::INT8)])
@@ -128,6 +136,9 @@ pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result
             files,
             rejections,
             replays: row.get(8),
+            undoes: row.get(9),
+            undone_by: row.get(10),
+            undo_until: row.get(11),
             rejected,
         });
     }

@@ -46,6 +46,8 @@ pub struct RunRecord {
     pub pipeline_file: Option<String>,
     /// Of a replay: what it did to the records another run had rejected.
     pub replay: Option<ReplayRecord>,
+    /// Of an undo: the run that it takes back.
+    pub undoes: Option<RunId>,
 }
 
 /// One file of a run.
@@ -67,11 +69,12 @@ pub struct FileRecord {
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn record_started(client: &Client, run: &RunRecord) -> Result<()> {
     let insert =
-        "insert into longshore.run (run_id, pipeline, definition_sha256, status, version, report, pipeline_file, replays)
-        values ($1, $2, $3, 'running', $4, $5, $6, $7)";
+        "insert into longshore.run (run_id, pipeline, definition_sha256, status, version, report, pipeline_file, replays, undoes)
+        values ($1, $2, $3, 'running', $4, $5, $6, $7, $8)";
     let version = env!("CARGO_PKG_VERSION");
     let run_id = run.run.as_str();
     let replays = run.replay.as_ref().map(|replay| replay.of.as_str());
+    let undoes = run.undoes.as_ref().map(RunId::as_str);
     let values = texts([
         &run_id,
         &run.pipeline,
@@ -80,6 +83,7 @@ pub async fn record_started(client: &Client, run: &RunRecord) -> Result<()> {
         &run.report,
         &run.pipeline_file,
         &replays,
+        &undoes,
     ]);
     let written = client.execute_typed(insert, &values).await;
     written.map(|_| ()).map_err(|error| database_error(&error, "write the ledger"))
@@ -220,7 +224,7 @@ pub async fn loaded_by(
     sha256: &str,
 ) -> Result<Option<String>> {
     let query = "select r.run_id from longshore.run r join longshore.file f using (run_id)
-        where f.sha256 = $1 and r.pipeline = $2 and r.status = 'published' and ($3 or r.definition_sha256 = $4)
+        where f.sha256 = $1 and r.pipeline = $2 and r.status = 'published' and r.undone_by is null and ($3 or r.definition_sha256 = $4)
         order by r.started_at desc limit 1";
     let values: [Parameter<'_>; 4] = [
         (&sha256, Type::TEXT),

@@ -129,6 +129,7 @@ pub async fn loaded_directly(
 ) -> Result<Option<String>> {
     let query = "select r.run_id from longshore.run r join longshore.file f using (run_id)
         where f.sha256 = $1 and r.pipeline = $2 and r.status = 'published' and r.replays is null
+          and r.undone_by is null
         order by r.started_at desc limit 1";
     let row = client.query_typed_opt(query, &texts([&sha256, &pipeline])).await.map_err(failed)?;
     row.map(|row| row.try_get(0).map_err(failed)).transpose()
@@ -191,7 +192,8 @@ pub struct RejectingRun {
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn rejecting_run(client: &Client, run: &RunId) -> Result<Option<RejectingRun>> {
-    let query = "select r.run_id, r.pipeline, r.pipeline_file, r.status, r.report,
+    let query = "select r.run_id, r.pipeline, r.pipeline_file,
+          case when r.undone_by is null then r.status else 'undone' end, r.report,
           (select count(*) from longshore.rejected_record d where d.run_id = r.run_id)
         from longshore.run a join longshore.run r on r.run_id = coalesce(a.replays, a.run_id)
         where a.run_id = $1";

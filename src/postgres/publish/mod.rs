@@ -32,6 +32,7 @@ use super::{
     ledger::{self, RunRecord},
     session::{TRANSACTION_SETTINGS, database_error},
     staging::Staging,
+    undo::{self, Written},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -120,10 +121,16 @@ impl Publishing<'_> {
         let read = self.recount(client).await?;
         let any_excluded = self.any_excluded(client).await?;
         let mut tallies = Vec::with_capacity(self.loads.len());
+        let mut written = Vec::with_capacity(self.loads.len());
         for target in 0..self.loads.len() {
-            tallies.push(self.publish_target(client, target, read, any_excluded).await?);
+            let (tally, rows) = self.publish_target(client, target, read, any_excluded).await?;
+            tallies.push(tally);
+            written.push((&self.loads[target], rows));
         }
         if self.commit {
+            if let Some(hours) = self.loads.first().and_then(|load| load.undo_hours) {
+                undo::note_written(client, &self.run.run, hours, &written).await?;
+            }
             ledger::record_published(client, self.run, self.loads, &tallies).await?;
             transaction.commit().await.map_err(failed("commit"))?;
         } else {
@@ -138,12 +145,14 @@ impl Publishing<'_> {
         target: usize,
         read: u64,
         any_excluded: bool,
-    ) -> Result<Tally, Failure> {
+    ) -> Result<(Tally, Written), Failure> {
         let (staging, load) = (self.staging, &self.loads[target]);
         let sql = Statements { staging, target, load, any_excluded };
         let publisher = TargetPublisher { client, sql };
         let classified = publisher.classify().await?;
+        let mut written = Written::default();
         if self.commit {
+            written = publisher.keep(&self.run.run, &classified).await?;
             publisher.write(&classified).await?;
         }
         let (rejected, duplicate) =
@@ -160,7 +169,7 @@ impl Publishing<'_> {
             deleted: changes.of(Kind::Gone),
         };
         must_close(load, &tally)?;
-        Ok(tally)
+        Ok((tally, written))
     }
 }
 

@@ -6,10 +6,15 @@ use super::{
     Failure,
     changes::{self, Changes, Kind},
     failed,
-    mode::{Mode, Write, mode},
+    mode::{Effect, Mode, Write, mode},
     statements::Statements,
 };
-use crate::{error::Error, load::LoadTarget};
+use crate::{
+    error::Error,
+    load::LoadTarget,
+    postgres::undo::{self, Image, Written},
+    run_id::RunId,
+};
 
 /// Publishes the rows of one target, inside the publishing transaction.
 pub(super) struct TargetPublisher<'a> {
@@ -21,6 +26,27 @@ pub(super) struct TargetPublisher<'a> {
 pub(super) struct Classified {
     pub(super) changes: Changes,
     writes: Vec<Write>,
+}
+
+impl Classified {
+    /// How many rows the statements write, by what they do.
+    fn written(&self) -> Written {
+        let rows = |effect| {
+            let writes = self.writes.iter().filter(|write| write.effect() == effect);
+            writes.map(|write| self.changes.sum(write.kinds)).sum()
+        };
+        Written {
+            inserted: rows(Effect::Inserts),
+            updated: rows(Effect::Updates),
+            deleted: rows(Effect::Deletes),
+        }
+    }
+
+    /// The kinds of rows to which statements do that.
+    fn kinds(&self, effect: Effect) -> Vec<&'static str> {
+        let writes = self.writes.iter().filter(|write| write.effect() == effect);
+        writes.flat_map(|write| write.kinds).map(|kind| kind.word()).collect()
+    }
 }
 
 impl TargetPublisher<'_> {
@@ -45,6 +71,29 @@ impl TargetPublisher<'_> {
         };
         let changes = changes::note(self.client, &sql.changes(), &query).await?;
         Ok(Classified { changes, writes: mode.writes(sql) })
+    }
+
+    /// Keeps the rows that are to be replaced, before they are, so that the run can be undone.
+    pub(super) async fn keep(
+        &self,
+        run: &RunId,
+        classified: &Classified,
+    ) -> Result<Written, Failure> {
+        let written = classified.written();
+        if self.load().undo_hours.is_none() || written.replaced() == 0 {
+            return Ok(written);
+        }
+        let Statements { target, load, .. } = self.sql;
+        let image = Image {
+            run,
+            target,
+            load,
+            changes: &self.sql.changes(),
+            updated: &classified.kinds(Effect::Updates),
+            deleted: &classified.kinds(Effect::Deletes),
+        };
+        undo::keep_rows(self.client, &image, written.replaced()).await?;
+        Ok(written)
     }
 
     /// Writes what was classified; the server must have written exactly that.

@@ -18,6 +18,14 @@ pub(super) trait Mode {
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write>;
 }
 
+/// What a statement does to rows of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    Inserts,
+    Updates,
+    Deletes,
+}
+
 /// One statement that writes to the target.
 pub(super) struct Write {
     /// The kinds of rows it writes: it must write just as many as were classified so.
@@ -28,6 +36,15 @@ pub(super) struct Write {
 impl Write {
     fn new(kinds: &'static [Kind], sql: String) -> Self {
         Self { kinds, sql }
+    }
+
+    /// What it does to rows of the target, by its first word.
+    pub(super) fn effect(&self) -> Effect {
+        match self.sql.split_whitespace().next() {
+            Some("insert") => Effect::Inserts,
+            Some("delete") => Effect::Deletes,
+            _ => Effect::Updates,
+        }
     }
 
     /// Where nothing was classified since every row is new.
