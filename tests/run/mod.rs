@@ -5,6 +5,7 @@ mod command_line;
 mod constraints;
 mod independence;
 mod interruptions;
+mod json_lines;
 mod judging;
 mod lease;
 mod plans;
