@@ -123,8 +123,7 @@ fn value() -> impl Strategy<Value = Json> {
     leaf.prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
-            proptest::collection::btree_map("[a-c]", inner, 0..3)
-                .prop_map(|map| Json::from_iter(map)),
+            proptest::collection::btree_map("[a-c]", inner, 0..3).prop_map(Json::from_iter),
         ]
     })
 }
