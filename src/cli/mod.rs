@@ -80,7 +80,7 @@ async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {
         Command::Plan(command) => plan::plan(&command, global, console).await,
         Command::History(command) => history::history(&command, global, console).await,
         Command::Migrate(command) => migrate::migrate(&command, global, console).await,
-        Command::Doctor => doctor::doctor(global, console).await,
+        Command::Doctor(command) => doctor::doctor(&command, global, console).await,
         Command::Db(command) => db::db(&command, console).await,
         Command::Schema => schema::schema(console),
         Command::Completions(command) => completions::completions(&command, console),

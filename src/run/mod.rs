@@ -12,6 +12,7 @@ mod import;
 mod keys;
 mod load;
 mod loaded;
+pub mod needs;
 pub mod prepare;
 pub mod preview;
 pub mod progress;
@@ -31,7 +32,7 @@ use progress::{Progress, Stage};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    postgres::{endpoint::Endpoint, lease::Lease, ledger},
+    postgres::{endpoint::Endpoint, lease::Lease, ledger, privileges},
     report::RunSummary,
     run_id::RunId,
 };
@@ -90,6 +91,7 @@ async fn prepare_import<'r>(
     let run = RunId::generate();
     let found = find_files(&request.pipeline.definition).await?;
     let session = endpoint.connect().await?;
+    privileges::ensure(&session.client, &needs::needs(&request.pipeline.definition)).await?;
     ledger::ensure(&session.client).await?;
     let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
     let loaded = Loaded::ask(&session, request, found).await?;
