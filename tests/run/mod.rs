@@ -3,10 +3,14 @@
 mod accounts;
 mod command_line;
 mod constraints;
+mod held;
 mod independence;
 mod interruptions;
 mod judging;
 mod lease;
+mod mirror;
 mod plans;
 mod privacy;
+mod replace;
+mod untouched;
 pub(crate) mod workspace;
