@@ -62,7 +62,7 @@ fn line(past: &PastRun) -> String {
     )
 }
 
-fn details(past: &PastRun) -> String {
+pub(super) fn details(past: &PastRun) -> String {
     let mut lines = vec![format!("{} by {}", line(past), past.started_by)];
     lines.extend(past.message.as_ref().map(|message| format!("  {message}")));
     if !past.tables.is_empty() {

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod exit;
 mod export;
+mod held;
 mod history;
 mod migrate;
 mod pipeline;
@@ -23,6 +24,7 @@ mod redact;
 mod replay;
 mod run;
 mod schema;
+mod show;
 mod tally;
 mod undo;
 mod validate;
@@ -83,8 +85,11 @@ async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {
         Command::Replay(command) => replay::replay(&command, global, console).await,
         Command::Undo(command) => undo::undo(&command, global, console).await,
         Command::History(command) => history::history(&command, global, console).await,
+        Command::Show(command) => show::show(&command, global, console).await,
+        Command::Approve(command) => held::approve(&command, global, console).await,
+        Command::Discard(command) => held::discard(&command, global, console).await,
         Command::Migrate(command) => migrate::migrate(&command, global, console).await,
-        Command::Doctor => doctor::doctor(global, console).await,
+        Command::Doctor(command) => doctor::doctor(&command, global, console).await,
         Command::Db(command) => db::db(&command, console).await,
         Command::Schema => schema::schema(console),
         Command::Completions(command) => completions::completions(&command, console),

@@ -8,10 +8,13 @@ mod bound;
 mod collect;
 mod encode;
 pub mod files;
+pub mod held;
 mod import;
+mod kept;
 mod keys;
 mod load;
 mod loaded;
+pub mod needs;
 pub mod prepare;
 pub mod preview;
 pub mod progress;
@@ -36,7 +39,7 @@ pub use undo::{UndoRequest, undo};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    postgres::{endpoint::Endpoint, lease::Lease, ledger},
+    postgres::{endpoint::Endpoint, lease::Lease, ledger, privileges},
     report::RunSummary,
     run_id::RunId,
 };
@@ -120,6 +123,7 @@ async fn prepare_import<'r>(
         Some(_) => Vec::new(),
     };
     let session = endpoint.connect().await?;
+    privileges::ensure(&session.client, &needs::needs(&request.pipeline.definition)).await?;
     ledger::ensure(&session.client).await?;
     let loaded = match replay {
         None => Loaded::ask(&session, request, found).await?,
@@ -130,7 +134,10 @@ async fn prepare_import<'r>(
     }
     let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
     prepare::announce(progress, &loaded.fresh);
-    let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
+    let mut bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
+    if loaded.replay.is_some() {
+        bound = bound.of_part()?;
+    }
     prove_sql(&session, &bound.plan).await?;
     let loads = bound.loads();
     let lease = Lease::take(endpoint, &run, &request.pipeline.name, &loads).await?;

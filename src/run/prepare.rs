@@ -76,6 +76,20 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// Binds the plan to files that hold some records of a delivery only: nothing is deleted.
+    ///
+    /// # Errors
+    /// `ErrorKind::Unexpected` when the plan is in use already.
+    pub(super) fn of_part(mut self) -> Result<Self> {
+        let plan = Arc::get_mut(&mut self.plan);
+        let plan = plan.ok_or_else(|| Error::unexpected("the plan is in use already"))?;
+        for target in &mut plan.targets {
+            let load = &mut target.load;
+            load.mode = load.mode.clone().of_part(!load.key.is_empty());
+        }
+        Ok(self)
+    }
+
     /// What the database needs to know of the targets.
     pub fn loads(&self) -> Vec<LoadTarget> {
         self.plan.targets.iter().map(|target| target.load.clone()).collect()
@@ -218,6 +232,11 @@ pub fn definition_sha256(pipeline: &Pipeline) -> Result<String> {
         }
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Whether any target deletes rows that are absent from the files.
+pub fn deletes(definition: &ImportDefinition) -> bool {
+    definition.targets.iter().any(|target| target.mode.deletes())
 }
 
 /// Whether any target would add the same rows again.

@@ -178,8 +178,7 @@ impl<'r> Undo<'r> {
     }
 
     fn summary(&self, status: RunStatus, undone: &[Undone], started: Instant) -> RunSummary {
-        let table =
-            |undone: &Undone| TableSummary { table: undone.table.clone(), tally: undone.tally };
+        let table = |undone: &Undone| TableSummary::new(&undone.table, undone.tally, None);
         let left = |undone: &Undone| LeftRows {
             table: undone.table.clone(),
             replaced: undone.replaced_since,

@@ -249,6 +249,42 @@ fn write_sheet(path: &Path) {
     workbook.save(path).expect("a workbook");
 }
 
+/// The corrected file holds some records only: the others are not absent.
+#[tokio::test]
+async fn a_replay_deletes_nothing_in_any_mode() {
+    let table = "create table member (id int, name text, fee numeric(6,2), gone boolean not null default false);
+        insert into member values (2, 'old', 1, true), (9, 'old', 1, true);";
+    let soft = "mirror\"\nsoft_delete = { column = \"gone\", value = true }\nkey = [\"id\"]";
+    let modes = ["mirror\"\nkey = [\"id\"]", "replace\"\nkey = [\"id\"]", "replace\"", soft];
+    for mode in modes {
+        let keyed = mode.contains("key");
+        let unique = if keyed { "alter table member add unique (id)" } else { "" };
+        let space = Workspace::with(&format!("{table}{unique}")).await;
+        space.write("members.csv", MEMBERS);
+        let toml =
+            PIPELINE.replace("upsert\"\nkey = [\"id\"]", mode) + "[limits]\ndeleted = \"100%\"\n";
+        let run = space.run(&toml).await;
+        let left = space.value("select string_agg(id::text, ' ' order by id) from member").await;
+        correct(&rejected(&run), &[("2;Bo Lindqvist;-2", "2;Bo Lindqvist;2")]);
+        let replayed = replay(&space, &toml, &run).await;
+        assert_eq!(
+            (account(&replayed), replayed.tables[0].tally.deleted),
+            ([3, 1, 2], 0),
+            "{mode}"
+        );
+        let mut expected: Vec<&str> = left.split(' ').chain(["2"]).collect();
+        expected.sort_unstable();
+        expected.dedup();
+        let now = space
+            .value("select string_agg(distinct id::text, ' ' order by id::text) from member")
+            .await;
+        assert_eq!(now, expected.join(" "), "{mode}");
+        let back = "select gone from member where name = 'Bo Lindqvist'";
+        let marked = keyed && mode != soft;
+        assert_eq!(space.value(back).await, marked.to_string(), "{mode}");
+    }
+}
+
 #[tokio::test]
 async fn what_a_replay_loaded_is_open_again_when_it_is_undone() {
     let space = Workspace::with(TABLE).await;

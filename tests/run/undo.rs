@@ -312,3 +312,64 @@ async fn undo_tells_no_value_and_exits_as_documented() {
     let readers = "select count(*) from pg_class where relnamespace = 'longshore_undo'::regnamespace and relacl is not null";
     assert_eq!(space.value(readers).await, "0", "what is kept is its owner's only");
 }
+
+/// In every mode that deletes, also where rows refer to each other and unique values move.
+#[tokio::test]
+async fn deleted_and_marked_rows_come_back() {
+    let tables = "
+        create table club (code text primary key, title text not null unique);
+        create table member (id int generated always as identity primary key,
+          number int unique, club text not null references club, left_on date);
+        insert into club values ('a', 'Archery'), ('b', 'Bowling'), ('x', 'Xylophones');
+        insert into member (number, club) values (1, 'a'), (2, 'x'), (3, 'x');
+        create table note (word text, times int);
+        insert into note values ('same', 1), ('gone', 2), ('gone', 2), (null, 3);";
+    let pipeline = r#"
+[source]
+format = "csv"
+path = "$DIR/members.csv"
+[limits]
+deleted = "100%"
+[[target]]
+table = "public.club"
+mode = "mirror"
+key = ["code"]
+[target.columns]
+code = { from = "club" }
+title = { from = "title" }
+[[target]]
+table = "public.member"
+MODE
+key = ["number"]
+[target.columns]
+number = { from = "number" }
+club = { from = "club" }
+[[target]]
+table = "public.note"
+mode = "replace"
+[target.columns]
+word = { from = "title" }
+times = { from = "number" }
+"#;
+    let state = "select (select string_agg(c::text, ' ' order by code) from club c) || ' | '
+        || (select string_agg(m::text, ' ' order by id) from member m) || ' | '
+        || (select string_agg(n::text, ' ' order by word, times) from note n)";
+    for mode in [
+        "mode = \"mirror\"",
+        "mode = \"replace\"",
+        "mode = \"mirror\"\nsoft_delete = { column = \"left_on\", value = \"now\" }",
+    ] {
+        let space = Workspace::with(tables).await;
+        let before = space.value(state).await;
+        let club = if mode.contains("left_on") { "3,x,Xylo\n" } else { "" };
+        space.write("members.csv", format!("number,club,title\n1,a,Arts\n4,n,New\n{club}"));
+        let run = space.run(&pipeline.replace("MODE", mode)).await;
+        assert_eq!(run.status, RunStatus::Published, "{mode}: {run:?}");
+        assert!(run.tables[1].tally.deleted > 0, "{mode}: {run:?}");
+        let undone = undo(&space, &run).await;
+        assert_eq!(undone.status, RunStatus::Published, "{mode}: {undone:?}");
+        assert_eq!(space.value(state).await, before, "{mode}");
+        let again = space.run(&pipeline.replace("MODE", mode)).await;
+        assert_eq!(again.tables[1].tally, run.tables[1].tally, "{mode}: it counts as not loaded");
+    }
+}

@@ -1,7 +1,7 @@
 //! What the catalog says of a table, in one round trip.
 //!
 //! The server answers with one JSON document (`document`), so that one
-//! statement fits PostgreSQL 13 to 18: columns that only newer catalogs have
+//! statement fits every supported PostgreSQL: columns that only newer catalogs have
 //! are picked out of `to_jsonb(row)`. `types` turns what it says of types
 //! into [`PgType`](crate::schema::PgType); extension types are known by name
 //! and extension, since their OIDs differ between databases.
@@ -47,7 +47,8 @@ pub async fn read_table(
     Ok(Some(document.into_schema()))
 }
 
-fn not_a_name(name: &str) -> Error {
+/// The error for a text that SQL does not take for a table's name.
+pub(super) fn not_a_name(name: &str) -> Error {
     Error::definition(format!("`{name}` is not a table's name"))
         .hint("write schema.table, with double quotes round parts that are not plain words")
 }
@@ -60,7 +61,7 @@ pub async fn table_names(client: &tokio_postgres::Client) -> Result<Vec<String>>
     let query = "select format('%I.%I', n.nspname, c.relname) \
         from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
         where c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition \
-        and n.nspname not in ('pg_catalog', 'information_schema', 'longshore', 'longshore_staging') \
+        and n.nspname not in ('pg_catalog', 'information_schema', 'longshore', 'longshore_staging', 'longshore_undo') \
         and n.nspname !~ '^pg_' order by 1";
     let rows = client.query_typed(query, &[]).await;
     let rows = rows.map_err(|error| database_error(&error, "list its tables"))?;

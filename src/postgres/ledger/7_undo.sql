@@ -37,6 +37,7 @@ create table longshore.undo_target (
   inserted bigint not null,
   updated bigint not null,
   deleted bigint not null,
+  deletes_last boolean not null,
   image text,
   primary key (run_id, target)
 );

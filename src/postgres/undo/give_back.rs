@@ -101,39 +101,52 @@ pub async fn undo(client: &mut Client, undoing: &Undoing<'_>) -> Result<Vec<Undo
         transaction.rollback().await.map_err(failed)?;
         return Ok(undone);
     }
-    for (target, found) in targets.iter().zip(&found).rev() {
-        give_back(client, target, found).await?;
-    }
+    give_back(client, &targets, &found).await?;
     record_undone(client, undoing, &undone).await?;
     transaction.commit().await.map_err(failed)?;
     Ok(undone)
 }
 
-/// Of one target: what was inserted goes, what was updated is updated back, what was deleted
-/// comes back. That is publishing in reverse, so no constraint is broken on the way.
-async fn give_back(client: &Client, target: &TargetUndo, found: &Comparison) -> Result<()> {
-    let steps = [
-        (found.inserted, Some(target.delete_inserted())),
-        (found.updated, target.update_back()),
-        (found.deleted, target.insert_deleted()),
-    ];
-    for (planned, statement) in steps {
-        let (true, Some(statement)) = (planned > 0, statement) else { continue };
-        let written = client.execute_typed(&statement, &[]).await;
-        let written = written.map_err(|error| {
-            database_error(&error, &format!("give back the rows of {}", target.table))
-                .hint("a row written since stands in the way; nothing is undone")
-        })?;
-        if written != planned {
-            let what = format!(
-                "{}: {planned} rows were to be given back, the server wrote {written}",
-                target.table
-            );
-            return Err(Error::environment(what)
-                .hint("a trigger or a row-level policy keeps rows from being written"));
+/// Publishing in reverse, so that no constraint is broken on the way: what was deleted last comes
+/// back first; then, from the last target to the first, what was inserted goes, what was updated
+/// is updated back, and what was deleted first comes back.
+async fn give_back(client: &Client, targets: &[TargetUndo], found: &[Comparison]) -> Result<()> {
+    let deleted_last = targets.iter().zip(found).filter(|(one, _)| one.written.deletes_last);
+    for (target, found) in deleted_last {
+        write(client, target, found.deleted, target.insert_deleted()).await?;
+    }
+    for (target, found) in targets.iter().zip(found).rev() {
+        write(client, target, found.inserted, Some(target.delete_inserted())).await?;
+        write(client, target, found.updated, target.update_back()).await?;
+        if !target.written.deletes_last {
+            write(client, target, found.deleted, target.insert_deleted()).await?;
         }
     }
     Ok(())
+}
+
+/// Runs a statement that gives back so many rows.
+async fn write(
+    client: &Client,
+    target: &TargetUndo,
+    planned: u64,
+    statement: Option<String>,
+) -> Result<()> {
+    let (true, Some(statement)) = (planned > 0, statement) else { return Ok(()) };
+    let written = client.execute_typed(&statement, &[]).await;
+    let written = written.map_err(|error| {
+        database_error(&error, &format!("give back the rows of {}", target.table))
+            .hint("a row written since stands in the way; nothing is undone")
+    })?;
+    if written == planned {
+        return Ok(());
+    }
+    let what = format!(
+        "{}: {planned} rows were to be given back, the server wrote {written}",
+        target.table
+    );
+    Err(Error::environment(what)
+        .hint("a trigger or a row-level policy keeps rows from being written"))
 }
 
 async fn record_undone(client: &Client, undoing: &Undoing<'_>, undone: &[Undone]) -> Result<()> {

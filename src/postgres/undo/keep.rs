@@ -44,6 +44,8 @@ pub(in crate::postgres) struct Written {
     pub(in crate::postgres) updated: u64,
     /// Rows deleted.
     pub(in crate::postgres) deleted: u64,
+    /// Whether rows were deleted after all targets were written, and not before the others.
+    pub(in crate::postgres) deletes_last: bool,
 }
 
 impl Written {
@@ -156,7 +158,7 @@ async fn note_target(
     let [inserted, updated, deleted] =
         [written_rows.inserted, written_rows.updated, written_rows.deleted].map(u64::cast_signed);
     let insert = "insert into longshore.undo_target
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     client
         .execute_typed(
             insert,
@@ -173,6 +175,7 @@ async fn note_target(
                 (&inserted, Type::INT8),
                 (&updated, Type::INT8),
                 (&deleted, Type::INT8),
+                (&written_rows.deletes_last, Type::BOOL),
                 (&image, Type::TEXT),
             ],
         )

@@ -107,7 +107,7 @@ pub(super) fn low_half(transaction: i64) -> u32 {
 
 async fn targets(client: &Client, run: &RunId) -> Result<Vec<KeptTarget>, tokio_postgres::Error> {
     let query = "select table_oid, schema_name, table_name, key, nulls_equal, columns, types,
-          inserted, updated, deleted, image
+          inserted, updated, deleted, deletes_last, image
         from longshore.undo_target where run_id = $1 order by target";
     let rows = client.query_typed(query, &[(&run.as_str(), Type::TEXT)]).await?;
     let target = |row: &tokio_postgres::Row| {
@@ -119,8 +119,13 @@ async fn targets(client: &Client, run: &RunId) -> Result<Vec<KeptTarget>, tokio_
             nulls_equal: row.try_get(4)?,
             columns: row.try_get(5)?,
             types: row.try_get(6)?,
-            written: Written { inserted: count(7)?, updated: count(8)?, deleted: count(9)? },
-            image: row.try_get(10)?,
+            written: Written {
+                inserted: count(7)?,
+                updated: count(8)?,
+                deleted: count(9)?,
+                deletes_last: row.try_get(10)?,
+            },
+            image: row.try_get(11)?,
         })
     };
     rows.iter().map(target).collect()

@@ -1,0 +1,28 @@
+//! What a definition asks of a role.
+
+use crate::{
+    definition::{ImportDefinition, TargetDefinition, WriteMode},
+    postgres::privileges::TableNeed,
+};
+
+/// The privileges on its targets that a run of this definition takes.
+pub fn needs(definition: &ImportDefinition) -> Vec<TableNeed> {
+    definition.targets.iter().map(need).collect()
+}
+
+fn need(target: &TargetDefinition) -> TableNeed {
+    TableNeed {
+        name: target.table.clone(),
+        privileges: privileges(target.mode),
+        columns: target.columns.keys().cloned().collect(),
+    }
+}
+
+/// Every mode reads the table: staging is made in its image, and rows are compared with it.
+fn privileges(mode: WriteMode) -> Vec<&'static str> {
+    match mode {
+        WriteMode::Append | WriteMode::Insert => vec!["SELECT", "INSERT"],
+        WriteMode::Upsert => vec!["SELECT", "INSERT", "UPDATE"],
+        WriteMode::Mirror | WriteMode::Replace => vec!["SELECT", "INSERT", "UPDATE", "DELETE"],
+    }
+}
