@@ -18,7 +18,7 @@ use super::{
     session::{Session, database_error},
     tls::{self, Connector, TlsFiles, TlsMode},
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Transient};
 
 pub(crate) use surroundings::Surroundings;
 
@@ -181,9 +181,9 @@ impl Endpoint {
         let opening = open(&config, connector.clone());
         let Ok(opened) = tokio::time::timeout(Duration::from_secs(seconds), opening).await else {
             let what = format!("the server did not answer within {seconds} s");
-            return Err(Error::environment(what).hint(
-                "check host and port, and any firewall in between; connect_timeout waits longer",
-            ));
+            let hint =
+                "check host and port, and any firewall in between; connect_timeout waits longer";
+            return Err(Error::environment(what).hint(hint).passing(Some(Transient::Unreachable)));
         };
         let client = opened.map_err(|error| self.refused(&error, mode))?;
         let session = Session { client, connector, secure: mode.verifies() };
