@@ -12,6 +12,7 @@ use super::{
     prepare::Bound,
     progress::{Progress, Stage},
     recover,
+    resume::{self, Staged},
     retry::Retry,
     stopping,
 };
@@ -25,12 +26,13 @@ use crate::{
         lease::{self, Lease},
         ledger::{self, FileRecord, RunRecord},
         publish::{self, Publishing},
+        resume::adopt,
         session::Session,
         staging::Staging,
     },
     report::{
-        FileSummary, GeometrySummary, RejectionSummary, Report, RunStatus, RunSummary, Seconds,
-        TableSummary,
+        FileSummary, GeometrySummary, RejectionSummary, Report, ResumedSummary, RunStatus,
+        RunSummary, Seconds, TableSummary,
     },
     run_id::RunId,
 };
@@ -45,6 +47,10 @@ pub(super) struct Import<'r> {
     pub(super) staging: Staging,
     pub(super) loads: Vec<LoadTarget>,
     pub(super) record: RunRecord,
+    /// What an earlier run staged that was cut off.
+    pub(super) staged: Arc<Staged>,
+    /// How many splits the files have.
+    splits: u64,
     pub(super) report: Report,
     geometry: Option<GeometrySummary>,
     pub(super) started: Instant,
@@ -80,8 +86,10 @@ impl<'r> Import<'r> {
         let loads = bound.loads();
         let report = Report::create(&request.report_folder, &run)?;
         let staging = Staging::new(&run, loads.len());
+        let resume_key = resume::key(request, &loaded, &loads);
         let record = RunRecord {
             run,
+            resume_key,
             pipeline: request.pipeline.name.clone(),
             definition_sha256: loaded.definition_sha256.clone(),
             files: Vec::new(),
@@ -89,8 +97,9 @@ impl<'r> Import<'r> {
             report: Some(report.folder().display().to_string()),
         };
         let mut session = held.session;
-        lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
         ledger::record_started(&session.client, &record).await?;
+        let adopted = adopt(&mut session.client, &record, &staging).await?;
+        lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
         let seconds = Seconds { read: started.elapsed().as_secs_f64(), ..Seconds::default() };
         let lease = held.lease;
         Ok(Self {
@@ -102,6 +111,8 @@ impl<'r> Import<'r> {
             staging,
             loads,
             record,
+            staged: Arc::new(adopted.map(Staged::by).unwrap_or_default()),
+            splits: 0,
             report,
             geometry: None,
             started,
@@ -127,10 +138,13 @@ impl<'r> Import<'r> {
         endpoint: &Endpoint,
         progress: &Arc<Progress>,
     ) -> Result<Ended> {
-        self.staging.create(&self.session.client, &self.loads).await?;
+        if self.staged.by.is_none() {
+            self.staging.create(&self.session.client, &self.loads).await?;
+        }
         progress.enter(Stage::Loading);
         let loading = Instant::now();
         let read = load::load(endpoint, self, progress).await?;
+        self.splits = read.splits;
         for file in &self.loaded.fresh {
             file.ensure_unchanged()?;
         }
@@ -296,6 +310,11 @@ impl<'r> Import<'r> {
         Ok(summary)
     }
 
+    fn resumed(&self) -> Option<ResumedSummary> {
+        let run = self.staged.by.clone()?;
+        Some(ResumedSummary { run, splits: self.staged.count(), of: self.splits })
+    }
+
     fn summary(&self, ended: Ended) -> RunSummary {
         let tables = self
             .loads
@@ -316,6 +335,7 @@ impl<'r> Import<'r> {
             files,
             rejections: RejectionSummary::of(&self.report),
             geometry: self.geometry.clone(),
+            resumed: self.resumed(),
             seconds: self.seconds,
         }
     }
