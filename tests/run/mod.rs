@@ -13,5 +13,7 @@ mod mirror;
 mod plans;
 mod privacy;
 mod replace;
+mod resume;
+mod retries;
 mod untouched;
 pub(crate) mod workspace;
