@@ -21,8 +21,8 @@ pub use positions::{RejectedPlace, read_places, replace_places};
 pub use rejections::RejectionLine;
 use rejections::RejectionsFile;
 pub use summary::{
-    FileSummary, GeometrySummary, LeftRows, RejectionSummary, ReplaySummary, RunStatus, RunSummary,
-    Seconds, TableSummary, UndoSummary, ValidatedTable, ValidationSummary,
+    FileSummary, GeometrySummary, LeftRows, RejectionSummary, ReplaySummary, ResumedSummary,
+    RunStatus, RunSummary, Seconds, TableSummary, UndoSummary, ValidatedTable, ValidationSummary,
 };
 
 use crate::{

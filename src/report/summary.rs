@@ -56,6 +56,9 @@ pub struct RunSummary {
     /// Of an undo, what was left as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<UndoSummary>,
+    /// What was there of an earlier run; left out where the run did everything itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<ResumedSummary>,
     /// How long the stages took.
     pub seconds: Seconds,
 }
@@ -149,6 +152,17 @@ impl RejectionSummary {
             report: Some(report.folder().display().to_string()),
         }
     }
+}
+
+/// How much an earlier run had staged that was cut off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResumedSummary {
+    /// That run.
+    pub run: String,
+    /// The splits that were staged already.
+    pub splits: u64,
+    /// All splits of the files.
+    pub of: u64,
 }
 
 /// What happened to geometries that were not valid.

@@ -190,6 +190,7 @@ async fn summary(
         geometry: None,
         replay: None,
         undo: None,
+        resumed: None,
         seconds: Seconds { total: seconds.publish, ..seconds },
     })
 }

@@ -95,6 +95,7 @@ impl Loaded {
             geometry: None,
             replay: self.replay.map(|replay| replay.summary(&replay.started())),
             undo: None,
+            resumed: None,
             seconds: Seconds { read: total, total, ..Seconds::default() },
         }
     }

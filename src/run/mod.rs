@@ -5,6 +5,7 @@
 //! staging tables, and is noted in the ledger.
 
 mod bound;
+mod clean_up;
 mod collect;
 mod encode;
 pub mod files;
@@ -20,6 +21,9 @@ pub mod preview;
 pub mod progress;
 mod recover;
 mod replay;
+mod resume;
+mod retry;
+mod stage;
 mod stopping;
 mod undo;
 mod workers;
@@ -39,7 +43,11 @@ pub use undo::{UndoRequest, undo};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    postgres::{endpoint::Endpoint, lease::Lease, ledger, privileges},
+    postgres::{
+        endpoint::Endpoint,
+        lease::{Lease, clear_abandoned},
+        ledger, privileges,
+    },
     report::RunSummary,
     run_id::RunId,
 };
@@ -98,7 +106,7 @@ async fn import_or_replay(
     };
     let ended = import.carry_out(endpoint, progress).await;
     progress.enter(Stage::Ended);
-    import.end(endpoint, ended).await.map_err(Stop::Error)
+    import.end(endpoint, progress, ended).await.map_err(Stop::Error)
 }
 
 /// What preparing came to.
@@ -122,7 +130,7 @@ async fn prepare_import<'r>(
         None => find_files(&request.pipeline.definition).await?,
         Some(_) => Vec::new(),
     };
-    let session = endpoint.connect().await?;
+    let mut session = retry::connect(endpoint, progress).await?;
     privileges::ensure(&session.client, &needs::needs(&request.pipeline.definition)).await?;
     ledger::ensure(&session.client).await?;
     let loaded = match replay {
@@ -130,6 +138,8 @@ async fn prepare_import<'r>(
         Some(replay) => Loaded::of_replay(Replay::prepare(&session, replay).await?),
     };
     if loaded.has_nothing_to_do() {
+        // A run that was cut off right after its COMMIT left staging, and nothing to load.
+        clear_abandoned(&mut session.client, &request.pipeline.name).await?;
         return Ok(Prepared::Unchanged(Box::new(loaded.unchanged(request, &run, started))));
     }
     let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;

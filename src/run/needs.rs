@@ -13,16 +13,17 @@ pub fn needs(definition: &ImportDefinition) -> Vec<TableNeed> {
 fn need(target: &TargetDefinition) -> TableNeed {
     TableNeed {
         name: target.table.clone(),
-        privileges: privileges(target.mode),
+        privileges: privileges(target),
         columns: target.columns.keys().cloned().collect(),
     }
 }
 
 /// Every mode reads the table: staging is made in its image, and rows are compared with it.
-fn privileges(mode: WriteMode) -> Vec<&'static str> {
-    match mode {
+fn privileges(target: &TargetDefinition) -> Vec<&'static str> {
+    match target.mode {
         WriteMode::Append | WriteMode::Insert => vec!["SELECT", "INSERT"],
         WriteMode::Upsert => vec!["SELECT", "INSERT", "UPDATE"],
+        WriteMode::Mirror if target.soft_delete.is_some() => vec!["SELECT", "INSERT", "UPDATE"],
         WriteMode::Mirror | WriteMode::Replace => vec!["SELECT", "INSERT", "UPDATE", "DELETE"],
     }
 }

@@ -1,19 +1,24 @@
 //! Undo: a run that takes another one back.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     progress::{Progress, Stage},
+    retry::{self, Retry},
     stopping,
 };
 use crate::{
-    error::{Error, Result, Transient},
+    error::{Error, Result},
     load::{DuplicateRule, LoadMode, LoadTarget},
     postgres::{
         catalog,
         endpoint::Endpoint,
         lease::{self, Lease},
         ledger::{self, RunRecord},
+        publish,
         session::Session,
         sql::qualified,
         undo::{self, Kept, KeptRun, Undoing, Undone},
@@ -24,8 +29,8 @@ use crate::{
     run_id::RunId,
 };
 
-/// How often an undo that met another writer is tried.
-const ATTEMPTS_MAX: u32 = 3;
+/// How long noting the end may take: an operator who asked for it does not wait longer.
+const CLEAN_UP: Duration = Duration::from_secs(4);
 
 /// What to undo, and how.
 #[derive(Debug, Clone)]
@@ -52,13 +57,12 @@ pub async fn undo(
     progress: &Arc<Progress>,
 ) -> Result<RunSummary> {
     let started = Instant::now();
-    let preparing = Undo::prepare(endpoint, request);
+    let preparing = Undo::prepare(endpoint, request, progress);
     let mut undo = stopping::unless_stopped(progress, preparing).await?;
     progress.enter(Stage::Publishing);
-    let canceller = undo.session.canceller();
-    let undone = stopping::cancelling(progress, &canceller, undo.carry_out()).await;
+    let undone = undo.carry_out(endpoint, progress).await;
     progress.enter(Stage::Ended);
-    undo.end(endpoint, undone, started).await
+    undo.end(endpoint, progress, undone, started).await
 }
 
 /// An undo that has its targets to itself.
@@ -72,8 +76,12 @@ struct Undo<'r> {
 }
 
 impl<'r> Undo<'r> {
-    async fn prepare(endpoint: &Endpoint, request: &'r UndoRequest) -> Result<Self> {
-        let mut session = endpoint.connect().await?;
+    async fn prepare(
+        endpoint: &Endpoint,
+        request: &'r UndoRequest,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let mut session = retry::connect(endpoint, progress).await?;
         ledger::ensure(&session.client).await?;
         let unknown = || Error::definition(format!("the ledger has no run {}", request.of));
         let of = undo::kept_run(&session.client, &request.of).await?.ok_or_else(unknown)?;
@@ -88,6 +96,7 @@ impl<'r> Undo<'r> {
             pipeline_file: None,
             replay: None,
             undoes: Some(of.run.clone()),
+            resume_key: None,
         };
         let loads = loads(&session, &kept).await?;
         let lease = Lease::take(endpoint, &record.run, &record.pipeline, &loads).await?;
@@ -103,8 +112,41 @@ impl<'r> Undo<'r> {
         Ok(Self { request, of, kept, session, lease, record })
     }
 
-    async fn carry_out(&mut self) -> Result<Vec<Undone>> {
+    /// All of it, for as long as the targets are this run's.
+    async fn carry_out(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+    ) -> Result<Vec<Undone>> {
         let lost = self.lease.lost();
+        let trying = async {
+            let mut retry = Retry::new(progress);
+            loop {
+                match self.attempt(endpoint, progress, retry.is_again()).await {
+                    Err(error) => retry.again(error).await?,
+                    undone => return undone,
+                }
+            }
+        };
+        tokio::select! {
+            undone = trying => undone,
+            lost = lost => Err(lost),
+        }
+    }
+
+    /// Before it tries again, it looks whether a COMMIT arrived whose answer did not.
+    async fn attempt(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        again: bool,
+    ) -> Result<Vec<Undone>> {
+        if again {
+            self.session = endpoint.connect().await?;
+            if let Some(undone) = self.settled().await? {
+                return Ok(undone);
+            }
+        }
         let undoing = Undoing {
             run: &self.record.run,
             of: &self.of,
@@ -113,40 +155,66 @@ impl<'r> Undo<'r> {
             force: self.request.force,
             commit: !self.request.dry_run,
         };
-        let client = &mut self.session.client;
-        let trying = async {
-            let mut attempt = 1;
-            loop {
-                match undo::undo(client, &undoing).await {
-                    Err(error)
-                        if error.transient() == Some(Transient::Conflict)
-                            && attempt < ATTEMPTS_MAX =>
-                    {
-                        attempt += 1;
-                    }
-                    ended => return ended,
-                }
-            }
-        };
-        tokio::select! {
-            ended = trying => ended,
-            lost = lost => Err(lost),
-        }
+        let canceller = self.session.canceller();
+        let work = undo::undo(&mut self.session.client, &undoing);
+        stopping::cancelling(progress, &canceller, work).await
+    }
+
+    /// What was undone, if it was committed.
+    async fn settled(&self) -> Result<Option<Vec<Undone>>> {
+        let settled = publish::settled(&self.session.client, &self.record.run).await?;
+        let targets = self.kept.targets.iter();
+        Ok(settled.map(|published| {
+            let tables = targets.zip(published.tables);
+            tables.map(|(target, table)| Undone::of(target, table.tally)).collect()
+        }))
     }
 
     /// Notes the end and gives the targets back.
     async fn end(
-        self,
+        mut self,
         endpoint: &Endpoint,
+        progress: &Progress,
         undone: Result<Vec<Undone>>,
         started: Instant,
     ) -> Result<RunSummary> {
-        let status = undone.as_ref().map_or(RunStatus::Failed, |undone| self.status(undone));
-        let message = undone.as_ref().err().map(ToString::to_string);
-        let cleaned = self.clean_up(endpoint, status, message.as_deref()).await;
-        let undone = undone?;
-        cleaned?;
-        Ok(self.summary(status, &undone, started))
+        let cleaned = tokio::time::timeout(CLEAN_UP, self.clean_up(endpoint, &undone)).await;
+        let undone = match (undone, cleaned) {
+            (Err(_), Ok(Ok(Some(settled)))) => settled,
+            (undone, Ok(Ok(_))) => undone?,
+            (undone, _) => {
+                progress
+                    .notice("the targets could not be given back: the next run takes them over");
+                undone?
+            }
+        };
+        Ok(self.summary(self.status(&undone), &undone, started))
+    }
+
+    /// Gives what was undone where the ledger knows better than we do.
+    async fn clean_up(
+        &mut self,
+        endpoint: &Endpoint,
+        undone: &Result<Vec<Undone>>,
+    ) -> Result<Option<Vec<Undone>>> {
+        self.session = endpoint.connect().await?;
+        let settled = match undone {
+            Ok(_) => None,
+            Err(_) => self.settled().await?,
+        };
+        let client = &self.session.client;
+        match undone {
+            Err(_) if settled.is_some() => {}
+            Err(error) => {
+                ledger::record_ended(client, &self.record, "failed", Some(&error.to_string()))
+                    .await?;
+            }
+            Ok(undone) if self.status(undone) == RunStatus::Published => {}
+            // Nothing happened, and nothing waits for anybody: it can be asked again.
+            Ok(_) => ledger::forget(client, &self.record.run).await?,
+        }
+        self.lease.fence().release(client).await?;
+        Ok(settled)
     }
 
     fn status(&self, undone: &[Undone]) -> RunStatus {
@@ -157,24 +225,6 @@ impl<'r> Undo<'r> {
         } else {
             RunStatus::Held
         }
-    }
-
-    async fn clean_up(
-        &self,
-        endpoint: &Endpoint,
-        status: RunStatus,
-        message: Option<&str>,
-    ) -> Result<()> {
-        let Session { client, .. } = &endpoint.connect().await?;
-        match status {
-            RunStatus::Published => {}
-            RunStatus::Failed => {
-                ledger::record_ended(client, &self.record, "failed", message).await?;
-            }
-            // Nothing happened, and nothing waits for anybody: it can be asked again.
-            _ => ledger::forget(client, &self.record.run).await?,
-        }
-        self.lease.fence().release(client).await
     }
 
     fn summary(&self, status: RunStatus, undone: &[Undone], started: Instant) -> RunSummary {
@@ -194,6 +244,7 @@ impl<'r> Undo<'r> {
             rejections: RejectionSummary::default(),
             geometry: None,
             replay: None,
+            resumed: None,
             undo: Some(UndoSummary {
                 of: self.of.run.to_string(),
                 left: undone.iter().filter(|undone| !undone.is_whole()).map(left).collect(),

@@ -14,6 +14,8 @@ mod plans;
 mod privacy;
 mod replace;
 mod replay;
+mod resume;
+mod retries;
 mod undo;
 mod untouched;
 pub(crate) mod workspace;

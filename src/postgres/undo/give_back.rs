@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use super::{
     DATABASE,
     compare::{Comparison, TargetUndo},
-    kept::{Kept, KeptRun},
+    kept::{Kept, KeptRun, KeptTarget},
 };
 use crate::{
     error::{Error, Result},
@@ -50,23 +50,27 @@ pub struct Undone {
 }
 
 impl Undone {
-    fn of(target: &TargetUndo, found: &Comparison) -> Self {
-        let replaced = target.written.updated + target.written.deleted;
-        let left = replaced - found.updated - found.deleted;
+    /// What became of a target whose undo has that tally.
+    pub fn of(target: &KeptTarget, tally: Tally) -> Self {
+        Self {
+            table: target.table.to_string(),
+            tally,
+            replaced_since: tally.unchanged,
+            inserted_since: target.written.inserted - tally.deleted,
+        }
+    }
+
+    fn by(target: &KeptTarget, found: &Comparison) -> Self {
+        let replaced = target.written.replaced();
         let tally = Tally {
             read: replaced,
             inserted: found.deleted,
             updated: found.updated,
-            unchanged: left,
+            unchanged: replaced - found.updated - found.deleted,
             deleted: found.inserted,
             ..Tally::default()
         };
-        Self {
-            table: target.table.to_string(),
-            tally,
-            replaced_since: left,
-            inserted_since: target.written.inserted - found.inserted,
-        }
+        Self::of(target, tally)
     }
 
     /// Whether every row the run wrote is as it left it.
@@ -94,8 +98,13 @@ pub async fn undo(client: &mut Client, undoing: &Undoing<'_>) -> Result<Vec<Undo
     for target in &targets {
         found.push(target.compare(client).await?);
     }
-    let undone: Vec<Undone> =
-        targets.iter().zip(&found).map(|(target, found)| Undone::of(target, found)).collect();
+    let undone: Vec<Undone> = undoing
+        .kept
+        .targets
+        .iter()
+        .zip(&found)
+        .map(|(kept, found)| Undone::by(kept, found))
+        .collect();
     let whole = undone.iter().all(Undone::is_whole);
     if !undoing.commit || !(whole || undoing.force) {
         transaction.rollback().await.map_err(failed)?;
