@@ -25,7 +25,7 @@ use crate::{
 /// The column that carries the record's ordinal ([`crate::outcome::Position::ordinal`]).
 pub const ORDINAL: &str = "__ordinal";
 
-/// The column of `kept` that says whether the record's whole key was read.
+/// The column of `refused` and `kept` that says whether the record's whole key was read.
 pub const KEY_READ: &str = "__key_read";
 
 /// The schema all staging lives in.
@@ -70,8 +70,13 @@ impl Staging {
         self.table(&format!("{target}_changes"))
     }
 
-    /// What was read of rejected records, for a target that deletes: `(ordinal, key_read, ...)`
-    /// with the columns of [`LoadTarget::identifying`].
+    /// What was read of records that were rejected before COPY, for a target that deletes:
+    /// ordinal, [`KEY_READ`], and the columns of [`LoadTarget::identifying`].
+    pub fn refused(&self, target: usize) -> String {
+        self.table(&format!("{target}_refused"))
+    }
+
+    /// The same of all rejected records; made by judging.
     pub fn kept(&self, target: usize) -> String {
         self.table(&format!("{target}_kept"))
     }
@@ -95,7 +100,7 @@ impl Staging {
         for (target, load) in loads.iter().enumerate() {
             script.push_str(&self.create_copied(target, load));
             if load.mode.deletes() {
-                script.push_str(&self.create_kept(target, load));
+                script.push_str(&self.create_refused(target, load));
             }
         }
         script.push_str(&format!(
@@ -131,20 +136,20 @@ impl Staging {
         format!("copy {} ({ORDINAL}{columns}) from stdin (format binary)", self.copied(target))
     }
 
-    fn create_kept(&self, target: usize, load: &LoadTarget) -> String {
+    fn create_refused(&self, target: usize, load: &LoadTarget) -> String {
         let identifying = load.identifying();
         let columns: String =
             identifying.iter().map(|index| as_in_target(&load.columns[*index])).collect();
         format!(
             "create unlogged table {} with (autovacuum_enabled = false) as
                select null::bigint as {ORDINAL}, null::boolean as {KEY_READ}{columns} from {} t with no data;\n",
-            self.kept(target),
+            self.refused(target),
             qualified(&load.table.name)
         )
     }
 
     /// The COPY statement for what was read of a target's rejected records.
-    pub fn copy_kept_statement(&self, target: usize, load: &LoadTarget) -> String {
+    pub fn copy_refused_statement(&self, target: usize, load: &LoadTarget) -> String {
         let identifying = load.identifying();
         let columns = identifying.iter().map(|index| &load.columns[*index]);
         let staged: String = columns
@@ -153,7 +158,7 @@ impl Staging {
             .collect();
         format!(
             "copy {} ({ORDINAL}, {KEY_READ}{staged}) from stdin (format binary)",
-            self.kept(target)
+            self.refused(target)
         )
     }
 
@@ -185,7 +190,7 @@ impl Staging {
         let mut tables = vec![self.excluded(), self.splits()];
         for target in 0..self.targets {
             tables.extend([self.copied(target), self.computed(target)]);
-            tables.extend([self.changes(target), self.kept(target)]);
+            tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
         }
         let dropped =
             client.batch_execute(&format!("drop table if exists {}", tables.join(", "))).await;

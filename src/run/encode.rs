@@ -5,7 +5,7 @@
 
 use bumpalo::Bump;
 
-use super::{bound::BoundFile, kept::KeptEncoder, keys::KeyHash};
+use super::{bound::BoundFile, keys::KeyHash, refused::RefusedEncoder};
 use crate::{
     batch::{Record, RecordBatch},
     copy::TupleEncoder,
@@ -55,7 +55,7 @@ pub(super) struct SplitEncoder<'a> {
     arena: Bump,
     encoders: Vec<TupleEncoder>,
     /// Per target, what was read of rejected records: which rows of the target they may be.
-    kept: Vec<TupleEncoder>,
+    refused: Vec<TupleEncoder>,
     /// Per target, the hashes of the keys encoded.
     keys: Vec<Vec<u64>>,
     /// Per target, whether the record at hand is filtered out.
@@ -72,7 +72,7 @@ impl<'a> SplitEncoder<'a> {
             batch: RecordBatch::default(),
             arena: Bump::new(),
             encoders: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
-            kept: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
+            refused: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
             keys: vec![Vec::new(); plan.targets.len()],
             filtered: vec![false; plan.targets.len()],
         }
@@ -98,11 +98,11 @@ impl<'a> SplitEncoder<'a> {
                 format!("a split of {records} records gave {} when decoded", outcome.records);
             outcome.broken.get_or_insert(message);
         }
-        let encoders = self.encoders.iter_mut().zip(&mut self.kept);
+        let encoders = self.encoders.iter_mut().zip(&mut self.refused);
         let tables = std::mem::take(&mut outcome.tables).into_iter().zip(encoders).map(
-            |(table, (encoder, kept))| {
+            |(table, (encoder, refused))| {
                 let rows = encoder.rows();
-                TableTuples { tuples: encoder.take(), rows, kept: kept.take(), ..table }
+                TableTuples { tuples: encoder.take(), rows, refused: refused.take(), ..table }
             },
         );
         let tuples =
@@ -184,9 +184,12 @@ impl<'a> SplitEncoder<'a> {
                 table.rejected += 1;
                 let target = &self.plan.targets[index];
                 if target.load.mode.deletes() {
-                    let kept =
-                        KeptEncoder { target, arena: &self.arena, encoder: &mut self.kept[index] };
-                    if let Err(broken) = kept.encode(record) {
+                    let refused = RefusedEncoder {
+                        target,
+                        arena: &self.arena,
+                        encoder: &mut self.refused[index],
+                    };
+                    if let Err(broken) = refused.encode(record) {
                         outcome.broken.get_or_insert(broken);
                     }
                 }

@@ -10,7 +10,7 @@ mod encode;
 pub mod files;
 pub mod held;
 mod import;
-mod kept;
+
 mod keys;
 mod load;
 mod loaded;
@@ -18,6 +18,7 @@ pub mod prepare;
 pub mod preview;
 pub mod progress;
 mod recover;
+mod refused;
 mod stopping;
 mod workers;
 

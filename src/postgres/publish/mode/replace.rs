@@ -4,7 +4,7 @@
 //! multisets: equal rows are numbered on both sides, and the same number of the same content
 //! is the same row.
 
-use super::{Kind, Mode, Statements, Write, absent::ByKey};
+use super::{Kind, Mode, NO_SCOPE, Statements, Write, absent::ByKey};
 use crate::postgres::{publish::statements::content, staging::ORDINAL};
 
 pub(super) struct Replace;
@@ -51,7 +51,7 @@ fn compare_whole_rows(sql: &Statements<'_>) -> String {
     let columns: String = (0..sql.load.columns.len()).map(|at| format!(", c{at}")).collect();
     format!(
         "select case when max(ordinal) is null then 'gone' when max(row_id) is null then 'new' else 'same' end as kind,
-           max(ordinal) as ordinal, max(table_oid) as table_oid, max(row_id) as row_id, null::text[] as scope
+           max(ordinal) as ordinal, max(table_oid) as table_oid, max(row_id) as row_id, {NO_SCOPE} as scope
          from ({} from {} s where {} union all {} from {} t) both_sides group by copy{columns}",
         side("s", &format!("s.{ORDINAL} as ordinal, null::oid as table_oid, null::tid as row_id")),
         sql.rows(),
