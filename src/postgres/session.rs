@@ -211,7 +211,7 @@ fn transient_code(code: &SqlState) -> Option<Transient> {
         "40001" | "40P01" => Some(Transient::Conflict),
         "55P03" => Some(Transient::Locked),
         "57P01" | "57P02" => Some(Transient::Disconnected),
-        "57P03" => Some(Transient::Unreachable),
+        "57P03" => Some(Transient::Starting),
         code if code.starts_with("08") => Some(Transient::Disconnected),
         _ => None,
     }
@@ -255,7 +255,9 @@ fn hint(code: &SqlState) -> Option<&'static str> {
             "check user and password: the URL, PGPASSWORD or ~/.pgpass, and pg_hba.conf on the server"
         }
         "3D000" => "create the database, or name another in --database",
-        "42501" => "grant the role this privilege; `longshore doctor` lists those it needs",
+        "42501" => {
+            "grant the role this privilege; `longshore doctor PIPELINE` lists those it lacks"
+        }
         "53100" => "the server's disk is full: free space, then run again",
         "53300" => "the server has no free connections; lower --connections or use a pooler",
         "55P03" => "another transaction holds a lock; run again when it has finished",
@@ -285,7 +287,7 @@ mod tests {
         assert_eq!([of("08006"), of("57P01"), of("57P02")], [Some(Transient::Disconnected); 3]);
         assert_eq!(
             [of("57P03"), of("55P03")],
-            [Some(Transient::Unreachable), Some(Transient::Locked)]
+            [Some(Transient::Starting), Some(Transient::Locked)]
         );
         assert_eq!([of("57014"), of("53100"), of("23505"), of("42501")], [None; 4]);
     }
