@@ -16,7 +16,8 @@ pub struct LoadTarget {
     pub mode: LoadMode,
     /// The columns written, staged ones and computed ones, in the definition's order.
     pub columns: Vec<LoadColumn>,
-    /// The key, as indexes into `columns`; empty for `append`.
+    /// What tells rows apart, as indexes into `columns`; empty for `append`. A history's rows
+    /// are versions: the moment they are valid from stands last.
     pub key: Vec<usize>,
     /// Which of several records with one key is loaded.
     pub duplicates: DuplicateRule,
@@ -34,6 +35,21 @@ pub enum LoadMode {
     Insert,
     /// New keys are inserted and rows that differ updated.
     Upsert,
+    /// Every version of a row is kept.
+    History(Validity),
+}
+
+/// The columns of a table that say when a version is valid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validity {
+    /// From when on, as an index into the target's `columns`.
+    pub valid_from: usize,
+    /// The column that says to when, that moment excluded; longshore fills it.
+    pub valid_to: String,
+    /// The boolean column that marks the version without an end; longshore fills it.
+    pub current: Option<String>,
+    /// What `valid_to` holds while no end is known; NULL unless given.
+    pub open_end: Option<String>,
 }
 
 impl LoadMode {
@@ -43,6 +59,7 @@ impl LoadMode {
             LoadMode::Append => "append",
             LoadMode::Insert => "insert",
             LoadMode::Upsert => "upsert",
+            LoadMode::History(_) => "history",
         }
     }
 }

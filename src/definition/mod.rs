@@ -8,6 +8,7 @@
 mod check;
 mod document;
 mod export;
+mod history;
 mod read;
 mod render;
 mod schema;
@@ -19,6 +20,7 @@ mod walk;
 
 pub use document::Document;
 pub use export::{ExportDefinition, ExportKind, OutputDefinition, OutputFormat};
+pub use history::HistoryDefinition;
 pub use read::{Findings, ReadDefinition, read};
 pub use render::{render, to_json};
 pub use schema::json_schema;

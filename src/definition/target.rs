@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::FieldRef;
+use super::{FieldRef, HistoryDefinition};
 
 /// A table and how its rows are made.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
@@ -22,6 +22,10 @@ pub struct TargetDefinition {
     /// Mirror: deletes only rows that share these columns' values with the file.
     #[serde(default)]
     pub scope: Vec<String>,
+    /// History: which columns say when a version is valid.
+    #[serde(default)]
+    #[validate(nested)]
+    pub history: Option<HistoryDefinition>,
     /// Which of several records with the same key is loaded; unless given, all copies of
     /// one record count as one, and records that differ are all rejected.
     #[serde(default)]
@@ -49,6 +53,8 @@ pub enum WriteMode {
     Insert,
     /// Adds new keys and updates rows that differ.
     Upsert,
+    /// Keeps every version of a row, with the time it was valid (`[target.history]`).
+    History,
 }
 
 /// Which of several records with the same key is loaded.

@@ -4,13 +4,14 @@ use super::{
     Plan, RejectedLimit, TargetPlan,
     columns::{ColumnBinder, cells},
     fields::{FieldsInUse, file_projection},
+    history::bind_validity,
     keys::{bind_duplicates, bind_key},
 };
 use crate::{
     definition::{CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, WriteMode},
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
-    load::{LoadCheck, LoadMode, LoadTarget},
+    load::{LoadCheck, LoadColumn, LoadMode, LoadTarget},
     schema::{RelationKind, TableSchema},
     source::Header,
     transform::{CompileEnvironment, RowFilter},
@@ -130,6 +131,7 @@ impl<'a> TargetBinder<'a> {
         let bound = binder.bind(fields, findings);
         let filter = self.bind_filter(fields, findings);
         let key = bind_key(self.target, table, &bound.columns, &self.place, findings);
+        let mode = bind_mode(self.target, table, &bound.columns, &self.place, findings);
         let duplicates = bind_duplicates(self.target, &bound.columns);
         let checks = self.target.check.iter().map(|check| LoadCheck {
             sql: check.sql.clone(),
@@ -140,7 +142,7 @@ impl<'a> TargetBinder<'a> {
         });
         let load = LoadTarget {
             table: table.clone(),
-            mode: bind_mode(self.target.mode),
+            mode: mode?,
             columns: bound.columns,
             key,
             duplicates,
@@ -199,10 +201,20 @@ fn rejected_limit(limit: &Limit) -> Option<RejectedLimit> {
     }
 }
 
-fn bind_mode(mode: WriteMode) -> LoadMode {
-    match mode {
-        WriteMode::Append => LoadMode::Append,
-        WriteMode::Insert => LoadMode::Insert,
-        WriteMode::Upsert => LoadMode::Upsert,
+/// What the mode needs to know; `None` when something stands against it.
+fn bind_mode(
+    target: &TargetDefinition,
+    table: &TableSchema,
+    columns: &[LoadColumn],
+    place: &Place,
+    findings: &mut Vec<Finding>,
+) -> Option<LoadMode> {
+    match target.mode {
+        WriteMode::Append => Some(LoadMode::Append),
+        WriteMode::Insert => Some(LoadMode::Insert),
+        WriteMode::Upsert => Some(LoadMode::Upsert),
+        WriteMode::History => {
+            bind_validity(target, table, columns, place, findings).map(LoadMode::History)
+        }
     }
 }

@@ -8,6 +8,7 @@ mod bind;
 mod columns;
 mod explain;
 mod fields;
+mod history;
 mod keys;
 
 pub use bind::{BindInput, bind};

@@ -12,6 +12,7 @@ mod crs;
 mod date_format;
 mod encoding;
 mod export;
+mod history;
 mod names;
 mod path;
 mod pattern;

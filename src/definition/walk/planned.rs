@@ -13,7 +13,7 @@ pub(crate) const MIRROR_HINT: &str =
 
 /// Words by the key they stand under; the first step tells a source from an output.
 const WORDS: &[(&str, &str, &[&str])] = &[
-    ("target", "mode", &["mirror", "replace", "history"]),
+    ("target", "mode", &["mirror", "replace"]),
     ("source", "format", &["fixed", "gpkg", "gml"]),
     ("output", "format", &["xlsx", "geojson", "jsonl"]),
 ];
@@ -37,7 +37,7 @@ pub(super) fn word(word: &str, place: &Place) -> Option<Finding> {
     let (_, key, _) = WORDS.iter().find(is_planned)?;
     let finding = not_available(&format!("{key} = \"{word}\""), place);
     Some(match *key {
-        "mode" => finding.hint("`append`, `insert` and `upsert` are available"),
+        "mode" => finding.hint("`append`, `insert`, `upsert` and `history` are available"),
         _ => finding,
     })
 }

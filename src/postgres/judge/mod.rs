@@ -7,6 +7,7 @@
 
 mod constraints;
 mod duplicates;
+mod history;
 mod keys;
 
 use tokio_postgres::{Client, error::SqlState};
@@ -58,6 +59,7 @@ pub async fn judge(
         judge.analyze_key().await?;
         judge.compute_columns().await?;
         judge.check_computed_nulls().await?;
+        judge.check_moments().await?;
         judge.check_conditions().await?;
         judge.check_constraints().await?;
         judge.check_partitions().await?;

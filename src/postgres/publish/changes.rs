@@ -1,7 +1,9 @@
 //! What is to happen to each row of one target: the run's `changes` table, and its counts.
 //!
 //! One line per staged row that is published (`new`, `changed`, `same`) and one per row of
-//! the target that goes (`gone`, without ordinal). Rows of the target stand in it by
+//! the target that goes (`gone`, without ordinal). A history notes new versions of known rows
+//! apart (`version`), and the rows of the target that end with them (`closed`, without
+//! ordinal). Rows of the target stand in it by
 //! `tableoid` and `ctid`: inside one REPEATABLE READ transaction a row that the snapshot
 //! shows cannot move, and who changes it meanwhile makes the write fail with 40001.
 
@@ -18,10 +20,15 @@ pub(super) enum Kind {
     Same,
     /// The target has it and should not: it is deleted.
     Gone,
+    /// A further version of a row the target or the run has: it is inserted.
+    Version,
+    /// A version that the target has as valid for longer than it is: its end is set.
+    Closed,
 }
 
 impl Kind {
-    const ALL: [Kind; 4] = [Kind::New, Kind::Changed, Kind::Same, Kind::Gone];
+    const ALL: [Kind; 6] =
+        [Kind::New, Kind::Changed, Kind::Same, Kind::Gone, Kind::Version, Kind::Closed];
 
     /// The word in `changes.kind`.
     pub(super) fn word(self) -> &'static str {
@@ -30,6 +37,8 @@ impl Kind {
             Kind::Changed => "changed",
             Kind::Same => "same",
             Kind::Gone => "gone",
+            Kind::Version => "version",
+            Kind::Closed => "closed",
         }
     }
 }

@@ -151,7 +151,7 @@ impl Publishing<'_> {
             rejected: counted.rejected + rejected,
             duplicate,
             inserted: changes.of(Kind::New),
-            updated: changes.of(Kind::Changed),
+            updated: changes.sum(&[Kind::Changed, Kind::Version]),
             unchanged: changes.of(Kind::Same),
             deleted: changes.of(Kind::Gone),
         };

@@ -68,7 +68,7 @@ impl Statements<'_> {
     }
 
     /// The columns an update writes: all but the key.
-    fn updated_columns(&self) -> impl Iterator<Item = &LoadColumn> {
+    pub(super) fn updated_columns(&self) -> impl Iterator<Item = &LoadColumn> {
         let columns = self.load.columns.iter().enumerate();
         columns.filter(|(index, _)| !self.load.key.contains(index)).map(|(_, column)| column)
     }
@@ -110,20 +110,23 @@ impl Statements<'_> {
     pub(super) fn insert_new(&self) -> String {
         let (rows, changes) = (self.rows(), self.changes());
         let new = Kind::New.word();
-        self.insert_from(&format!(
-            "{rows} s join {changes} c on c.ordinal = s.{ORDINAL} and c.kind = '{new}'"
-        ))
+        let source =
+            format!("{rows} s join {changes} c on c.ordinal = s.{ORDINAL} and c.kind = '{new}'");
+        self.insert_from(&source, &[])
     }
 
     /// Inserts every row that is published.
     pub(super) fn insert_all(&self) -> String {
-        self.insert_from(&format!("{} s where {}", self.rows(), self.publishable()))
+        self.insert_from(&format!("{} s where {}", self.rows(), self.publishable()), &[])
     }
 
-    fn insert_from(&self, source: &str) -> String {
-        let names: Vec<String> =
+    /// Inserts rows `s` of `source`; `also` are columns with SQL for their values.
+    pub(super) fn insert_from(&self, source: &str, also: &[(&str, String)]) -> String {
+        let mut names: Vec<String> =
             self.load.columns.iter().map(|c| quote_identifier(&c.column.name)).collect();
-        let values: Vec<String> = names.iter().map(|name| format!("s.{name}")).collect();
+        let mut values: Vec<String> = names.iter().map(|name| format!("s.{name}")).collect();
+        names.extend(also.iter().map(|(name, _)| quote_identifier(name)));
+        values.extend(also.iter().map(|(_, value)| value.clone()));
         let identity =
             self.load.columns.iter().any(|c| c.column.generated == Generated::IdentityAlways);
         let overriding = if identity { " overriding system value" } else { "" };
@@ -136,9 +139,14 @@ impl Statements<'_> {
     }
 }
 
-/// Whether a column differs between target `t` and staged `s`. Types whose `=` is missing or
-/// calls different values equal (citext's case, json, geometry) are compared by content.
+/// Whether a column differs between target `t` and staged `s`.
 fn difference(column: &LoadColumn) -> String {
+    format!("{} is distinct from {}", content("t", column), content("s", column))
+}
+
+/// A column so that its equality is that of content: types whose `=` is missing or calls
+/// different values equal (citext's case, json, geometry) are cast.
+pub(super) fn content(row: &str, column: &LoadColumn) -> String {
     let name = quote_identifier(&column.column.name);
     let cast = match &column.column.pg_type {
         PgType::Geometry(_) | PgType::Geography(_) => "::bytea",
@@ -146,5 +154,5 @@ fn difference(column: &LoadColumn) -> String {
         PgType::Text if column.column.base_type_sql == "xml" => "::text",
         _ => "",
     };
-    format!("t.{name}{cast} is distinct from s.{name}{cast}")
+    format!("{row}.{name}{cast}")
 }

@@ -2,10 +2,14 @@
 //! same or gone, and what is written for each.
 
 mod append;
+mod history;
 mod insert;
 mod upsert;
 
-use super::{changes::Kind, statements::Statements};
+use super::{
+    changes::Kind,
+    statements::{Statements, content},
+};
 use crate::load::LoadMode;
 
 /// One way of writing staged rows to a table.
@@ -16,6 +20,11 @@ pub(super) trait Mode {
 
     /// What is written after classifying, in this order.
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write>;
+
+    /// Whether all there is to do with an empty table is to insert every row.
+    fn fills_empty_table(&self) -> bool {
+        true
+    }
 }
 
 /// One statement that writes to the target.
@@ -42,5 +51,6 @@ pub(super) fn mode(mode: &LoadMode) -> &dyn Mode {
         LoadMode::Append => &append::Append,
         LoadMode::Insert => &insert::Insert,
         LoadMode::Upsert => &upsert::Upsert,
+        LoadMode::History(validity) => validity,
     }
 }
