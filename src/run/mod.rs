@@ -100,10 +100,14 @@ async fn prepare_import<'r>(
     let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
     prove_sql(&session, &bound.plan).await?;
     let loads = bound.loads();
-    let lease = Lease::take(endpoint.connect().await?, &run, &loads).await?;
-    let mut import = Import::new(request, run, bound, loaded, Held { session, lease })?;
-    import.begin(started).await?;
-    Ok(Prepared::Import(Box::new(import)))
+    let lease = Lease::take(endpoint, &run, &request.pipeline.name, &loads).await?;
+    let fence = lease.fence().clone();
+    let opened = Import::open(request, run, bound, loaded, Held { session, lease }, started).await;
+    if opened.is_err() {
+        // What keeps this from being done keeps nobody from taking the targets: we are gone then.
+        drop(fence.release(&endpoint.connect().await?.client).await);
+    }
+    Ok(Prepared::Import(Box::new(opened?)))
 }
 
 /// The error of a run that the operator stopped.

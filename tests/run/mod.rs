@@ -7,6 +7,7 @@ mod history;
 mod independence;
 mod interruptions;
 mod judging;
+mod lease;
 mod plans;
 mod privacy;
 pub(crate) mod workspace;
