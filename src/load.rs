@@ -25,6 +25,14 @@ pub struct LoadTarget {
     pub checks: Vec<LoadCheck>,
 }
 
+impl LoadTarget {
+    /// Whether a column is read of a record that orders its row to be deleted: its key, and
+    /// what decides between several records with one key.
+    pub fn is_read_of_deletion(&self, column: usize) -> bool {
+        self.key.contains(&column) || self.duplicates == DuplicateRule::Max(column)
+    }
+}
+
 /// What happens to rows that are there already, with what each way needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -35,6 +43,8 @@ pub enum LoadMode {
     Insert,
     /// New keys are inserted and rows that differ updated.
     Upsert,
+    /// As upsert; rows are deleted whose record says so.
+    Operations,
     /// Every version of a row is kept.
     History(Validity),
 }
@@ -58,7 +68,7 @@ impl LoadMode {
         match self {
             LoadMode::Append => "append",
             LoadMode::Insert => "insert",
-            LoadMode::Upsert => "upsert",
+            LoadMode::Upsert | LoadMode::Operations => "upsert",
             LoadMode::History(_) => "history",
         }
     }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{FieldRef, HistoryDefinition};
+use super::{FieldRef, HistoryDefinition, OperationDefinition};
 
 /// A table and how its rows are made.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
@@ -26,8 +26,13 @@ pub struct TargetDefinition {
     #[serde(default)]
     #[validate(nested)]
     pub history: Option<HistoryDefinition>,
+    /// Upsert: a field that says of each record whether its row is written or deleted.
+    #[serde(default)]
+    #[validate(nested)]
+    pub operation: Option<OperationDefinition>,
     /// Which of several records with the same key is loaded; unless given, all copies of
-    /// one record count as one, and records that differ are all rejected.
+    /// one record count as one, and records that differ are all rejected. With `operation`
+    /// it is the last unless given.
     #[serde(default)]
     pub duplicates: Option<Duplicates>,
     /// Rules on source fields; a record that breaks one is left out and counted as filtered.

@@ -14,7 +14,7 @@ use crate::{
     load::{LoadCheck, LoadColumn, LoadMode, LoadTarget},
     schema::{RelationKind, TableSchema},
     source::Header,
-    transform::{CompileEnvironment, RowFilter},
+    transform::{CompileEnvironment, Operations, RowFilter},
 };
 
 /// What a definition is bound to.
@@ -92,6 +92,13 @@ impl<'a> TargetBinder<'a> {
             cells(definition, fields, &columns.key(name.clone()));
         }
         self.filter_cells(fields);
+        self.operations(fields);
+    }
+
+    fn operations(&self, fields: &mut FieldsInUse) -> Option<Operations> {
+        let operation = self.target.operation.as_ref()?;
+        let place = self.place.key("operation").key("from");
+        Some(Operations::new(operation, fields.cell(&operation.from, &[], false, place)))
     }
 
     fn filter_cells(&self, fields: &mut FieldsInUse) -> Vec<usize> {
@@ -148,7 +155,8 @@ impl<'a> TargetBinder<'a> {
             duplicates,
             checks: checks.collect(),
         };
-        Some(TargetPlan { load, filter, columns: bound.transforms })
+        let operations = self.operations(fields);
+        Some(TargetPlan { load, filter, operations, columns: bound.transforms })
     }
 
     fn bind_filter(
@@ -212,6 +220,7 @@ fn bind_mode(
     match target.mode {
         WriteMode::Append => Some(LoadMode::Append),
         WriteMode::Insert => Some(LoadMode::Insert),
+        WriteMode::Upsert if target.operation.is_some() => Some(LoadMode::Operations),
         WriteMode::Upsert => Some(LoadMode::Upsert),
         WriteMode::History => {
             bind_validity(target, table, columns, place, findings).map(LoadMode::History)

@@ -68,6 +68,8 @@ fn not_unique(key: &[String], table: &TableSchema, place: &Place) -> Finding {
 /// Which of several records with one key is loaded.
 pub(super) fn bind_duplicates(target: &TargetDefinition, columns: &[LoadColumn]) -> DuplicateRule {
     match &target.duplicates {
+        // What happened to a row last is what counts of its operations.
+        None if target.operation.is_some() => DuplicateRule::Last,
         None => DuplicateRule::Identical,
         Some(Duplicates::Keep(rule)) => match rule.keep {
             Keep::First => DuplicateRule::First,

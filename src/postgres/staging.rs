@@ -16,10 +16,18 @@ use super::{
     session::database_error,
     sql::{qualified, quote_identifier},
 };
-use crate::{error::Result, load::LoadTarget, run_id::RunId};
+use crate::{
+    error::Result,
+    load::{LoadMode, LoadTarget},
+    run_id::RunId,
+};
 
 /// The column that carries the record's ordinal ([`crate::outcome::Position::ordinal`]).
 pub const ORDINAL: &str = "__ordinal";
+
+/// The column that says whether a record orders its row to be deleted; only where a target
+/// is loaded by operations.
+pub const DELETES: &str = "__deletes";
 
 /// The schema all staging lives in.
 pub const SCHEMA: &str = "longshore_staging";
@@ -114,9 +122,13 @@ impl Staging {
             .collect();
         format!(
             "create unlogged table {} with (autovacuum_enabled = false) as
-               select null::bigint as {ORDINAL}{columns} from {} t with no data;\n",
+               select null::bigint as {ORDINAL}{operation}{columns} from {} t with no data;\n",
             self.copied(target),
-            qualified(&load.table.name)
+            qualified(&load.table.name),
+            operation = match load.mode {
+                LoadMode::Operations => format!(", null::boolean as {DELETES}"),
+                _ => String::new(),
+            }
         )
     }
 
@@ -125,7 +137,12 @@ impl Staging {
         let columns: String = copied_columns(load)
             .map(|column| format!(", {}", quote_identifier(&column.column.name)))
             .collect();
-        format!("copy {} ({ORDINAL}{columns}) from stdin (format binary)", self.copied(target))
+        let operation = match load.mode {
+            LoadMode::Operations => format!(", {DELETES}"),
+            _ => String::new(),
+        };
+        let copied = self.copied(target);
+        format!("copy {copied} ({ORDINAL}{operation}{columns}) from stdin (format binary)")
     }
 
     /// Drops everything the run staged; what is not there is not missed.

@@ -8,6 +8,7 @@ mod independence;
 mod interruptions;
 mod judging;
 mod lease;
+mod operations;
 mod plans;
 mod privacy;
 pub(crate) mod workspace;

@@ -14,6 +14,7 @@ mod encoding;
 mod export;
 mod history;
 mod names;
+mod operation;
 mod path;
 mod pattern;
 mod rules;

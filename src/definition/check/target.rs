@@ -12,6 +12,7 @@ impl Checker<'_> {
         self.mode_and_key(target, place);
         self.only_for_mirror("scope", place);
         self.history(target, place);
+        self.operation(target, place);
         let columns: Vec<&str> = target.columns.keys().map(String::as_str).collect();
         for (index, name) in target.key.iter().enumerate() {
             self.known_column(name, &columns, &place.key("key").index(index));

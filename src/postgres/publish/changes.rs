@@ -1,6 +1,6 @@
 //! What is to happen to each row of one target: the run's `changes` table, and its counts.
 //!
-//! One line per staged row that is published (`new`, `changed`, `same`) and one per row of
+//! One line per staged row that is published (`new`, `changed`, `same`, `removed`) and one per row of
 //! the target that goes (`gone`, without ordinal). A history notes new versions of known rows
 //! apart (`version`), and the rows of the target that end with them (`closed`, without
 //! ordinal). Rows of the target stand in it by
@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Same,
     /// The target has it and should not: it is deleted.
     Gone,
+    /// The target has it, and its record says it is deleted.
+    Removed,
     /// A further version of a row the target or the run has: it is inserted.
     Version,
     /// A version that the target has as valid for longer than it is: its end is set.
@@ -27,8 +29,15 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 6] =
-        [Kind::New, Kind::Changed, Kind::Same, Kind::Gone, Kind::Version, Kind::Closed];
+    const ALL: [Kind; 7] = [
+        Kind::New,
+        Kind::Changed,
+        Kind::Same,
+        Kind::Gone,
+        Kind::Removed,
+        Kind::Version,
+        Kind::Closed,
+    ];
 
     /// The word in `changes.kind`.
     pub(super) fn word(self) -> &'static str {
@@ -37,9 +46,15 @@ impl Kind {
             Kind::Changed => "changed",
             Kind::Same => "same",
             Kind::Gone => "gone",
+            Kind::Removed => "removed",
             Kind::Version => "version",
             Kind::Closed => "closed",
         }
+    }
+
+    /// The condition that `c` notes row `t` of the target as being of this kind.
+    pub(super) fn notes_row(self) -> String {
+        format!("c.kind = '{}' and t.tableoid = c.table_oid and t.ctid = c.row_id", self.word())
     }
 }
 

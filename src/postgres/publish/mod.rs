@@ -155,9 +155,9 @@ impl Publishing<'_> {
             rejected: counted.rejected + rejected,
             duplicate,
             inserted: changes.of(Kind::New),
-            updated: changes.sum(&[Kind::Changed, Kind::Version]),
+            updated: changes.sum(&[Kind::Changed, Kind::Version, Kind::Removed]),
             unchanged: changes.of(Kind::Same),
-            deleted: changes.of(Kind::Gone),
+            deleted: changes.sum(&[Kind::Gone, Kind::Removed]),
         };
         must_close(load, &tally)?;
         Ok(tally)

@@ -135,7 +135,7 @@ impl Line<'_> {
             "update {} t set {assignments} from {} c where {}",
             self.sql.table(),
             self.sql.changes(),
-            noted(Kind::Closed)
+            Kind::Closed.notes_row()
         )
     }
 
@@ -151,7 +151,7 @@ impl Line<'_> {
             self.assignments(),
             self.sql.rows(),
             self.sql.changes(),
-            noted(Kind::Changed)
+            Kind::Changed.notes_row()
         )
     }
 
@@ -237,9 +237,4 @@ impl Line<'_> {
 /// ended before this one starts.
 fn reach(reaches: &str, starts: &str) -> String {
     format!("case when {reaches} > {starts} then {reaches} else 'infinity' end")
-}
-
-/// The condition that `c` notes row `t` as being of a kind.
-fn noted(kind: Kind) -> String {
-    format!("c.kind = '{}' and t.tableoid = c.table_oid and t.ctid = c.row_id", kind.word())
 }

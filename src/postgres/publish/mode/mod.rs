@@ -4,6 +4,7 @@
 mod append;
 mod history;
 mod insert;
+mod operations;
 mod upsert;
 
 use super::{
@@ -51,6 +52,7 @@ pub(super) fn mode(mode: &LoadMode) -> &dyn Mode {
         LoadMode::Append => &append::Append,
         LoadMode::Insert => &insert::Insert,
         LoadMode::Upsert => &upsert::Upsert,
+        LoadMode::Operations => &operations::Operations,
         LoadMode::History(validity) => validity,
     }
 }
