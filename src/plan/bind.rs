@@ -1,17 +1,17 @@
 //! Binding: definition + headers + catalog → plan. Pure: what it needs is handed in.
 
 use super::{
-    Plan, RejectedLimit, TargetPlan,
+    Plan, TargetPlan,
     columns::{ColumnBinder, cells},
+    deletion::bind_mode,
     fields::{FieldsInUse, file_projection},
-    history::bind_validity,
     keys::{bind_duplicates, bind_key},
 };
 use crate::{
-    definition::{CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, WriteMode},
+    definition::{CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition},
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
-    load::{LoadCheck, LoadColumn, LoadMode, LoadTarget},
+    load::{CountLimit, LoadCheck, LoadTarget},
     schema::{RelationKind, TableSchema},
     source::Header,
     transform::{CompileEnvironment, Operations, RowFilter},
@@ -69,7 +69,14 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
         fields: fields.fields,
         rest,
         targets,
-        rejected_limit: input.definition.limits.rejected.as_ref().and_then(rejected_limit),
+        rejected_limit: input.definition.limits.rejected.as_ref().and_then(count_limit),
+        deleted_limit: input
+            .definition
+            .limits
+            .deleted
+            .as_ref()
+            .and_then(count_limit)
+            .unwrap_or(CountLimit::DELETED_DEFAULT),
     })
 }
 
@@ -199,31 +206,12 @@ impl<'a> TargetBinder<'a> {
 }
 
 /// The limit as a number; its spelling was checked with the definition.
-fn rejected_limit(limit: &Limit) -> Option<RejectedLimit> {
+fn count_limit(limit: &Limit) -> Option<CountLimit> {
     match limit {
-        Limit::Count(records) => Some(RejectedLimit::Records(*records)),
+        Limit::Count(count) => Some(CountLimit::Count(*count)),
         Limit::Share(text) => {
             let percent: f64 = text.trim_end_matches('%').trim().parse().ok()?;
-            Some(RejectedLimit::Share(percent / 100.0))
-        }
-    }
-}
-
-/// What the mode needs to know; `None` when something stands against it.
-fn bind_mode(
-    target: &TargetDefinition,
-    table: &TableSchema,
-    columns: &[LoadColumn],
-    place: &Place,
-    findings: &mut Vec<Finding>,
-) -> Option<LoadMode> {
-    match target.mode {
-        WriteMode::Append => Some(LoadMode::Append),
-        WriteMode::Insert => Some(LoadMode::Insert),
-        WriteMode::Upsert if target.operation.is_some() => Some(LoadMode::Operations),
-        WriteMode::Upsert => Some(LoadMode::Upsert),
-        WriteMode::History => {
-            bind_validity(target, table, columns, place, findings).map(LoadMode::History)
+            Some(CountLimit::Share(percent / 100.0))
         }
     }
 }

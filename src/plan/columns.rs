@@ -139,6 +139,7 @@ impl ColumnBinder<'_> {
             })
             .filter(|column| !self.target.columns.contains_key(&column.name))
             .filter(|column| !self.is_kept_by_history(&column.name))
+            .filter(|column| !self.target.soft_delete.iter().any(|soft| soft.column == column.name))
             .map(|column| column.name.clone())
             .collect();
         if !missing.is_empty() {

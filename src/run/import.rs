@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use super::{
     ImportRequest, collect,
     files::FoundFile,
-    load,
+    held, load,
     loaded::{Loaded, summary_of},
     prepare::Bound,
     progress::{Progress, Stage},
@@ -20,7 +20,7 @@ use crate::{
         judge,
         lease::{self, Lease},
         ledger::{self, FileRecord, RunRecord},
-        publish::{self, Publishing},
+        publish::{self, Ending, Intent, Published, Publishing, TableChange},
         session::Session,
         staging::Staging,
     },
@@ -55,7 +55,7 @@ pub(super) struct Held {
 /// How a run ended that did not fail.
 pub(super) struct Ended {
     pub(super) status: RunStatus,
-    pub(super) tallies: Vec<Tally>,
+    pub(super) tables: Vec<TableChange>,
     pub(super) records: Vec<u64>,
     pub(super) geometry: Option<GeometrySummary>,
 }
@@ -140,20 +140,16 @@ impl<'r> Import<'r> {
         let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
             limit.is_crossed(self.report.rejected_records(), read.counted.records)
         });
-        let (status, tallies) = if too_many {
+        let (status, tables) = if too_many {
             (RunStatus::Rejected, self.count_rejected(&read))
         } else {
             progress.enter(Stage::Publishing);
             let publishing = self.publish(&read);
-            let tallies = stopping::cancelling(progress, &canceller, publishing).await?;
-            (self.published_status(), tallies)
+            let published = stopping::cancelling(progress, &canceller, publishing).await?;
+            (status_of(published.ending), published.tables)
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
-        Ok(Ended { status, tallies, records: read.records, geometry })
-    }
-
-    fn published_status(&self) -> RunStatus {
-        if self.request.dry_run { RunStatus::DryRun } else { RunStatus::Published }
+        Ok(Ended { status, tables, records: read.records, geometry })
     }
 
     /// Lets the database judge what is staged and adds its rejections to the report.
@@ -187,24 +183,30 @@ impl<'r> Import<'r> {
     }
 
     /// What a run over its limit tells: what was read and rejected; nothing else happened.
-    fn count_rejected(&self, read: &load::Read) -> Vec<Tally> {
+    fn count_rejected(&self, read: &load::Read) -> Vec<TableChange> {
         let tally = |table: &publish::CountedTable| Tally {
             read: read.counted.records,
             filtered: table.filtered,
             rejected: self.report.rejected_records(),
             ..Tally::default()
         };
-        read.counted.tables.iter().map(tally).collect()
+        let change = |table| TableChange { tally: tally(table), deletions: None };
+        read.counted.tables.iter().map(change).collect()
     }
 
-    async fn publish(&mut self, read: &load::Read) -> Result<Vec<Tally>> {
+    async fn publish(&mut self, read: &load::Read) -> Result<Published> {
+        let limit = self.bound.plan.deleted_limit;
+        let intent = match self.request.dry_run {
+            true => Intent::Count(limit),
+            false => Intent::Publish(limit),
+        };
         let publishing = Publishing {
             staging: &self.staging,
             loads: &self.loads,
             counted: &read.counted,
             run: &self.record,
             fence: self.lease.fence(),
-            commit: !self.request.dry_run,
+            intent,
         };
         publish::publish(&mut self.session.client, &publishing).await
     }
@@ -237,8 +239,13 @@ impl<'r> Import<'r> {
         status: RunStatus,
         message: Option<&str>,
     ) -> Result<()> {
-        let session = endpoint.connect().await?;
-        self.staging.drop(&session.client).await?;
+        let mut session = endpoint.connect().await?;
+        if status != RunStatus::Held {
+            self.staging.drop(&session.client).await?;
+        }
+        if matches!(status, RunStatus::Held | RunStatus::Published) {
+            held::supersede(&mut session.client, &self.record).await?;
+        }
         self.note_end(&session, status, message).await?;
         self.lease.fence().release(&session.client).await
     }
@@ -257,16 +264,17 @@ impl<'r> Import<'r> {
                 ledger::record_ended(&session.client, &self.record, "failed", message).await
             }
             RunStatus::DryRun => ledger::forget(&session.client, &self.record.run).await,
-            RunStatus::Published | RunStatus::Unchanged | RunStatus::Held => Ok(()),
+            RunStatus::Published
+            | RunStatus::Unchanged
+            | RunStatus::Held
+            | RunStatus::Discarded => Ok(()),
         }
     }
 
     fn summary(&self, ended: Ended) -> RunSummary {
-        let tables = self
-            .loads
-            .iter()
-            .zip(ended.tallies)
-            .map(|(load, tally)| TableSummary { table: load.table.name.to_string(), tally });
+        let tables = self.loads.iter().zip(ended.tables).map(|(load, change)| {
+            TableSummary::new(&load.table.name, change.tally, change.deletions)
+        });
         let fresh = self.loaded.fresh.iter().zip(&ended.records);
         let mut files: Vec<FileSummary> =
             fresh.map(|(file, records)| summary_of(file, *records, None)).collect();
@@ -282,5 +290,13 @@ impl<'r> Import<'r> {
             geometry: ended.geometry,
             seconds: self.seconds,
         }
+    }
+}
+
+fn status_of(ending: Ending) -> RunStatus {
+    match ending {
+        Ending::Counted => RunStatus::DryRun,
+        Ending::Published => RunStatus::Published,
+        Ending::Held | Ending::Moved => RunStatus::Held,
     }
 }

@@ -3,12 +3,16 @@
 mod accounts;
 mod command_line;
 mod constraints;
+mod held;
 mod history;
 mod independence;
 mod interruptions;
 mod judging;
 mod lease;
+mod mirror;
 mod operations;
 mod plans;
 mod privacy;
+mod replace;
+mod untouched;
 pub(crate) mod workspace;

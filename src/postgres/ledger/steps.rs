@@ -11,8 +11,11 @@ use crate::{
 };
 
 /// The steps in order: a name that stays, and what it does.
-const STEPS: [(&str, &str); 2] =
-    [("runs", include_str!("1_runs.sql")), ("lease", include_str!("5_lease.sql"))];
+const STEPS: [(&str, &str); 3] = [
+    ("runs", include_str!("1_runs.sql")),
+    ("held", include_str!("2_held.sql")),
+    ("lease", include_str!("5_lease.sql")),
+];
 
 /// Creates the ledger where it is missing, and brings an older one up to date.
 ///

@@ -1,10 +1,13 @@
 //! What the modes of writing differ in, and nothing else: which rows are new, changed, the
 //! same or gone, and what is written for each.
 
+mod absent;
 mod append;
 mod history;
 mod insert;
+mod mirror;
 mod operations;
+mod replace;
 mod upsert;
 
 use super::{
@@ -26,6 +29,11 @@ pub(super) trait Mode {
     fn fills_empty_table(&self) -> bool {
         true
     }
+
+    /// What takes rows away, after all targets are written: those that refer to others first.
+    fn removals(&self, _: &Statements<'_>) -> Vec<Write> {
+        Vec::new()
+    }
 }
 
 /// One statement that writes to the target.
@@ -38,6 +46,11 @@ pub(super) struct Write {
 impl Write {
     fn new(kinds: &'static [Kind], sql: String) -> Self {
         Self { kinds, sql }
+    }
+
+    /// Whether it deletes rows, so that others may still refer to them.
+    pub(super) fn deletes(&self) -> bool {
+        self.sql.starts_with("delete")
     }
 
     /// Where nothing was classified since every row is new.
@@ -54,5 +67,7 @@ pub(super) fn mode(mode: &LoadMode) -> &dyn Mode {
         LoadMode::Upsert => &upsert::Upsert,
         LoadMode::Operations => &operations::Operations,
         LoadMode::History(validity) => validity,
+        LoadMode::Mirror { .. } => &mirror::Mirror,
+        LoadMode::Replace => &replace::Replace,
     }
 }

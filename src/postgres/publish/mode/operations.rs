@@ -35,7 +35,7 @@ impl Mode for Operations {
         );
         vec![
             Write::new(&[Kind::Removed], delete),
-            Write::new(&[Kind::Changed], sql.update()),
+            Write::new(&[Kind::Changed], sql.update(None)),
             Write::new(&[Kind::New], sql.insert_new()),
         ]
     }
