@@ -58,7 +58,7 @@ pub(super) enum Command {
     /// Applies, reverts, lists or begins migrations of the database's tables.
     Migrate(MigrateArguments),
     /// Looks at database, extensions, privileges and limits, and says what to mend.
-    Doctor,
+    Doctor(DoctorArguments),
     /// Starts, stops or opens the embedded server.
     Db(DbArguments),
     /// Prints the JSON Schema of pipeline definitions, for editors.
@@ -238,6 +238,16 @@ pub(super) enum MigrateAction {
         /// What it does, in a few words: `add parcel address`.
         name: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    /// Pipeline files: what the role lacks for their tables is told too.
+    #[arg(value_name = "PIPELINE")]
+    pub(super) pipelines: Vec<PathBuf>,
+    /// Prints the SQL that gives this role what the pipelines need, and looks at nothing else.
+    #[arg(long, value_name = "ROLE")]
+    pub(super) grants: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -85,7 +85,7 @@ async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {
         Command::Approve(command) => held::approve(&command, global, console).await,
         Command::Discard(command) => held::discard(&command, global, console).await,
         Command::Migrate(command) => migrate::migrate(&command, global, console).await,
-        Command::Doctor => doctor::doctor(global, console).await,
+        Command::Doctor(command) => doctor::doctor(&command, global, console).await,
         Command::Db(command) => db::db(&command, console).await,
         Command::Schema => schema::schema(console),
         Command::Completions(command) => completions::completions(&command, console),

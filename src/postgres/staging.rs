@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 
 use super::{
     session::database_error,
-    sql::{qualified, quote_identifier},
+    sql::{create_schema, qualified, quote_identifier},
 };
 use crate::{
     error::{Error, Result},
@@ -95,7 +95,7 @@ impl Staging {
     /// # Errors
     /// `ErrorKind::Environment` when the role may not create them.
     pub async fn create(&self, client: &Client, loads: &[LoadTarget]) -> Result<()> {
-        let mut script = format!("create schema if not exists {SCHEMA};\n");
+        let mut script = format!("{};\n", create_schema(SCHEMA));
         for (target, load) in loads.iter().enumerate() {
             script.push_str(&self.create_copied(target, load));
             if load.mode.deletes() {

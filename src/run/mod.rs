@@ -14,6 +14,7 @@ mod kept;
 mod keys;
 mod load;
 mod loaded;
+pub mod needs;
 pub mod prepare;
 pub mod preview;
 pub mod progress;
@@ -33,7 +34,7 @@ use progress::{Progress, Stage};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    postgres::{endpoint::Endpoint, lease::Lease, ledger},
+    postgres::{endpoint::Endpoint, lease::Lease, ledger, privileges},
     report::RunSummary,
     run_id::RunId,
 };
@@ -92,6 +93,7 @@ async fn prepare_import<'r>(
     let run = RunId::generate();
     let found = find_files(&request.pipeline.definition).await?;
     let session = endpoint.connect().await?;
+    privileges::ensure(&session.client, &needs::needs(&request.pipeline.definition)).await?;
     ledger::ensure(&session.client).await?;
     let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
     let loaded = Loaded::ask(&session, request, found).await?;

@@ -7,6 +7,7 @@ mod held;
 mod history;
 mod independence;
 mod interruptions;
+mod json_lines;
 mod judging;
 mod lease;
 mod mirror;
