@@ -9,17 +9,19 @@ use std::pin::pin;
 use bytes::Bytes;
 use futures_util::SinkExt;
 use postgres_types::{ToSql, Type};
-use tokio_postgres::CopyInSink;
+use tokio_postgres::{CopyInSink, error::SqlState};
 
 use super::{
+    checkpoint::Checkpoint,
     prepared,
     session::{Session, answered},
     staging::Staging,
 };
 use crate::{
     copy::{COPY_HEADER, COPY_TRAILER},
-    error::{Error, Result},
-    load::{LoadTarget, SplitTuples, TableTuples},
+    error::{Error, Result, Transient},
+    load::{LoadTarget, SplitTuples},
+    transform::geometry::GeometryNotes,
 };
 
 /// Tuples sent at once. The driver copies each message into a buffer of its own that never
@@ -31,13 +33,22 @@ const SETTINGS: &str = "set local synchronous_commit = off";
 
 const DOING: &str = "copy into staging";
 
+/// What the checkpoints of a run say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// How many there are.
+    pub all: u64,
+    /// Whether the split asked for has one.
+    pub has_split: bool,
+}
+
 /// A connection that stages splits.
 pub struct Stager {
     session: Session,
     copies: Vec<String>,
     /// For targets that delete: what was read of rejected records.
     kept: Vec<Option<String>>,
-    checkpoint: String,
+    splits: String,
 }
 
 impl Stager {
@@ -51,10 +62,7 @@ impl Stager {
             session,
             kept: loads.iter().enumerate().map(kept).collect(),
             copies: loads.iter().enumerate().map(copy).collect(),
-            checkpoint: format!(
-                "insert into {} values ($1, $2, $3, $4, $5, $6, $7)",
-                staging.splits()
-            ),
+            splits: staging.splits(),
         }
     }
 
@@ -63,9 +71,9 @@ impl Stager {
     /// # Errors
     /// `ErrorKind::Environment` when the server refuses or does not answer. The session may be
     /// inside a failed transaction then: it is not to be used again.
-    pub async fn stage(&self, split: &SplitTuples) -> Result<()> {
-        let names_are_taken = !self.attempt(split, false).await?;
-        if names_are_taken && !self.attempt(split, true).await? {
+    pub async fn stage(&self, split: &SplitTuples, notes: &GeometryNotes) -> Result<()> {
+        let names_are_taken = !self.attempt(split, notes, false).await?;
+        if names_are_taken && !self.attempt(split, notes, true).await? {
             return Err(Error::environment(
                 "a pooler keeps prepared statements of its own clients",
             )
@@ -74,8 +82,29 @@ impl Stager {
         Ok(())
     }
 
+    /// What the checkpoints say.
+    ///
+    /// # Errors
+    /// As [`Stager::stage`].
+    pub async fn checkpoints(&self, split: &SplitTuples) -> Result<Checkpoints> {
+        let query = format!(
+            "select count(*), count(*) filter (where file = $1 and split = $2) > 0 from {}",
+            self.splits
+        );
+        let (file, number) = (split.file.cast_signed(), split.split.cast_signed());
+        let values: [(&(dyn ToSql + Sync), Type); 2] = [(&file, Type::INT4), (&number, Type::INT4)];
+        let reading = self.session.client.query_typed_one(&query, &values);
+        let row = answered("read the checkpoints", reading).await?;
+        Ok(Checkpoints { all: row.get::<_, i64>(0).cast_unsigned(), has_split: row.get(1) })
+    }
+
     /// Whether no other client's statement was in the way.
-    async fn attempt(&self, split: &SplitTuples, names_are_taken: bool) -> Result<bool> {
+    async fn attempt(
+        &self,
+        split: &SplitTuples,
+        notes: &GeometryNotes,
+        names_are_taken: bool,
+    ) -> Result<bool> {
         let client = &self.session.client;
         answered(DOING, prepared::begin(client, SETTINGS, names_are_taken)).await?;
         let rows = self.copies.iter().zip(&split.tables);
@@ -89,7 +118,7 @@ impl Stager {
                 return Ok(false);
             }
         }
-        self.write_checkpoint(split).await?;
+        self.write_checkpoint(&Checkpoint::of(split, notes)).await?;
         answered(DOING, client.batch_execute("commit")).await?;
         Ok(true)
     }
@@ -112,25 +141,18 @@ impl Stager {
         Ok(true)
     }
 
-    async fn write_checkpoint(&self, split: &SplitTuples) -> Result<()> {
-        let counts = |count: fn(&TableTuples) -> u64| -> Vec<i64> {
-            split.tables.iter().map(|table| count(table).cast_signed()).collect()
-        };
-        let (file, number) = (split.file.cast_signed(), split.split.cast_signed());
-        let (first, records) = (split.first_record.cast_signed(), split.records.cast_signed());
-        let (staged, rejected, filtered) =
-            (counts(|t| t.rows), counts(|t| t.rejected), counts(|t| t.filtered));
-        let values: [(&(dyn ToSql + Sync), Type); 7] = [
-            (&file, Type::INT4),
-            (&number, Type::INT4),
-            (&first, Type::INT8),
-            (&records, Type::INT8),
-            (&staged, Type::INT8_ARRAY),
-            (&rejected, Type::INT8_ARRAY),
-            (&filtered, Type::INT8_ARRAY),
-        ];
-        let writing = self.session.client.execute_typed(&self.checkpoint, &values);
-        answered("write a checkpoint", writing).await.map(|_| ())
+    async fn write_checkpoint(&self, checkpoint: &Checkpoint) -> Result<()> {
+        let written = answered("write a checkpoint", async {
+            match checkpoint.write(&self.session.client, &self.splits).await {
+                Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(false),
+                written => written.map(|_| true),
+            }
+        });
+        if written.await? {
+            return Ok(());
+        }
+        // The COMMIT of an earlier try arrived after all: the checkpoint says so from now on.
+        Err(Error::environment("the split is staged already").passing(Some(Transient::Conflict)))
     }
 }
 

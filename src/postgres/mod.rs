@@ -6,6 +6,7 @@
 //! two exceptions go by [`prepared`].
 
 pub mod catalog;
+pub mod checkpoint;
 pub mod copy_in;
 pub mod doctor;
 pub mod embedded;
@@ -18,6 +19,7 @@ mod prepared;
 pub mod privileges;
 pub mod prove;
 pub mod publish;
+pub mod resume;
 pub mod session;
 pub mod sql;
 pub mod staging;

@@ -188,6 +188,7 @@ async fn summary(
         },
         tables,
         geometry: None,
+        resumed: None,
         seconds: Seconds { total: seconds.publish, ..seconds },
     })
 }

@@ -15,5 +15,7 @@ mod operations;
 mod plans;
 mod privacy;
 mod replace;
+mod resume;
+mod retries;
 mod untouched;
 pub(crate) mod workspace;

@@ -105,6 +105,7 @@ pub async fn held_run(client: &Client, run: &RunId) -> Result<HeldRun> {
     })?;
     let record = RunRecord {
         run: run.clone(),
+        resume_key: None,
         pipeline: row.get(1),
         definition_sha256: row.get(2),
         files: Vec::new(),

@@ -38,6 +38,9 @@ pub struct RunRecord {
     pub violations: Vec<(String, u64)>,
     /// The report folder, where there is one.
     pub report: Option<String>,
+    /// What a later run has to have in common with it to go on where it was cut off; `None` when
+    /// none may.
+    pub resume_key: Option<String>,
 }
 
 /// One file of a run.
@@ -59,11 +62,18 @@ pub struct FileRecord {
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn record_started(client: &Client, run: &RunRecord) -> Result<()> {
     let insert =
-        "insert into longshore.run (run_id, pipeline, definition_sha256, status, version, report)
-        values ($1, $2, $3, 'running', $4, $5)";
+        "insert into longshore.run (run_id, pipeline, definition_sha256, status, version, report, resume_key)
+        values ($1, $2, $3, 'running', $4, $5, $6)";
     let version = env!("CARGO_PKG_VERSION");
     let run_id = run.run.as_str();
-    let values = texts([&run_id, &run.pipeline, &run.definition_sha256, &version, &run.report]);
+    let values = texts([
+        &run_id,
+        &run.pipeline,
+        &run.definition_sha256,
+        &version,
+        &run.report,
+        &run.resume_key,
+    ]);
     let written = client.execute_typed(insert, &values).await;
     written.map(|_| ()).map_err(|error| database_error(&error, "write the ledger"))
 }
@@ -111,6 +121,20 @@ async fn insert_tallies(
         record_tally(client, run, target, load, tally).await?;
     }
     Ok(())
+}
+
+/// The tallies of a run by target, if it was published: what became of a COMMIT whose answer
+/// was lost.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn published(client: &Client, run: &RunId) -> Result<Option<Vec<Tally>>> {
+    let query = "select table_name, read, filtered, rejected, duplicate, inserted, updated, unchanged, deleted
+        from longshore.tally join longshore.run using (run_id)
+        where run_id = $1 and status = 'published' order by target";
+    let rows = client.query_typed(query, &texts([&run.as_str()])).await;
+    let rows = rows.map_err(|error| database_error(&error, "ask the ledger"))?;
+    Ok((!rows.is_empty()).then(|| rows.iter().map(history::past_tally).collect()))
 }
 
 async fn record_tally(

@@ -23,28 +23,22 @@ pub mod held;
 mod locks;
 mod mode;
 mod references;
+mod settled;
 mod statements;
 mod target;
-
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, error::SqlState};
 
 pub use counted::{Counted, CountedTable};
+pub use settled::settled;
 
 use super::{lease::Fence, ledger::RunRecord, session::database_error, staging::Staging};
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, Transient},
     load::{CountLimit, LoadTarget},
     outcome::{Deletions, Tally},
 };
-
-/// How often a publish that met another writer is tried.
-const ATTEMPTS_MAX: u32 = 5;
-
-/// How much longer each wait before trying again is than the one before.
-const RETRY_MILLIS: u64 = 200;
 
 /// What is published.
 pub struct Publishing<'a> {
@@ -109,20 +103,13 @@ pub struct TableChange {
 /// # Errors
 /// `ErrorKind::Busy` when another run publishes one of the targets;
 /// `ErrorKind::Unexpected` when the counts do not agree;
-/// `ErrorKind::Environment` when the server refuses. Nothing is published then.
+/// `ErrorKind::Environment` when the server refuses. Nothing is published then, unless the
+/// connection was lost over the COMMIT: the ledger knows.
 pub async fn publish(client: &mut Client, publishing: &Publishing<'_>) -> Result<Published> {
-    let mut attempt = 1;
-    loop {
-        let error = match publishing.attempt(client).await {
-            Ok(published) => return Ok(published),
-            Err(error) => error,
-        };
-        if attempt == ATTEMPTS_MAX || !error.passes {
-            return Err(error.error);
-        }
-        tokio::time::sleep(Duration::from_millis(u64::from(attempt) * RETRY_MILLIS)).await;
-        attempt += 1;
-    }
+    publishing.attempt(client).await.map_err(|failure| match failure.error.transient() {
+        None if failure.passes => failure.error.passing(Some(Transient::Conflict)),
+        _ => failure.error,
+    })
 }
 
 /// An error, and whether trying again may help.
