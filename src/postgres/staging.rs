@@ -20,12 +20,16 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    load::{LoadColumn, LoadTarget},
+    load::{LoadColumn, LoadMode, LoadTarget},
     run_id::RunId,
 };
 
 /// The column that carries the record's ordinal ([`crate::outcome::Position::ordinal`]).
 pub const ORDINAL: &str = "__ordinal";
+
+/// The column that says whether a record orders its row to be deleted; only where a target
+/// is loaded by operations.
+pub const DELETES: &str = "__deletes";
 
 /// The column of `refused` and `kept` that says whether the record's whole key was read.
 pub const KEY_READ: &str = "__key_read";
@@ -124,9 +128,13 @@ impl Staging {
         let columns: String = copied_columns(load).map(as_in_target).collect();
         format!(
             "create unlogged table {} with (autovacuum_enabled = false) as
-               select null::bigint as {ORDINAL}{columns} from {} t with no data;\n",
+               select null::bigint as {ORDINAL}{operation}{columns} from {} t with no data;\n",
             self.copied(target),
-            qualified(&load.table.name)
+            qualified(&load.table.name),
+            operation = match load.mode {
+                LoadMode::Operations => format!(", null::boolean as {DELETES}"),
+                _ => String::new(),
+            }
         )
     }
 
@@ -135,7 +143,12 @@ impl Staging {
         let columns: String = copied_columns(load)
             .map(|column| format!(", {}", quote_identifier(&column.column.name)))
             .collect();
-        format!("copy {} ({ORDINAL}{columns}) from stdin (format binary)", self.copied(target))
+        let operation = match load.mode {
+            LoadMode::Operations => format!(", {DELETES}"),
+            _ => String::new(),
+        };
+        let copied = self.copied(target);
+        format!("copy {copied} ({ORDINAL}{operation}{columns}) from stdin (format binary)")
     }
 
     fn create_refused(&self, target: usize, load: &LoadTarget) -> String {
