@@ -23,3 +23,4 @@ pub mod session;
 pub mod sql;
 pub mod staging;
 mod tls;
+pub mod watch;

@@ -15,7 +15,7 @@ use tokio_postgres::Client;
 
 use super::{
     checkpoint::{self, Checkpoint},
-    session::{TRANSACTION_SETTINGS, database_error},
+    session::{database_error, with_settings},
     sql::{qualified, quote_identifier},
 };
 use crate::{
@@ -96,7 +96,7 @@ impl Staging {
             self.splits(),
             checkpoint::COLUMNS
         ));
-        let created = client.batch_execute(&script).await;
+        let created = client.batch_execute(&with_settings(&script)).await;
         created.map_err(|error| {
             database_error(&error, "create the staging tables")
                 .hint("the role needs CREATE on the database, or on the schema longshore_staging")
@@ -212,12 +212,9 @@ impl Staging {
     /// `ErrorKind::Environment` when the server refuses.
     pub async fn forget_judgement(&self, client: &Client) -> Result<()> {
         let computed: Vec<String> = (0..self.targets).map(|target| self.computed(target)).collect();
-        let script = format!(
-            "begin; {TRANSACTION_SETTINGS}; truncate {}; drop table if exists {}; commit",
-            self.excluded(),
-            computed.join(", ")
-        );
-        let done = client.batch_execute(&script).await;
+        let script =
+            format!("truncate {}; drop table if exists {}", self.excluded(), computed.join(", "));
+        let done = client.batch_execute(&with_settings(&script)).await;
         done.map_err(|error| database_error(&error, "judge again"))
     }
 
@@ -230,11 +227,8 @@ impl Staging {
         for target in 0..self.targets {
             tables.extend([self.copied(target), self.computed(target), self.changes(target)]);
         }
-        let script = format!(
-            "begin; {TRANSACTION_SETTINGS}; drop table if exists {}; commit",
-            tables.join(", ")
-        );
-        let dropped = client.batch_execute(&script).await;
+        let script = format!("drop table if exists {}", tables.join(", "));
+        let dropped = client.batch_execute(&with_settings(&script)).await;
         dropped.map_err(|error| database_error(&error, "drop the staging tables"))
     }
 }

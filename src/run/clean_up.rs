@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result, Transient},
-    postgres::{endpoint::Endpoint, ledger, session::Session},
+    postgres::{endpoint::Endpoint, ledger, session::Session, watch},
     report::RunStatus,
 };
 
@@ -69,6 +69,9 @@ impl CleanUp<'_, '_> {
         if published.is_none() && can_be_resumed(ended) {
             self.progress.notice(KEPT);
         } else {
+            if ended.is_err() {
+                watch::end_sessions(&session.client, import.record.run.as_str()).await?;
+            }
             import.staging.drop(&session.client).await?;
             self.note(&session, ended).await?;
         }

@@ -30,11 +30,13 @@ use super::{
     ledger::{self, RunRecord},
     session::{TRANSACTION_SETTINGS, database_error},
     staging::Staging,
+    watch,
 };
 use crate::{
     error::{Error, ErrorKind, Result, Transient},
     load::LoadTarget,
     outcome::Tally,
+    run_id::RunId,
 };
 
 /// What is published.
@@ -99,7 +101,7 @@ impl Publishing<'_> {
         let transaction =
             opening.start().await.map_err(failed("open the publishing transaction"))?;
         let client = transaction.client();
-        set_limits(client).await?;
+        set_limits(client, &self.run.run).await?;
         self.fence.check(client).await?;
         lock_targets(client, self.loads).await?;
         let read = self.recount(client).await?;
@@ -157,8 +159,9 @@ fn must_close(load: &LoadTarget, tally: &Tally) -> Result<(), Failure> {
     Err(Error::unexpected(message).into())
 }
 
-async fn set_limits(client: &Client) -> Result<(), Failure> {
-    client.batch_execute(TRANSACTION_SETTINGS).await.map_err(failed("set limits"))
+async fn set_limits(client: &Client, run: &RunId) -> Result<(), Failure> {
+    let settings = format!("{TRANSACTION_SETTINGS}; {}", watch::mark(run));
+    client.batch_execute(&settings).await.map_err(failed("set limits"))
 }
 
 /// Advisory locks last until the transaction ends, so they are safe behind a pooler.
