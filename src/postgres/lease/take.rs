@@ -9,7 +9,10 @@ use super::{LEASE_SECONDS, liveness};
 use crate::{
     error::{Error, ErrorKind, Result},
     load::LoadTarget,
-    postgres::session::{TRANSACTION_SETTINGS, answered, database_error},
+    postgres::{
+        session::{TRANSACTION_SETTINGS, answered, database_error},
+        watch,
+    },
     run_id::RunId,
 };
 
@@ -88,7 +91,7 @@ impl Taking<'_> {
         #[expect(clippy::cast_precision_loss, reason = "a minute is exact")]
         let stale = seconds > LEASE_SECONDS as f64;
         if stale || liveness::is_gone(self.client, &run).await? {
-            return Ok(());
+            return watch::end_sessions(self.client, &run).await;
         }
         let [pipeline, holder, table, since]: [String; 4] =
             [row.get(1), row.get(2), row.get(3), row.get(4)];
