@@ -18,6 +18,7 @@ use super::{
 use crate::{
     copy::{COPY_HEADER, COPY_TRAILER},
     error::{Error, Result},
+    failpoint,
     load::{LoadTarget, SplitTuples, TableTuples},
 };
 
@@ -79,11 +80,15 @@ impl Stager {
             .batch_execute("begin; set local synchronous_commit = off")
             .await
             .map_err(failed)?;
+        failpoint::hit("split.begun")?;
         for (copy, table) in self.copies.iter().zip(&split.tables) {
             self.copy(copy, table).await?;
         }
+        failpoint::hit("split.copied")?;
         self.write_checkpoint(split).await?;
-        self.session.client.batch_execute("commit").await.map_err(failed)
+        failpoint::hit("split.before_commit")?;
+        self.session.client.batch_execute("commit").await.map_err(failed)?;
+        failpoint::hit("split.committed")
     }
 
     async fn copy(&self, statement: &Statement, table: &TableTuples) -> Result<()> {
@@ -98,6 +103,7 @@ impl Stager {
             let end = table.tuples.len().min(start + MESSAGE_BYTES);
             sink.feed(table.tuples.slice(start..end)).await.map_err(failed)?;
         }
+        failpoint::hit("split.copying")?;
         sink.feed(Bytes::from_static(&COPY_TRAILER)).await.map_err(failed)?;
         let rows = sink.finish().await.map_err(failed)?;
         if rows != table.rows {

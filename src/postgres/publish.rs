@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
+    failpoint,
     load::LoadTarget,
     outcome::Tally,
 };
@@ -126,13 +127,17 @@ impl Publishing<'_> {
         lock_targets(client, self.loads).await?;
         let read = self.recount(client).await?;
         let any_excluded = self.any_excluded(client).await?;
+        failpoint::hit("publish.begun")?;
         let mut tallies = Vec::with_capacity(self.loads.len());
         for target in 0..self.loads.len() {
             tallies.push(self.publish_target(client, target, read, any_excluded).await?);
+            failpoint::hit("publish.written")?;
         }
         if self.commit {
             ledger::record_published(client, self.run, self.loads, &tallies).await?;
+            failpoint::hit("publish.before_commit")?;
             transaction.commit().await.map_err(failed("commit"))?;
+            failpoint::hit("publish.committed")?;
         } else {
             transaction.rollback().await.map_err(failed("end the dry run"))?;
         }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     error::Result,
+    failpoint,
     load::LoadTarget,
     outcome::Tally,
     postgres::{
@@ -105,6 +106,7 @@ impl<'r> Import<'r> {
     pub(super) async fn begin(&mut self, started: Instant) -> Result<()> {
         lease::clear_abandoned(&mut self.session.client).await?;
         ledger::record_started(&self.session.client, &self.record).await?;
+        failpoint::hit("ledger.started")?;
         self.started = started;
         self.seconds.read = started.elapsed().as_secs_f64();
         Ok(())
@@ -116,9 +118,11 @@ impl<'r> Import<'r> {
         progress: &Arc<Progress>,
     ) -> Result<Ended> {
         self.staging.create(&self.session.client, &self.loads).await?;
+        failpoint::hit("staging.created")?;
         progress.enter(Stage::Loading);
         let loading = Instant::now();
         let read = load::load(endpoint, self, progress).await?;
+        failpoint::hit("load.read")?;
         for file in &self.loaded.fresh {
             file.ensure_unchanged()?;
         }
@@ -151,6 +155,7 @@ impl<'r> Import<'r> {
     /// Lets the database judge what is staged and adds its rejections to the report.
     async fn judge(&mut self, read: &load::Read) -> Result<()> {
         judge::judge(&self.session.client, &self.staging, &self.loads, &read.keys_differ).await?;
+        failpoint::hit("judge.judged")?;
         let rejections = judge::staged_rejections(&self.session.client, &self.staging).await?;
         let rejected = recover::Rejected::group(rejections);
         let mut writer = collect::ReportWriter {
@@ -159,7 +164,8 @@ impl<'r> Import<'r> {
             files: &read.files,
         };
         rejected.write(&mut writer, self.request.options.split_bytes)?;
-        self.report.finish_rejections()
+        self.report.finish_rejections()?;
+        failpoint::hit("report.finished")
     }
 
     fn note_files(&mut self, read: &load::Read) {
@@ -230,6 +236,7 @@ impl<'r> Import<'r> {
     ) -> Result<()> {
         let session = endpoint.connect().await?;
         self.staging.drop(&session.client).await?;
+        failpoint::hit("cleanup.dropped")?;
         match status {
             RunStatus::Rejected => {
                 ledger::record_ended(&session.client, &self.record, "rejected", message).await

@@ -31,6 +31,7 @@ use progress::{Progress, Stage};
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    failpoint,
     postgres::{endpoint::Endpoint, lease::Lease, ledger},
     report::RunSummary,
     run_id::RunId,
@@ -101,6 +102,7 @@ async fn prepare_import<'r>(
     prove_sql(&session, &bound.plan).await?;
     let loads = bound.loads();
     let lease = Lease::take(endpoint.connect().await?, &run, &loads).await?;
+    failpoint::hit("lease.taken")?;
     let mut import = Import::new(request, run, bound, loaded, Held { session, lease })?;
     import.begin(started).await?;
     Ok(Prepared::Import(Box::new(import)))
