@@ -1,8 +1,9 @@
 //! Everything that speaks SQL: sessions, the catalog, and what is done to tables.
 //!
 //! Statements are sent with their types (`query_typed`) or as plain text
-//! (`batch_execute`), never prepared by name: a pooler in transaction mode
-//! hands each transaction another server session, where such a name is unknown.
+//! (`batch_execute`), not prepared by name: a pooler in transaction mode hands
+//! each transaction another server session, where such a name is unknown. The
+//! two exceptions go by [`prepared`].
 
 pub mod catalog;
 mod classify;
@@ -14,6 +15,7 @@ pub mod judge;
 pub mod lease;
 pub mod ledger;
 pub mod migrate;
+mod prepared;
 pub mod prove;
 pub mod publish;
 pub mod session;

@@ -64,7 +64,7 @@ pub(super) async fn load(
     let options = import.request.options;
     let mut stagers = Vec::with_capacity(options.connections);
     for _ in 0..options.connections.max(1) {
-        stagers.push(Stager::new(endpoint.connect().await?, &import.staging, &import.loads).await?);
+        stagers.push(Stager::new(endpoint.connect().await?, &import.staging, &import.loads));
     }
     let reading = Reading {
         plan: Arc::clone(&import.bound.plan),
@@ -163,13 +163,13 @@ impl Reading {
         &self,
         receiver: &Mutex<mpsc::Receiver<ProcessedSplit>>,
         collecting: &Mutex<Collecting<'_>>,
-        mut stager: Option<Stager>,
+        stager: Option<Stager>,
     ) -> Result<()> {
         loop {
             let next = receiver.lock().await.recv().await;
             let Some(mut split) = next else { return Ok(()) };
             collecting.lock().await.take(&mut split)?;
-            if let Some(stager) = &mut stager {
+            if let Some(stager) = &stager {
                 stager.stage(&split.tuples).await?;
                 self.progress.add_staged(split.tuples.tables.iter().map(|table| table.rows).sum());
             }
