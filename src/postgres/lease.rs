@@ -56,8 +56,12 @@ impl Lease {
 pub async fn clear_abandoned(client: &mut Client) -> Result<usize> {
     let transaction = client.transaction().await.map_err(failed)?;
     transaction.batch_execute(TRANSACTION_SETTINGS).await.map_err(failed)?;
-    let query = "select run_id from longshore.run where status = 'running' order by run_id";
-    let rows = transaction.query_typed(query, &[]).await.map_err(failed)?;
+    // A run may be cut off after its COMMIT, too: it is published, and its staging is there.
+    let query = "select run_id from longshore.run where status = 'running' or exists (
+          select from pg_catalog.pg_tables
+          where schemaname = $1 and starts_with(tablename, lower(run_id) || '_'))
+        order by run_id";
+    let rows = transaction.query_typed(query, &[(&SCHEMA, Type::TEXT)]).await.map_err(failed)?;
     let mut cleared = 0;
     for row in rows {
         let run: String = row.try_get(0).map_err(failed)?;

@@ -32,7 +32,11 @@ use progress::{Progress, Stage};
 use crate::{
     error::{Error, ErrorKind, Result},
     failpoint,
-    postgres::{endpoint::Endpoint, lease::Lease, ledger},
+    postgres::{
+        endpoint::Endpoint,
+        lease::{self, Lease},
+        ledger,
+    },
     report::RunSummary,
     run_id::RunId,
 };
@@ -90,11 +94,12 @@ async fn prepare_import<'r>(
 ) -> Result<Prepared<'r>, Stop> {
     let run = RunId::generate();
     let found = find_files(&request.pipeline.definition).await?;
-    let session = endpoint.connect().await?;
+    let mut session = endpoint.connect().await?;
     ledger::ensure(&session.client).await?;
     let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
     let loaded = Loaded::ask(&session, request, found).await?;
     if loaded.fresh.is_empty() {
+        lease::clear_abandoned(&mut session.client).await?;
         return Ok(Prepared::Unchanged(Box::new(loaded.unchanged(request, &run, started))));
     }
     prepare::announce(progress, &loaded.fresh);
