@@ -3,18 +3,17 @@
 //! `plan` makes these from definition and catalog; `postgres` stages, judges
 //! and publishes by them, and never sees a definition or a source.
 
-use crate::{
-    definition::WriteMode,
-    schema::{Column, TableSchema},
-};
+use serde::{Deserialize, Serialize};
+
+use crate::schema::{Column, TableSchema};
 
 /// One target table of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadTarget {
     /// The table as the catalog has it.
     pub table: TableSchema,
     /// What happens to rows that are there already.
-    pub mode: WriteMode,
+    pub mode: LoadMode,
     /// The columns written, staged ones and computed ones, in the definition's order.
     pub columns: Vec<LoadColumn>,
     /// The key, as indexes into `columns`; empty for `append`.
@@ -25,8 +24,31 @@ pub struct LoadTarget {
     pub checks: Vec<LoadCheck>,
 }
 
+/// What happens to rows that are there already, with what each way needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadMode {
+    /// Every record is inserted.
+    Append,
+    /// Records whose key is new are inserted.
+    Insert,
+    /// New keys are inserted and rows that differ updated.
+    Upsert,
+}
+
+impl LoadMode {
+    /// The word for it in the ledger and in JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            LoadMode::Append => "append",
+            LoadMode::Insert => "insert",
+            LoadMode::Upsert => "upsert",
+        }
+    }
+}
+
 /// One column that is written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadColumn {
     /// The column as the catalog has it.
     pub column: Column,
@@ -39,7 +61,7 @@ pub struct LoadColumn {
 }
 
 /// Which of several records with one key is loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DuplicateRule {
     /// Copies of one record count as duplicates; records that differ are all rejected.
     Identical,
@@ -54,7 +76,7 @@ pub enum DuplicateRule {
 }
 
 /// A `[[target.check]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadCheck {
     /// The condition; NULL passes.
     pub sql: String,

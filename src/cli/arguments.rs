@@ -106,7 +106,8 @@ pub(super) struct MachineArguments {
     /// Connections that copy into staging.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) connections: u16,
-    /// About how many bytes of a file are read as one piece: `4MiB`, `512KiB`.
+    /// About how many bytes of a file are read as one piece: `4MiB` unless given, less with more
+    /// than 8 threads.
     #[arg(long, value_name = "SIZE", value_parser = split_size)]
     pub(super) split_size: Option<usize>,
 }

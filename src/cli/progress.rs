@@ -81,7 +81,12 @@ impl Bars {
         if self.files.is_empty() && !progress.files().is_empty() {
             self.files = progress.files().iter().map(|file| self.all.add(file_bar(file))).collect();
         }
+        let reading = matches!(progress.stage(), Stage::Preparing | Stage::Loading);
         for (bar, file) in self.files.iter().zip(progress.files()) {
+            // What has been read keeps its rate while the database works.
+            if bar.is_finished() {
+                continue;
+            }
             bar.set_position(file.bytes_read());
             let elapsed = bar.elapsed().as_secs_f64().max(0.001);
             #[expect(
@@ -96,11 +101,20 @@ impl Bars {
                 grouped(rate),
                 grouped(file.rejected())
             ));
+            if !reading {
+                bar.abandon();
+            }
         }
-        let bar = self.stage.get_or_insert_with(|| self.all.add(ProgressBar::new_spinner()));
+        let bar = self.stage.get_or_insert_with(|| self.all.add(stage_bar()));
         bar.set_message(stage_line(progress));
         bar.tick();
     }
+}
+
+fn stage_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+    ProgressBar::new_spinner()
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
 fn file_bar(file: &FileProgress) -> ProgressBar {

@@ -16,7 +16,7 @@ use crate::{
     postgres::endpoint::Endpoint,
     report::RunStatus,
     run::{self, ImportRequest, LoadOptions, progress::Progress},
-    source::split::SPLIT_BYTES_DEFAULT,
+    source::split::split_bytes_for,
 };
 
 /// Runs every pipeline, also after one that failed; the first failure decides the exit code.
@@ -99,11 +99,11 @@ pub(super) async fn import(
 
 /// The options given, with the machine's defaults for the rest.
 pub(super) fn options(machine: &MachineArguments) -> LoadOptions {
-    let defaults = LoadOptions::default();
+    let threads = machine.threads.map_or(LoadOptions::default().threads, usize::from);
     LoadOptions {
-        threads: machine.threads.map_or(defaults.threads, usize::from),
+        threads,
         connections: usize::from(machine.connections),
-        split_bytes: machine.split_size.unwrap_or(SPLIT_BYTES_DEFAULT),
+        split_bytes: machine.split_size.unwrap_or_else(|| split_bytes_for(threads)),
     }
 }
 

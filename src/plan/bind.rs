@@ -7,10 +7,10 @@ use super::{
     keys::{bind_duplicates, bind_key},
 };
 use crate::{
-    definition::{CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition},
+    definition::{CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, WriteMode},
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
-    load::{LoadCheck, LoadTarget},
+    load::{LoadCheck, LoadMode, LoadTarget},
     schema::{RelationKind, TableSchema},
     source::Header,
     transform::{CompileEnvironment, RowFilter},
@@ -140,7 +140,7 @@ impl<'a> TargetBinder<'a> {
         });
         let load = LoadTarget {
             table: table.clone(),
-            mode: self.target.mode,
+            mode: bind_mode(self.target.mode),
             columns: bound.columns,
             key,
             duplicates,
@@ -196,5 +196,13 @@ fn rejected_limit(limit: &Limit) -> Option<RejectedLimit> {
             let percent: f64 = text.trim_end_matches('%').trim().parse().ok()?;
             Some(RejectedLimit::Share(percent / 100.0))
         }
+    }
+}
+
+fn bind_mode(mode: WriteMode) -> LoadMode {
+    match mode {
+        WriteMode::Append => LoadMode::Append,
+        WriteMode::Insert => LoadMode::Insert,
+        WriteMode::Upsert => LoadMode::Upsert,
     }
 }

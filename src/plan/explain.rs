@@ -4,8 +4,7 @@ use std::fmt::Write;
 
 use super::{Plan, TargetPlan};
 use crate::{
-    definition::WriteMode,
-    load::{DuplicateRule, LoadColumn},
+    load::{DuplicateRule, LoadColumn, LoadMode},
     schema::PgType,
 };
 
@@ -39,7 +38,7 @@ pub fn explain(plan: &Plan, files: &[(&str, u64)], split_bytes: usize) -> String
 fn explain_target(text: &mut String, target: &TargetPlan) {
     let load = &target.load;
     let _ = writeln!(text, "\ntarget {}", load.table.name);
-    let _ = writeln!(text, "  {}", mode(load.mode, &key(target)));
+    let _ = writeln!(text, "  {}", mode(&load.mode, &key(target)));
     let _ = writeln!(text, "  {}", duplicates(target));
     if target.filter.is_some() {
         text.push_str("  only records that pass `when`\n");
@@ -58,13 +57,13 @@ fn key(target: &TargetPlan) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn mode(mode: WriteMode, key: &str) -> String {
+fn mode(mode: &LoadMode, key: &str) -> String {
     match mode {
-        WriteMode::Append => "append: every record is inserted".to_owned(),
-        WriteMode::Insert => {
+        LoadMode::Append => "append: every record is inserted".to_owned(),
+        LoadMode::Insert => {
             format!("insert: new keys ({key}) only, rows that are there stay as they are")
         }
-        WriteMode::Upsert => {
+        LoadMode::Upsert => {
             format!("upsert: new keys ({key}) are inserted, rows that differ are updated")
         }
     }

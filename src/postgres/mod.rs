@@ -6,7 +6,6 @@
 //! two exceptions go by [`prepared`].
 
 pub mod catalog;
-mod classify;
 pub mod copy_in;
 pub mod doctor;
 pub mod embedded;

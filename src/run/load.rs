@@ -19,7 +19,7 @@ use crate::{
     plan::Plan,
     postgres::{copy_in::Stager, endpoint::Endpoint, publish::Counted},
     report::Report,
-    source::split::SPLIT_BYTES_DEFAULT,
+    source::split::split_bytes_for,
     transform::geometry::GeometryNotes,
 };
 
@@ -37,7 +37,7 @@ pub struct LoadOptions {
 impl Default for LoadOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { threads, connections: 2, split_bytes: SPLIT_BYTES_DEFAULT }
+        Self { threads, connections: 2, split_bytes: split_bytes_for(threads) }
     }
 }
 

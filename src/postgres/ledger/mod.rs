@@ -14,7 +14,6 @@ use tokio_postgres::Client;
 
 use super::session::database_error;
 use crate::{
-    definition::WriteMode,
     error::{Error, Result},
     load::LoadTarget,
     outcome::Tally,
@@ -111,7 +110,7 @@ async fn record_tally(
     let insert =
         "insert into longshore.tally values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     let target = i32::try_from(target).unwrap_or(i32::MAX);
-    let (table, mode) = (load.table.name.to_string(), mode_word(load.mode));
+    let (table, mode) = (load.table.name.to_string(), load.mode.word());
     let counts = tally.counts().map(u64::cast_signed);
     let run_id = run.run.as_str();
     let mut values: Vec<Parameter<'_>> = vec![
@@ -219,13 +218,4 @@ pub async fn forget(client: &Client, run: &RunId) -> Result<()> {
         .execute_typed("delete from longshore.run where run_id = $1", &texts([&run.as_str()]))
         .await;
     deleted.map(|_| ()).map_err(|error| database_error(&error, "write the ledger"))
-}
-
-/// The word for a write mode in the ledger and in JSON.
-pub fn mode_word(mode: WriteMode) -> &'static str {
-    match mode {
-        WriteMode::Append => "append",
-        WriteMode::Insert => "insert",
-        WriteMode::Upsert => "upsert",
-    }
 }

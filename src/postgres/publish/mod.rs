@@ -11,17 +11,26 @@
 //! between classifying and writing shows as 40001, a key that somebody adds as
 //! 23505, and the whole transaction is tried again.
 
+mod changes;
+mod counted;
+mod mode;
+mod statements;
+mod target;
+
 use std::time::Duration;
 
 use postgres_types::Type;
 use tokio_postgres::{Client, error::SqlState};
 
+use changes::Kind;
+pub use counted::{Counted, CountedTable};
+use statements::Statements;
+use target::TargetPublisher;
+
 use super::{
-    classify::{Changes, Classifier},
-    judge::not_rejected,
     ledger::{self, RunRecord},
     session::{TRANSACTION_SETTINGS, database_error},
-    staging::{ORDINAL, Staging},
+    staging::Staging,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -35,26 +44,6 @@ const ATTEMPTS_MAX: u32 = 5;
 
 /// How much longer each wait before trying again is than the one before.
 const RETRY_MILLIS: u64 = 200;
-
-/// What the run counted on its side; the server's counts must agree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counted {
-    /// Records read from all files.
-    pub records: u64,
-    /// Per target: rows sent, records rejected and records filtered before COPY.
-    pub tables: Vec<CountedTable>,
-}
-
-/// What the run counted for one target.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CountedTable {
-    /// Rows sent.
-    pub staged: u64,
-    /// Records rejected before COPY.
-    pub rejected: u64,
-    /// Records left out by `when`.
-    pub filtered: u64,
-}
 
 /// What is published.
 pub struct Publishing<'a> {
@@ -144,31 +133,6 @@ impl Publishing<'_> {
         Ok(tallies)
     }
 
-    /// Counts the staged rows and the checkpoints again and compares them with the run's own counts.
-    async fn recount(&self, client: &Client) -> Result<u64, Failure> {
-        let query =
-            format!("select coalesce(sum(records), 0)::bigint from {}", self.staging.splits());
-        let read = count(client, &query).await?;
-        must_agree("records read", self.counted.records, read)?;
-        for (target, table) in self.counted.tables.iter().enumerate() {
-            let staged = format!("select count(*) from {}", self.staging.copied(target));
-            must_agree("rows staged", table.staged, count(client, &staged).await?)?;
-            for (column, expected) in [
-                ("staged", table.staged),
-                ("rejected", table.rejected),
-                ("filtered", table.filtered),
-            ] {
-                let sum = format!(
-                    "select coalesce(sum({column}[{}]), 0)::bigint from {}",
-                    target + 1,
-                    self.staging.splits()
-                );
-                must_agree("checkpoints", expected, count(client, &sum).await?)?;
-            }
-        }
-        Ok(read)
-    }
-
     async fn publish_target(
         &self,
         client: &Client,
@@ -177,54 +141,36 @@ impl Publishing<'_> {
         any_excluded: bool,
     ) -> Result<Tally, Failure> {
         let (staging, load) = (self.staging, &self.loads[target]);
-        let classifier = Classifier { client, staging, target, load, any_excluded };
+        let sql = Statements { staging, target, load, any_excluded };
+        let publisher = TargetPublisher { client, sql };
+        let classified = publisher.classify().await?;
+        if self.commit {
+            publisher.write(&classified).await?;
+        }
         let (rejected, duplicate) =
             if any_excluded { self.excluded(client, target).await? } else { (0, 0) };
-        let changes = classifier.classify().await.map_err(failed("classify rows"))?;
-        if self.commit {
-            let written = classifier.apply(&changes).await.map_err(failed("publish"))?;
-            must_agree_writing(&self.loads[target], &changes, &written)?;
-        }
-        let counted = self.counted.tables[target];
+        let (counted, changes) = (self.counted.tables[target], classified.changes);
         let tally = Tally {
             read,
             filtered: counted.filtered,
             rejected: counted.rejected + rejected,
             duplicate,
-            inserted: changes.inserted,
-            updated: changes.updated,
-            unchanged: changes.unchanged,
-            deleted: 0,
+            inserted: changes.of(Kind::New),
+            updated: changes.of(Kind::Changed),
+            unchanged: changes.of(Kind::Same),
+            deleted: changes.of(Kind::Gone),
         };
-        if !tally.closes() {
-            return Err(Error::unexpected(format!(
-                "the tally of {} does not close: {tally:?}",
-                self.loads[target].table.name
-            ))
-            .into());
-        }
+        must_close(load, &tally)?;
         Ok(tally)
     }
+}
 
-    /// In most runs the database has nothing to object, and no row need be looked up.
-    async fn any_excluded(&self, client: &Client) -> Result<bool, Failure> {
-        let query = format!("select exists (select from {})", self.staging.excluded());
-        let row = client.query_typed_one(&query, &[]).await.map_err(failed("read rejections"))?;
-        Ok(row.get(0))
+fn must_close(load: &LoadTarget, tally: &Tally) -> Result<(), Failure> {
+    if tally.closes() {
+        return Ok(());
     }
-
-    /// Staged rows of a target that are rejected, and those that lost to another record.
-    async fn excluded(&self, client: &Client, target: usize) -> Result<(u64, u64), Failure> {
-        let (rows, excluded) = (self.staging.copied(target), self.staging.excluded());
-        let rejected =
-            format!("select count(*) from {rows} s where not ({})", not_rejected(self.staging));
-        let duplicate = format!(
-            "select count(*) from {rows} s where {} and exists (select from {excluded} e
-               where e.ordinal = s.{ORDINAL} and e.kind = 'duplicate' and e.target = {target})",
-            not_rejected(self.staging)
-        );
-        Ok((count(client, &rejected).await?, count(client, &duplicate).await?))
-    }
+    let message = format!("the tally of {} does not close: {tally:?}", load.table.name);
+    Err(Error::unexpected(message).into())
 }
 
 async fn set_limits(client: &Client) -> Result<(), Failure> {
@@ -249,38 +195,4 @@ async fn lock_targets(client: &Client, loads: &[LoadTarget]) -> Result<(), Failu
         }
     }
     Ok(())
-}
-
-async fn count(client: &Client, query: &str) -> Result<u64, Failure> {
-    let row = client.query_typed_one(query, &[]).await.map_err(failed("count"))?;
-    Ok(row.get::<_, i64>(0).cast_unsigned())
-}
-
-fn must_agree(what: &str, ours: u64, servers: u64) -> Result<(), Failure> {
-    if ours == servers {
-        return Ok(());
-    }
-    let message =
-        format!("{what}: this run counted {ours}, the server {servers}; nothing is published");
-    Err(Error::unexpected(message)
-        .hint("a restart of the server empties staging: run it again")
-        .into())
-}
-
-/// A trigger or a row-level policy can swallow writes without an error.
-fn must_agree_writing(
-    load: &LoadTarget,
-    planned: &Changes,
-    written: &Changes,
-) -> Result<(), Failure> {
-    if planned.inserted == written.inserted && planned.updated == written.updated {
-        return Ok(());
-    }
-    let message = format!(
-        "{}: {} rows were to be inserted and {} updated, the server wrote {} and {}",
-        load.table.name, planned.inserted, planned.updated, written.inserted, written.updated
-    );
-    Err(Error::environment(message)
-        .hint("a trigger or a row-level policy keeps rows from being written")
-        .into())
 }
