@@ -7,11 +7,14 @@
 //! (the first, unless given) do something; `LONGSHORE_FAILPOINT_TRACE=FILE`
 //! appends the name of each that is passed.
 //!
-//! Only builds with debug assertions have them: in a release [`hit`] is empty
-//! and inlined, and no variable can end a run.
+//! Limits on waiting are minutes; `LONGSHORE_HASTE=N` makes them N times shorter,
+//! so that a test of a connection on which nothing moves takes seconds.
+//!
+//! Only builds with debug assertions have all this: in a release [`hit`] and
+//! [`limit`] do nothing and are inlined, and no variable can end a run.
 
 /// Every failpoint, in the order of a run, with what has just happened there.
-pub const POINTS: [(&str, &str); 19] = [
+pub const POINTS: [(&str, &str); 21] = [
     ("lease.taken", "the targets are this run's; the ledger knows nothing of it"),
     ("ledger.started", "the ledger has the run as running"),
     ("staging.created", "the staging tables are there, empty"),
@@ -26,6 +29,8 @@ pub const POINTS: [(&str, &str); 19] = [
     ("judge.judged", "all rejections are known, the report has not those of the database"),
     ("report.finished", "rejections.csv and rejected/ are on the disk"),
     ("publish.begun", "the publishing transaction is open and has counted"),
+    ("publish.classified", "the rows of one target are classified"),
+    ("publish.statement", "one statement has deleted, updated or inserted rows of a target"),
     ("publish.written", "one target is written"),
     ("publish.before_commit", "all targets and the ledger are written"),
     ("publish.committed", "the run is published, its staging is there"),
@@ -43,8 +48,15 @@ pub fn hit(_point: &'static str) -> crate::error::Result<()> {
     Ok(())
 }
 
+/// How long something is waited for.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn limit(time: std::time::Duration) -> std::time::Duration {
+    time
+}
+
 #[cfg(debug_assertions)]
-pub use armed::hit;
+pub use armed::{hit, limit};
 
 #[cfg(debug_assertions)]
 mod armed {
@@ -56,6 +68,7 @@ mod armed {
             OnceLock,
             atomic::{AtomicU32, Ordering},
         },
+        time::Duration,
     };
 
     use rustix::process::{Signal, getpid, kill_process};
@@ -129,6 +142,13 @@ mod armed {
                 }
             }
         }
+    }
+
+    /// How long something is waited for.
+    pub fn limit(time: Duration) -> Duration {
+        static HASTE: OnceLock<u32> = OnceLock::new();
+        let haste = || env::var("LONGSHORE_HASTE").ok()?.parse().ok();
+        time / (*HASTE.get_or_init(|| haste().unwrap_or(1))).max(1)
     }
 
     fn trace(point: &str) -> Result<()> {

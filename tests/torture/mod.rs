@@ -10,5 +10,6 @@ mod kills;
 mod process;
 mod rounds;
 mod scene;
+mod server;
 mod signals;
 mod state;

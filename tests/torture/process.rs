@@ -85,11 +85,6 @@ impl Process {
         Err(format!("it did not pause within {limit:?}"))
     }
 
-    /// Whether it still runs.
-    pub(super) fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("its state").is_none()
-    }
-
     fn ended(&self, status: ExitStatus) -> Ended {
         let text = |extension: &str| {
             let bytes = fs::read(self.said.with_extension(extension)).unwrap_or_default();

@@ -29,6 +29,7 @@ const TABLES: &str = "
 
 /// What the tables hold before a run: members that the run leaves, updates, and does not know.
 const BEFORE: &str = "
+    set lock_timeout = '30s';
     truncate member, event;
     insert into member select id, 'm' || id || '@example.org', 'N', id, date '2020-01-01' + id % 900
       from generate_series(1, 400) id;
@@ -98,6 +99,12 @@ impl How {
     /// With a failpoint armed.
     pub(super) fn armed(failpoint: String) -> Self {
         Self { variables: vec![("LONGSHORE_FAILPOINT", failpoint)], ..Self::default() }
+    }
+
+    /// With limits on waiting that are a fraction of what they are in earnest.
+    pub(super) fn hasty(mut self) -> Self {
+        self.variables.push(("LONGSHORE_HASTE", "20".to_owned()));
+        self
     }
 
     /// By another way to the database.

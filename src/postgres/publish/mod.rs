@@ -144,6 +144,7 @@ impl Publishing<'_> {
         let sql = Statements { staging, target, load, any_excluded };
         let publisher = TargetPublisher { client, sql };
         let classified = publisher.classify().await?;
+        failpoint::hit("publish.classified")?;
         if self.commit {
             publisher.write(&classified).await?;
         }
