@@ -19,6 +19,7 @@ mod pipeline;
 mod plan;
 mod preview;
 mod progress;
+mod redact;
 mod run;
 mod schema;
 mod tally;
@@ -59,12 +60,13 @@ pub fn main() -> ExitCode {
 
 /// Help and version are no errors; everything else clap says is one of usage.
 fn usage_error(usage: &clap::Error) -> ExitCode {
-    // Where standard error is closed there is nobody to tell.
-    let _ = usage.print();
-    match usage.kind() {
-        Usage::DisplayHelp | Usage::DisplayVersion => ExitStatus::Done.into(),
-        _ => ExitStatus::Definition.into(),
+    if let Usage::DisplayHelp | Usage::DisplayVersion = usage.kind() {
+        // Where standard output is closed there is nobody to tell.
+        let _ = usage.print();
+        return ExitStatus::Done.into();
     }
+    console::usage(usage);
+    ExitStatus::Definition.into()
 }
 
 async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {

@@ -38,7 +38,7 @@ pub(super) struct Import<'r> {
     pub(super) bound: Bound,
     pub(super) loaded: Loaded,
     pub(super) session: Session,
-    _lease: Lease,
+    pub(super) lease: Lease,
     pub(super) staging: Staging,
     pub(super) loads: Vec<LoadTarget>,
     pub(super) record: RunRecord,
@@ -62,16 +62,18 @@ pub(super) struct Ended {
 }
 
 impl<'r> Import<'r> {
-    /// A run that has its targets to itself, with its report folder.
+    /// A run that has its targets to itself, with its report folder: what runs left that were
+    /// cut off is cleared away, and the start is noted in the ledger.
     ///
     /// # Errors
-    /// `ErrorKind::Environment` when the folder cannot be made.
-    pub(super) fn new(
+    /// `ErrorKind::Environment` when the folder cannot be made or the server refuses.
+    pub(super) async fn open(
         request: &'r ImportRequest,
         run: RunId,
         bound: Bound,
         loaded: Loaded,
         held: Held,
+        started: Instant,
     ) -> Result<Self> {
         let loads = bound.loads();
         let report = Report::create(&request.report_folder, &run)?;
@@ -84,35 +86,41 @@ impl<'r> Import<'r> {
             violations: Vec::new(),
             report: Some(report.folder().display().to_string()),
         };
+        let mut session = held.session;
+        lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
+        ledger::record_started(&session.client, &record).await?;
+        failpoint::hit("ledger.started")?;
+        let seconds = Seconds { read: started.elapsed().as_secs_f64(), ..Seconds::default() };
+        let lease = held.lease;
         Ok(Self {
             request,
             bound,
             loaded,
-            session: held.session,
-            _lease: held.lease,
+            session,
+            lease,
             staging,
             loads,
             record,
             report,
-            started: Instant::now(),
-            seconds: Seconds::default(),
+            started,
+            seconds,
         })
     }
 
-    /// Clears away what runs left that were cut off, and notes the start in the ledger.
-    ///
-    /// # Errors
-    /// `ErrorKind::Environment` when the server refuses.
-    pub(super) async fn begin(&mut self, started: Instant) -> Result<()> {
-        lease::clear_abandoned(&mut self.session.client).await?;
-        ledger::record_started(&self.session.client, &self.record).await?;
-        failpoint::hit("ledger.started")?;
-        self.started = started;
-        self.seconds.read = started.elapsed().as_secs_f64();
-        Ok(())
+    /// All of it, for as long as the targets are this run's.
+    pub(super) async fn carry_out(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+    ) -> Result<Ended> {
+        let lost = self.lease.lost();
+        tokio::select! {
+            ended = self.carry_out_stages(endpoint, progress) => ended,
+            lost = lost => Err(lost),
+        }
     }
 
-    pub(super) async fn carry_out(
+    async fn carry_out_stages(
         &mut self,
         endpoint: &Endpoint,
         progress: &Arc<Progress>,
@@ -201,6 +209,7 @@ impl<'r> Import<'r> {
             loads: &self.loads,
             counted: &read.counted,
             run: &self.record,
+            fence: self.lease.fence(),
             commit: !self.request.dry_run,
         };
         publish::publish(&mut self.session.client, &publishing).await
@@ -237,6 +246,16 @@ impl<'r> Import<'r> {
         let session = endpoint.connect().await?;
         self.staging.drop(&session.client).await?;
         failpoint::hit("cleanup.dropped")?;
+        self.note_end(&session, status, message).await?;
+        self.lease.fence().release(&session.client).await
+    }
+
+    async fn note_end(
+        &self,
+        session: &Session,
+        status: RunStatus,
+        message: Option<&str>,
+    ) -> Result<()> {
         match status {
             RunStatus::Rejected => {
                 ledger::record_ended(&session.client, &self.record, "rejected", message).await

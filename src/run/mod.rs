@@ -99,18 +99,22 @@ async fn prepare_import<'r>(
     let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
     let loaded = Loaded::ask(&session, request, found).await?;
     if loaded.fresh.is_empty() {
-        lease::clear_abandoned(&mut session.client).await?;
+        lease::clear_abandoned(&mut session.client, &request.pipeline.name).await?;
         return Ok(Prepared::Unchanged(Box::new(loaded.unchanged(request, &run, started))));
     }
     prepare::announce(progress, &loaded.fresh);
     let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
     prove_sql(&session, &bound.plan).await?;
     let loads = bound.loads();
-    let lease = Lease::take(endpoint.connect().await?, &run, &loads).await?;
+    let lease = Lease::take(endpoint, &run, &request.pipeline.name, &loads).await?;
     failpoint::hit("lease.taken")?;
-    let mut import = Import::new(request, run, bound, loaded, Held { session, lease })?;
-    import.begin(started).await?;
-    Ok(Prepared::Import(Box::new(import)))
+    let fence = lease.fence().clone();
+    let opened = Import::open(request, run, bound, loaded, Held { session, lease }, started).await;
+    if opened.is_err() {
+        // What keeps this from being done keeps nobody from taking the targets: we are gone then.
+        drop(fence.release(&endpoint.connect().await?.client).await);
+    }
+    Ok(Prepared::Import(Box::new(opened?)))
 }
 
 /// The error of a run that the operator stopped.

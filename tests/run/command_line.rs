@@ -222,3 +222,39 @@ async fn standard_input_is_loaded_like_a_file_and_leaves_no_copy() {
     assert_eq!(document["files"][0]["path"], "standard input");
     assert_eq!(std::fs::read_dir(&copies).expect("the folder").count(), 0);
 }
+
+#[tokio::test]
+async fn a_password_is_in_no_output_wherever_its_url_stands() {
+    let session = Session::new().await;
+    let url = "postgres://ana:hunter2@localhost:1/school";
+    let far = "postgres://ana:hunter2@203.0.113.1:1/school?connect_timeout=2&sslmode=disable";
+    let pairs = "host=localhost port=1 user=ana password=hunter2 sslmod=x";
+    let table: [&[&str]; 9] = [
+        &["doctor", "--database", url],
+        &["doctor", "--database", url, "--output", "json"],
+        &["doctor", "--database", far],
+        &["doctor", "--database", pairs],
+        &["doctor", "--database", "postgres://ana:hunter2@h/d?sslmode=maybe"],
+        &["doctor", url],
+        &["run", url, "--output", "json"],
+        &["check", &session.pipeline, "--database", url],
+        &["history", "--database", url, "--", url, url],
+    ];
+    for arguments in table {
+        let output = session.longshore(arguments);
+        let all = format!("{}{}", String::from_utf8_lossy(&output.stdout), errors(&output));
+        assert_ne!(code(&output), 0, "{arguments:?}");
+        assert!(!all.is_empty() && !all.contains("hunter2"), "{arguments:?}: {all}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_weakened_says_so_once() {
+    let session = Session::new().await;
+    let url = "postgres://ana@203.0.113.1:1/school?connect_timeout=2&sslmode=disable";
+    let pipeline = &session.pipeline;
+    let output = session.longshore(&["check", pipeline, pipeline, "--database", url]);
+    assert_eq!(errors(&output).matches("neither encrypted").count(), 0, "{}", errors(&output));
+    assert_eq!(errors(&output).matches("not encrypted").count(), 1, "{}", errors(&output));
+    assert_eq!(errors(&output).matches("sslmode=disable").count(), 1, "{}", errors(&output));
+}

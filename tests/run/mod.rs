@@ -6,6 +6,7 @@ mod constraints;
 mod independence;
 mod interruptions;
 mod judging;
+mod lease;
 mod plans;
 mod privacy;
 pub(crate) mod workspace;

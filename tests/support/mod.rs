@@ -6,6 +6,7 @@
 //! ```
 
 pub(crate) mod cluster;
+mod own_server;
 mod template;
 
 use std::{
@@ -17,6 +18,8 @@ use std::{
 
 use longshore::postgres::{endpoint::Endpoint, session::Session, sql::quote_identifier};
 use tokio_postgres::Client;
+
+pub(crate) use own_server::OwnServer;
 
 /// An empty database with PostGIS, citext, unaccent and pg_trgm; dropped at the end.
 pub(crate) struct TestDatabase {

@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// The steps in order: a name that stays, and what it does.
-const STEPS: [(&str, &str); 1] = [("runs", include_str!("1_runs.sql"))];
+const STEPS: [(&str, &str); 2] =
+    [("runs", include_str!("1_runs.sql")), ("lease", include_str!("5_lease.sql"))];
 
 /// Creates the ledger where it is missing, and brings an older one up to date.
 ///

@@ -28,6 +28,7 @@ use statements::Statements;
 use target::TargetPublisher;
 
 use super::{
+    lease::Fence,
     ledger::{self, RunRecord},
     session::{TRANSACTION_SETTINGS, database_error},
     staging::Staging,
@@ -55,6 +56,8 @@ pub struct Publishing<'a> {
     pub counted: &'a Counted,
     /// What the ledger is told.
     pub run: &'a RunRecord,
+    /// What proves that the targets are this run's.
+    pub fence: &'a Fence,
     /// Whether to write and commit; otherwise rows are only classified.
     pub commit: bool,
 }
@@ -113,6 +116,7 @@ impl Publishing<'_> {
             opening.start().await.map_err(failed("open the publishing transaction"))?;
         let client = transaction.client();
         set_limits(client).await?;
+        self.fence.check(client).await?;
         lock_targets(client, self.loads).await?;
         let read = self.recount(client).await?;
         let any_excluded = self.any_excluded(client).await?;
