@@ -38,7 +38,9 @@ pub enum Transient {
     /// The connection was lost, or nothing moves on it any more; whether the server did what it
     /// was asked is not known.
     Disconnected,
-    /// The server cannot be reached, or takes no connections yet or any more.
+    /// The server takes no connections yet, or any more.
+    Starting,
+    /// Nobody answers where the server should be.
     Unreachable,
 }
 

@@ -9,7 +9,7 @@ use std::pin::pin;
 use bytes::Bytes;
 use futures_util::SinkExt;
 use postgres_types::{ToSql, Type};
-use tokio_postgres::CopyInSink;
+use tokio_postgres::{CopyInSink, error::SqlState};
 
 use super::{
     prepared,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     copy::{COPY_HEADER, COPY_TRAILER},
-    error::{Error, Result},
+    error::{Error, Result, Transient},
     failpoint,
     load::{LoadTarget, SplitTuples, TableTuples},
 };
@@ -32,11 +32,20 @@ const SETTINGS: &str = "set local synchronous_commit = off";
 
 const DOING: &str = "copy into staging";
 
+/// What the checkpoints of a run say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// How many there are.
+    pub all: u64,
+    /// Whether the split asked for has one.
+    pub has_split: bool,
+}
+
 /// A connection that stages splits.
 pub struct Stager {
     session: Session,
     copies: Vec<String>,
-    checkpoint: String,
+    splits: String,
 }
 
 impl Stager {
@@ -46,10 +55,7 @@ impl Stager {
         Self {
             session,
             copies: loads.iter().enumerate().map(copy).collect(),
-            checkpoint: format!(
-                "insert into {} values ($1, $2, $3, $4, $5, $6, $7)",
-                staging.splits()
-            ),
+            splits: staging.splits(),
         }
     }
 
@@ -67,6 +73,22 @@ impl Stager {
             .hint("connect to the server itself, or use a pooler that tracks them"));
         }
         Ok(())
+    }
+
+    /// What the checkpoints say.
+    ///
+    /// # Errors
+    /// As [`Stager::stage`].
+    pub async fn checkpoints(&self, split: &SplitTuples) -> Result<Checkpoints> {
+        let query = format!(
+            "select count(*), count(*) filter (where file = $1 and split = $2) > 0 from {}",
+            self.splits
+        );
+        let (file, number) = (split.file.cast_signed(), split.split.cast_signed());
+        let values: [(&(dyn ToSql + Sync), Type); 2] = [(&file, Type::INT4), (&number, Type::INT4)];
+        let reading = self.session.client.query_typed_one(&query, &values);
+        let row = answered("read the checkpoints", reading).await?;
+        Ok(Checkpoints { all: row.get::<_, i64>(0).cast_unsigned(), has_split: row.get(1) })
     }
 
     /// Whether no other client's statement was in the way.
@@ -124,8 +146,18 @@ impl Stager {
             (&rejected, Type::INT8_ARRAY),
             (&filtered, Type::INT8_ARRAY),
         ];
-        let writing = self.session.client.execute_typed(&self.checkpoint, &values);
-        answered("write a checkpoint", writing).await.map(|_| ())
+        let insert = format!("insert into {} values ($1, $2, $3, $4, $5, $6, $7)", self.splits);
+        let written = answered("write a checkpoint", async {
+            match self.session.client.execute_typed(&insert, &values).await {
+                Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(false),
+                written => written.map(|_| true),
+            }
+        });
+        if written.await? {
+            return Ok(());
+        }
+        // The COMMIT of an earlier try arrived after all: the checkpoint says so from now on.
+        Err(Error::environment("the split is staged already").passing(Some(Transient::Conflict)))
     }
 }
 

@@ -215,7 +215,7 @@ fn transient_code(code: &SqlState) -> Option<Transient> {
         "40001" | "40P01" => Some(Transient::Conflict),
         "55P03" => Some(Transient::Locked),
         "57P01" | "57P02" => Some(Transient::Disconnected),
-        "57P03" => Some(Transient::Unreachable),
+        "57P03" => Some(Transient::Starting),
         code if code.starts_with("08") => Some(Transient::Disconnected),
         _ => None,
     }
@@ -289,7 +289,7 @@ mod tests {
         assert_eq!([of("08006"), of("57P01"), of("57P02")], [Some(Transient::Disconnected); 3]);
         assert_eq!(
             [of("57P03"), of("55P03")],
-            [Some(Transient::Unreachable), Some(Transient::Locked)]
+            [Some(Transient::Starting), Some(Transient::Locked)]
         );
         assert_eq!([of("57014"), of("53100"), of("23505"), of("42501")], [None; 4]);
     }

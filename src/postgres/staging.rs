@@ -13,10 +13,14 @@
 use tokio_postgres::Client;
 
 use super::{
-    session::database_error,
+    session::{TRANSACTION_SETTINGS, database_error},
     sql::{qualified, quote_identifier},
 };
-use crate::{error::Result, load::LoadTarget, run_id::RunId};
+use crate::{
+    error::{Error, Result},
+    load::LoadTarget,
+    run_id::RunId,
+};
 
 /// The column that carries the record's ordinal ([`crate::outcome::Position::ordinal`]).
 pub const ORDINAL: &str = "__ordinal";
@@ -128,6 +132,32 @@ impl Staging {
         format!("copy {} ({ORDINAL}{columns}) from stdin (format binary)", self.copied(target))
     }
 
+    /// That no crash of the server has emptied the tables.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when they do not hold so many checkpoints, or the server refuses.
+    pub async fn ensure_holds(&self, client: &Client, splits: u64) -> Result<()> {
+        let query = format!("select count(*) from {}", self.splits());
+        let row = client.query_typed_one(&query, &[]).await;
+        let row = row.map_err(|error| database_error(&error, "count the checkpoints"))?;
+        if row.get::<_, i64>(0).cast_unsigned() == splits { Ok(()) } else { Err(emptied()) }
+    }
+
+    /// Takes back what judging has found so far, so that it can begin again.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the server refuses.
+    pub async fn forget_judgement(&self, client: &Client) -> Result<()> {
+        let computed: Vec<String> = (0..self.targets).map(|target| self.computed(target)).collect();
+        let script = format!(
+            "begin; {TRANSACTION_SETTINGS}; truncate {}; drop table if exists {}; commit",
+            self.excluded(),
+            computed.join(", ")
+        );
+        let done = client.batch_execute(&script).await;
+        done.map_err(|error| database_error(&error, "judge again"))
+    }
+
     /// Drops everything the run staged; what is not there is not missed.
     ///
     /// # Errors
@@ -137,10 +167,19 @@ impl Staging {
         for target in 0..self.targets {
             tables.extend([self.copied(target), self.computed(target), self.changes(target)]);
         }
-        let dropped =
-            client.batch_execute(&format!("drop table if exists {}", tables.join(", "))).await;
+        let script = format!(
+            "begin; {TRANSACTION_SETTINGS}; drop table if exists {}; commit",
+            tables.join(", ")
+        );
+        let dropped = client.batch_execute(&script).await;
         dropped.map_err(|error| database_error(&error, "drop the staging tables"))
     }
+}
+
+/// The error of a run whose unlogged tables were emptied by the recovery of the server.
+pub fn emptied() -> Error {
+    Error::environment("the server crashed and lost what was staged; nothing is published")
+        .hint("run it again: it starts afresh")
 }
 
 /// Whether a target has columns that SQL computes.

@@ -1,11 +1,11 @@
 //! The files of a run: found, fingerprinted, and checked again at the end.
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::Read,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
 };
 
 use sha2::{Digest, Sha256};
@@ -36,7 +36,14 @@ struct Part {
     state: State,
 }
 
-type State = (u64, Option<SystemTime>);
+/// What tells a file from a later one at the same path. Whoever writes to a file can set its time
+/// of modification back, but not the time at which the system changed its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    bytes: u64,
+    changed: (i64, i64),
+    inode: (u64, u64),
+}
 
 /// Bytes read at once while hashing: larger ones are no faster.
 const HASH_BUFFER_BYTES: usize = 256 << 10;
@@ -76,7 +83,7 @@ fn fingerprint(
     // A member of an archive is another file than the archive's next one.
     hash.update(source.member.as_deref().unwrap_or_default());
     let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    let bytes = parts.iter().map(|part| part.state.0).sum();
+    let bytes = parts.iter().map(|part| part.state.bytes).sum();
     Ok(FoundFile { input, sha256, bytes, parts, _spooled: spooled })
 }
 
@@ -86,7 +93,8 @@ fn hash_file(path: &Path, hash: &mut Sha256) -> Result<State> {
     // Before it is opened: a pipe would wait for a writer for ever.
     input::ensure_file(path)?;
     let mut file = File::open(path).map_err(unreadable)?;
-    let state = state(path)?;
+    // Of what was opened, whatever stands at the path by now.
+    let state = State::of(&file.metadata().map_err(unreadable)?);
     let mut buffer = vec![0; HASH_BUFFER_BYTES];
     loop {
         match file.read(&mut buffer).map_err(unreadable)? {
@@ -96,11 +104,14 @@ fn hash_file(path: &Path, hash: &mut Sha256) -> Result<State> {
     }
 }
 
-fn state(path: &Path) -> Result<State> {
-    let unreadable =
-        |cause| Error::source_file(format!("`{}` cannot be read", path.display())).caused_by(cause);
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    Ok((metadata.len(), metadata.modified().ok()))
+impl State {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            bytes: metadata.len(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            inode: (metadata.dev(), metadata.ino()),
+        }
+    }
 }
 
 impl FoundFile {
@@ -110,7 +121,8 @@ impl FoundFile {
     /// `ErrorKind::Source` when it is not, or is gone.
     pub fn ensure_unchanged(&self) -> Result<()> {
         for part in &self.parts {
-            if state(&part.path)? != part.state {
+            let now = std::fs::metadata(&part.path).map(|metadata| State::of(&metadata));
+            if !now.is_ok_and(|now| now == part.state) {
                 let message = format!("`{}` changed while it was read", self.input.display);
                 return Err(Error::source_file(message)
                     .hint("nothing is published; run it again when the delivery is complete"));
@@ -152,5 +164,19 @@ mod tests {
             found[0].ensure_unchanged().expect_err("it grew").kind(),
             crate::error::ErrorKind::Source
         );
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_by_one_of_the_same_size_and_time_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "a\n1\n").expect("written");
+        let found = find(&source(&path)).expect("found");
+        let modified = std::fs::metadata(&path).expect("metadata").modified().expect("a time");
+        let other = folder.path().join("b.csv");
+        std::fs::write(&other, "a\n2\n").expect("written");
+        File::options().write(true).open(&other).expect("it").set_modified(modified).expect("set");
+        std::fs::rename(&other, &path).expect("replaced");
+        found[0].ensure_unchanged().expect_err("it is another file");
     }
 }

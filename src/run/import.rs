@@ -3,13 +3,17 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{
-    ImportRequest, collect,
+    ImportRequest,
+    clean_up::CleanUp,
+    collect,
     files::FoundFile,
     load,
     loaded::{Loaded, summary_of},
     prepare::Bound,
     progress::{Progress, Stage},
-    recover, stopping,
+    recover,
+    retry::Retry,
+    stopping,
 };
 use crate::{
     error::Result,
@@ -18,7 +22,7 @@ use crate::{
     outcome::Tally,
     postgres::{
         endpoint::Endpoint,
-        judge,
+        judge::{self, StagedRejection},
         lease::{self, Lease},
         ledger::{self, FileRecord, RunRecord},
         publish::{self, Publishing},
@@ -43,6 +47,7 @@ pub(super) struct Import<'r> {
     pub(super) loads: Vec<LoadTarget>,
     pub(super) record: RunRecord,
     pub(super) report: Report,
+    geometry: Option<GeometrySummary>,
     pub(super) started: Instant,
     pub(super) seconds: Seconds,
 }
@@ -57,8 +62,6 @@ pub(super) struct Held {
 pub(super) struct Ended {
     pub(super) status: RunStatus,
     pub(super) tallies: Vec<Tally>,
-    pub(super) records: Vec<u64>,
-    pub(super) geometry: Option<GeometrySummary>,
 }
 
 impl<'r> Import<'r> {
@@ -102,6 +105,7 @@ impl<'r> Import<'r> {
             loads,
             record,
             report,
+            geometry: None,
             started,
             seconds,
         })
@@ -137,10 +141,9 @@ impl<'r> Import<'r> {
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();
         progress.enter(Stage::Judging);
-        let canceller = self.session.canceller();
-        stopping::cancelling(progress, &canceller, self.judge(&read)).await?;
+        self.judge(endpoint, progress, &read).await?;
         self.note_files(&read);
-        let geometry = GeometrySummary::of(&read.notes);
+        self.geometry = GeometrySummary::of(&read.notes);
         let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
             limit.is_crossed(self.report.rejected_records(), read.counted.records)
         });
@@ -148,12 +151,11 @@ impl<'r> Import<'r> {
             (RunStatus::Rejected, self.count_rejected(&read))
         } else {
             progress.enter(Stage::Publishing);
-            let publishing = self.publish(&read);
-            let tallies = stopping::cancelling(progress, &canceller, publishing).await?;
+            let tallies = self.publish(endpoint, progress, &read).await?;
             (self.published_status(), tallies)
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
-        Ok(Ended { status, tallies, records: read.records, geometry })
+        Ok(Ended { status, tallies })
     }
 
     fn published_status(&self) -> RunStatus {
@@ -161,10 +163,19 @@ impl<'r> Import<'r> {
     }
 
     /// Lets the database judge what is staged and adds its rejections to the report.
-    async fn judge(&mut self, read: &load::Read) -> Result<()> {
-        judge::judge(&self.session.client, &self.staging, &self.loads, &read.keys_differ).await?;
-        failpoint::hit("judge.judged")?;
-        let rejections = judge::staged_rejections(&self.session.client, &self.staging).await?;
+    async fn judge(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+    ) -> Result<()> {
+        let mut retry = Retry::new(progress);
+        let rejections = loop {
+            match self.try_to_judge(endpoint, progress, read, retry.is_again()).await {
+                Ok(rejections) => break rejections,
+                Err(error) => retry.again(error).await?,
+            }
+        };
         let rejected = recover::Rejected::group(rejections);
         let mut writer = collect::ReportWriter {
             report: &mut self.report,
@@ -174,6 +185,29 @@ impl<'r> Import<'r> {
         rejected.write(&mut writer, self.request.options.split_bytes)?;
         self.report.finish_rejections()?;
         failpoint::hit("report.finished")
+    }
+
+    async fn try_to_judge(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+        again: bool,
+    ) -> Result<Vec<StagedRejection>> {
+        if again {
+            self.session = endpoint.connect().await?;
+        }
+        let client = &self.session.client;
+        let judging = async {
+            self.staging.ensure_holds(client, read.splits).await?;
+            if again {
+                self.staging.forget_judgement(client).await?;
+            }
+            judge::judge(client, &self.staging, &self.loads, &read.keys_differ).await?;
+            failpoint::hit("judge.judged")?;
+            judge::staged_rejections(client, &self.staging).await
+        };
+        stopping::cancelling(progress, &self.session.canceller(), judging).await
     }
 
     fn note_files(&mut self, read: &load::Read) {
@@ -203,7 +237,35 @@ impl<'r> Import<'r> {
         read.counted.tables.iter().map(tally).collect()
     }
 
-    async fn publish(&mut self, read: &load::Read) -> Result<Vec<Tally>> {
+    async fn publish(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+    ) -> Result<Vec<Tally>> {
+        let mut retry = Retry::new(progress);
+        loop {
+            match self.try_to_publish(endpoint, progress, read, retry.is_again()).await {
+                Ok(tallies) => return Ok(tallies),
+                Err(error) => retry.again(error).await?,
+            }
+        }
+    }
+
+    /// Before it publishes again, it looks whether a COMMIT arrived whose answer did not. One
+    /// that is still on its way is no danger: only one transaction can end a run.
+    async fn try_to_publish(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+        again: bool,
+    ) -> Result<Vec<Tally>> {
+        if again {
+            self.session = endpoint.connect().await?;
+        }
+        let canceller = self.session.canceller();
+        let client = &mut self.session.client;
         let publishing = Publishing {
             staging: &self.staging,
             loads: &self.loads,
@@ -212,60 +274,32 @@ impl<'r> Import<'r> {
             fence: self.lease.fence(),
             commit: !self.request.dry_run,
         };
-        publish::publish(&mut self.session.client, &publishing).await
+        let work = async {
+            if again && let Some(tallies) = ledger::published(client, &self.record.run).await? {
+                return Ok(tallies);
+            }
+            self.staging.ensure_holds(client, read.splits).await?;
+            publish::publish(client, &publishing).await
+        };
+        stopping::cancelling(progress, &canceller, work).await
     }
 
     /// Cleans up, notes the end in the ledger, and writes the summary.
     pub(super) async fn end(
         mut self,
         endpoint: &Endpoint,
+        progress: &Progress,
         ended: Result<Ended>,
     ) -> Result<RunSummary> {
-        let status = match &ended {
-            Ok(ended) => ended.status,
-            Err(_) => RunStatus::Failed,
-        };
-        let message = ended.as_ref().err().map(ToString::to_string);
         // The session of a failed run may hold an open transaction, or be gone.
-        let cleaned = self.clean_up(endpoint, status, message.as_deref()).await;
+        let cleaning = CleanUp { endpoint, import: &self, progress };
+        let ended = cleaning.after(ended).await;
         self.report.finish_rejections()?;
         let ended = ended?;
-        cleaned?;
         self.seconds.total = self.started.elapsed().as_secs_f64();
         let summary = self.summary(ended);
         self.report.write_summary(&summary)?;
         Ok(summary)
-    }
-
-    async fn clean_up(
-        &self,
-        endpoint: &Endpoint,
-        status: RunStatus,
-        message: Option<&str>,
-    ) -> Result<()> {
-        let session = endpoint.connect().await?;
-        self.staging.drop(&session.client).await?;
-        failpoint::hit("cleanup.dropped")?;
-        self.note_end(&session, status, message).await?;
-        self.lease.fence().release(&session.client).await
-    }
-
-    async fn note_end(
-        &self,
-        session: &Session,
-        status: RunStatus,
-        message: Option<&str>,
-    ) -> Result<()> {
-        match status {
-            RunStatus::Rejected => {
-                ledger::record_ended(&session.client, &self.record, "rejected", message).await
-            }
-            RunStatus::Failed => {
-                ledger::record_ended(&session.client, &self.record, "failed", message).await
-            }
-            RunStatus::DryRun => ledger::forget(&session.client, &self.record.run).await,
-            RunStatus::Published | RunStatus::Unchanged | RunStatus::Held => Ok(()),
-        }
     }
 
     fn summary(&self, ended: Ended) -> RunSummary {
@@ -274,9 +308,10 @@ impl<'r> Import<'r> {
             .iter()
             .zip(ended.tallies)
             .map(|(load, tally)| TableSummary { table: load.table.name.to_string(), tally });
-        let fresh = self.loaded.fresh.iter().zip(&ended.records);
+        let records = self.record.files.iter().map(|file| file.records);
+        let fresh = self.loaded.fresh.iter().zip(records);
         let mut files: Vec<FileSummary> =
-            fresh.map(|(file, records)| summary_of(file, *records, None)).collect();
+            fresh.map(|(file, records)| summary_of(file, records, None)).collect();
         files.extend(self.loaded.known.iter().cloned());
         files.sort_by(|a, b| a.path.cmp(&b.path));
         RunSummary {
@@ -286,7 +321,7 @@ impl<'r> Import<'r> {
             tables: tables.collect(),
             files,
             rejections: RejectionSummary::of(&self.report),
-            geometry: ended.geometry,
+            geometry: self.geometry.clone(),
             seconds: self.seconds,
         }
     }

@@ -5,6 +5,7 @@
 //! staging tables, and is noted in the ledger.
 
 mod bound;
+mod clean_up;
 mod collect;
 mod encode;
 pub mod files;
@@ -16,6 +17,8 @@ pub mod prepare;
 pub mod preview;
 pub mod progress;
 mod recover;
+mod retry;
+mod stage;
 mod stopping;
 mod workers;
 
@@ -34,7 +37,7 @@ use crate::{
     failpoint,
     postgres::{
         endpoint::Endpoint,
-        lease::{self, Lease},
+        lease::{Lease, clear_abandoned},
         ledger,
     },
     report::RunSummary,
@@ -74,7 +77,7 @@ pub async fn import(
     };
     let ended = import.carry_out(endpoint, progress).await;
     progress.enter(Stage::Ended);
-    import.end(endpoint, ended).await.map_err(Stop::Error)
+    import.end(endpoint, progress, ended).await.map_err(Stop::Error)
 }
 
 /// What preparing came to.
@@ -94,12 +97,13 @@ async fn prepare_import<'r>(
 ) -> Result<Prepared<'r>, Stop> {
     let run = RunId::generate();
     let found = find_files(&request.pipeline.definition).await?;
-    let mut session = endpoint.connect().await?;
+    let mut session = retry::connect(endpoint, progress).await?;
     ledger::ensure(&session.client).await?;
     let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
     let loaded = Loaded::ask(&session, request, found).await?;
     if loaded.fresh.is_empty() {
-        lease::clear_abandoned(&mut session.client, &request.pipeline.name).await?;
+        // A run that was cut off right after its COMMIT left staging, and nothing to load.
+        clear_abandoned(&mut session.client, &request.pipeline.name).await?;
         return Ok(Prepared::Unchanged(Box::new(loaded.unchanged(request, &run, started))));
     }
     prepare::announce(progress, &loaded.fresh);

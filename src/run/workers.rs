@@ -7,6 +7,7 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering::Relaxed},
     mpsc::{Receiver, SyncSender, sync_channel},
 };
 
@@ -39,6 +40,8 @@ pub(super) struct ReadJob {
     pub(super) threads: usize,
     /// Where progress is noted.
     pub(super) progress: Arc<Progress>,
+    /// Set when the run has failed elsewhere: what is not read yet need not be.
+    pub(super) stop: Arc<AtomicBool>,
 }
 
 impl ReadJob {
@@ -88,7 +91,7 @@ impl ReadJob {
         while let Some(split) = splitter.next_split()? {
             records += split.records;
             progress.set_bytes_read(splitter.bytes_read());
-            if self.progress.is_cancelled() || sender.send((*sequence, split)).is_err() {
+            if self.is_stopped() || sender.send((*sequence, split)).is_err() {
                 return Err(Error::new(ErrorKind::Interrupted, "the run was stopped"));
             }
             *sequence += 1;
@@ -104,10 +107,14 @@ impl ReadJob {
             let encoded = encoder.encode(sequence, split);
             progress.add(encoded.tuples.records, encoded.rejected.len() as u64);
             // Nobody listens once the run has failed: the splits left are drained unread.
-            if self.progress.is_cancelled() || processed.blocking_send(encoded).is_err() {
-                self.progress.cancel();
+            if self.is_stopped() || processed.blocking_send(encoded).is_err() {
+                self.stop.store(true, Relaxed);
             }
         }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Relaxed) || self.progress.is_cancelled()
     }
 }
 

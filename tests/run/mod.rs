@@ -9,4 +9,5 @@ mod judging;
 mod lease;
 mod plans;
 mod privacy;
+mod retries;
 pub(crate) mod workspace;

@@ -4,7 +4,7 @@ use tokio_postgres::config::{SslMode, SslNegotiation};
 
 use super::{Endpoint, Purpose, host::HostAddress, refused, wishes::Role};
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, Transient},
     postgres::{
         session::{Session, database_error},
         tls::{self, Connector, TlsMode},
@@ -26,9 +26,9 @@ impl Endpoint {
         let opening = open(&config, connector.clone());
         let Ok(opened) = tokio::time::timeout(limit, opening).await else {
             let what = format!("the server did not answer within {} s", limit.as_secs());
-            return Err(Error::environment(what).hint(
-                "check host and port, and any firewall in between; connect_timeout waits longer",
-            ));
+            let hint =
+                "check host and port, and any firewall in between; connect_timeout waits longer";
+            return Err(Error::environment(what).hint(hint).passing(Some(Transient::Unreachable)));
         };
         let client =
             opened.map_err(|error| refused::refused(&error, &self.password.advice(found)))?;

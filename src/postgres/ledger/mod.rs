@@ -100,6 +100,20 @@ pub async fn record_ended(
     Ok(())
 }
 
+/// The tallies of a run by target, if it was published: what became of a COMMIT whose answer
+/// was lost.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn published(client: &Client, run: &RunId) -> Result<Option<Vec<Tally>>> {
+    let query = "select table_name, read, filtered, rejected, duplicate, inserted, updated, unchanged, deleted
+        from longshore.tally join longshore.run using (run_id)
+        where run_id = $1 and status = 'published' order by target";
+    let rows = client.query_typed(query, &texts([&run.as_str()])).await;
+    let rows = rows.map_err(|error| database_error(&error, "ask the ledger"))?;
+    Ok((!rows.is_empty()).then(|| rows.iter().map(history::past_tally).collect()))
+}
+
 async fn record_tally(
     client: &Client,
     run: &RunRecord,

@@ -17,8 +17,6 @@ mod mode;
 mod statements;
 mod target;
 
-use std::time::Duration;
-
 use postgres_types::Type;
 use tokio_postgres::{Client, error::SqlState};
 
@@ -34,17 +32,11 @@ use super::{
     staging::Staging,
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Transient},
     failpoint,
     load::LoadTarget,
     outcome::Tally,
 };
-
-/// How often a publish that met another writer is tried.
-const ATTEMPTS_MAX: u32 = 5;
-
-/// How much longer each wait before trying again is than the one before.
-const RETRY_MILLIS: u64 = 200;
 
 /// What is published.
 pub struct Publishing<'a> {
@@ -67,20 +59,13 @@ pub struct Publishing<'a> {
 /// # Errors
 /// `ErrorKind::Busy` when another run publishes one of the targets;
 /// `ErrorKind::Unexpected` when the counts do not agree;
-/// `ErrorKind::Environment` when the server refuses. Nothing is published then.
+/// `ErrorKind::Environment` when the server refuses. Nothing is published then, unless the
+/// connection was lost over the COMMIT: the ledger knows.
 pub async fn publish(client: &mut Client, publishing: &Publishing<'_>) -> Result<Vec<Tally>> {
-    let mut attempt = 1;
-    loop {
-        let error = match publishing.attempt(client).await {
-            Ok(tallies) => return Ok(tallies),
-            Err(error) => error,
-        };
-        if attempt == ATTEMPTS_MAX || !error.passes {
-            return Err(error.error);
-        }
-        tokio::time::sleep(Duration::from_millis(u64::from(attempt) * RETRY_MILLIS)).await;
-        attempt += 1;
-    }
+    publishing.attempt(client).await.map_err(|failure| match failure.error.transient() {
+        None if failure.passes => failure.error.passing(Some(Transient::Conflict)),
+        _ => failure.error,
+    })
 }
 
 /// An error, and whether trying again may help.
