@@ -6,10 +6,13 @@
 //! rounds of each, `make torture` all of them (`LONGSHORE_TORTURE=full`). What happens in a round
 //! is drawn from its number and a seed that is printed; `LONGSHORE_TORTURE_SEED` repeats it.
 
+mod files;
 mod kills;
+mod network;
 mod process;
 mod rounds;
 mod scene;
 mod server;
 mod signals;
 mod state;
+mod turns;

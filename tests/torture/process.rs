@@ -42,6 +42,17 @@ impl Process {
         Self { child, started: Instant::now(), said: said.to_owned() }
     }
 
+    /// Its number.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn has_ended(&mut self) -> Option<Ended> {
+        let status = self.child.try_wait().expect("its state")?;
+        Some(self.ended(status))
+    }
+
     fn pid(&self) -> Pid {
         let raw = i32::try_from(self.child.id()).expect("a process's number");
         Pid::from_raw(raw).expect("not zero")

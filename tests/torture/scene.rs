@@ -89,6 +89,8 @@ pub(super) struct Scene {
 pub(super) struct How {
     /// Another way to the database.
     pub(super) url: Option<String>,
+    /// Another pipeline of the scene's folder.
+    pub(super) pipeline: Option<&'static str>,
     /// More of the environment.
     pub(super) variables: Vec<(&'static str, String)>,
     /// More arguments of `run`.
@@ -170,7 +172,7 @@ impl Scene {
         command.env_clear().current_dir(self.folder.path());
         command.env("DATABASE_URL", how.url.as_ref().unwrap_or(&self.url));
         command.envs(how.variables.iter().map(|(name, value)| (name, value)));
-        command.args(["run", "members.toml", "--report-dir", "reports"]);
+        command.args(["run", how.pipeline.unwrap_or("members.toml"), "--report-dir", "reports"]);
         command.args(["--split-size", "8KiB", "--threads", "2"]).args(&how.arguments);
         Process::start(&mut command, &self.path(said))
     }
