@@ -54,6 +54,15 @@ pub(super) fn summary(summary: &RunSummary) -> String {
         ));
         text.push('\n');
     }
+    if let Some(resumed) = &summary.resumed {
+        let _ = writeln!(
+            text,
+            "  resumed: {} of {} splits had been staged by run {}",
+            grouped(resumed.splits),
+            grouped(resumed.of),
+            resumed.run
+        );
+    }
     for (code, violations) in &summary.rejections.by_code {
         let _ = writeln!(text, "  {code}: {}", grouped(*violations));
     }

@@ -12,6 +12,7 @@ use postgres_types::{ToSql, Type};
 use tokio_postgres::{CopyInSink, error::SqlState};
 
 use super::{
+    checkpoint::Checkpoint,
     prepared,
     session::{Session, answered},
     staging::Staging,
@@ -21,6 +22,7 @@ use crate::{
     error::{Error, Result, Transient},
     failpoint,
     load::{LoadTarget, SplitTuples, TableTuples},
+    transform::geometry::GeometryNotes,
 };
 
 /// Tuples sent at once. The driver copies each message into a buffer of its own that never
@@ -64,9 +66,9 @@ impl Stager {
     /// # Errors
     /// `ErrorKind::Environment` when the server refuses or does not answer. The session may be
     /// inside a failed transaction then: it is not to be used again.
-    pub async fn stage(&self, split: &SplitTuples) -> Result<()> {
-        let names_are_taken = !self.attempt(split, false).await?;
-        if names_are_taken && !self.attempt(split, true).await? {
+    pub async fn stage(&self, split: &SplitTuples, notes: &GeometryNotes) -> Result<()> {
+        let names_are_taken = !self.attempt(split, notes, false).await?;
+        if names_are_taken && !self.attempt(split, notes, true).await? {
             return Err(Error::environment(
                 "a pooler keeps prepared statements of its own clients",
             )
@@ -92,7 +94,12 @@ impl Stager {
     }
 
     /// Whether no other client's statement was in the way.
-    async fn attempt(&self, split: &SplitTuples, names_are_taken: bool) -> Result<bool> {
+    async fn attempt(
+        &self,
+        split: &SplitTuples,
+        notes: &GeometryNotes,
+        names_are_taken: bool,
+    ) -> Result<bool> {
         let client = &self.session.client;
         answered(DOING, prepared::begin(client, SETTINGS, names_are_taken)).await?;
         failpoint::hit("split.begun")?;
@@ -103,7 +110,7 @@ impl Stager {
             }
         }
         failpoint::hit("split.copied")?;
-        self.write_checkpoint(split).await?;
+        self.write_checkpoint(&Checkpoint::of(split, notes)).await?;
         failpoint::hit("split.before_commit")?;
         answered(DOING, client.batch_execute("commit")).await?;
         failpoint::hit("split.committed")?;
@@ -129,26 +136,9 @@ impl Stager {
         Ok(true)
     }
 
-    async fn write_checkpoint(&self, split: &SplitTuples) -> Result<()> {
-        let counts = |count: fn(&TableTuples) -> u64| -> Vec<i64> {
-            split.tables.iter().map(|table| count(table).cast_signed()).collect()
-        };
-        let (file, number) = (split.file.cast_signed(), split.split.cast_signed());
-        let (first, records) = (split.first_record.cast_signed(), split.records.cast_signed());
-        let (staged, rejected, filtered) =
-            (counts(|t| t.rows), counts(|t| t.rejected), counts(|t| t.filtered));
-        let values: [(&(dyn ToSql + Sync), Type); 7] = [
-            (&file, Type::INT4),
-            (&number, Type::INT4),
-            (&first, Type::INT8),
-            (&records, Type::INT8),
-            (&staged, Type::INT8_ARRAY),
-            (&rejected, Type::INT8_ARRAY),
-            (&filtered, Type::INT8_ARRAY),
-        ];
-        let insert = format!("insert into {} values ($1, $2, $3, $4, $5, $6, $7)", self.splits);
+    async fn write_checkpoint(&self, checkpoint: &Checkpoint) -> Result<()> {
         let written = answered("write a checkpoint", async {
-            match self.session.client.execute_typed(&insert, &values).await {
+            match checkpoint.write(&self.session.client, &self.splits).await {
                 Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(false),
                 written => written.map(|_| true),
             }

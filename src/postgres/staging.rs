@@ -10,9 +10,11 @@
 //! published, with the reason) and `split` (the checkpoints). All are unlogged
 //! together: a server crash empties all of them or none.
 
+use postgres_types::{ToSql, Type};
 use tokio_postgres::Client;
 
 use super::{
+    checkpoint::{self, Checkpoint},
     session::{TRANSACTION_SETTINGS, database_error},
     sql::{qualified, quote_identifier},
 };
@@ -72,7 +74,7 @@ impl Staging {
         self.table("excluded")
     }
 
-    /// Checkpoints: `(file, split, first_record, records, staged bigint[], rejected bigint[], filtered bigint[])`.
+    /// The checkpoints, one for each split: [`super::checkpoint::Checkpoint`].
     pub fn splits(&self) -> String {
         self.table("split")
     }
@@ -89,10 +91,10 @@ impl Staging {
         script.push_str(&format!(
             "create unlogged table {} (target int not null, ordinal bigint not null, kind text not null,
                code text not null, column_name text not null, message text not null);
-             create unlogged table {} (file int, split int, first_record bigint, records bigint,
-               staged bigint[], rejected bigint[], filtered bigint[], primary key (file, split));",
+             create unlogged table {} ({});",
             self.excluded(),
-            self.splits()
+            self.splits(),
+            checkpoint::COLUMNS
         ));
         let created = client.batch_execute(&script).await;
         created.map_err(|error| {
@@ -141,6 +143,67 @@ impl Staging {
         let row = client.query_typed_one(&query, &[]).await;
         let row = row.map_err(|error| database_error(&error, "count the checkpoints"))?;
         if row.get::<_, i64>(0).cast_unsigned() == splits { Ok(()) } else { Err(emptied()) }
+    }
+
+    /// What the tables are called in the schema that splits are staged into.
+    fn loaded(targets: usize) -> impl Iterator<Item = String> {
+        let copied = (0..targets).map(|target| format!("{target}_copied"));
+        copied.chain(["excluded".to_owned(), "split".to_owned()])
+    }
+
+    /// Takes the tables of a run that was cut off; what it had judged by then is dropped. Gives
+    /// whether all were there: then they are locked until the transaction ends.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the server refuses.
+    pub(super) async fn rename_from(&self, client: &Client, run: &str) -> Result<bool> {
+        let failed = |error| database_error(&error, "take over the staging tables");
+        let old = Self { prefix: run.to_lowercase(), ..self.clone() };
+        let names: Vec<String> =
+            Self::loaded(self.targets).map(|suffix| format!("{}_{suffix}", old.prefix)).collect();
+        let count = "select count(*) from pg_catalog.pg_tables where schemaname = $1 and tablename = any($2)";
+        let values: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&SCHEMA, Type::TEXT), (&names, Type::TEXT_ARRAY)];
+        let there: i64 = client.query_typed_one(count, &values).await.map_err(failed)?.get(0);
+        if usize::try_from(there) != Ok(names.len()) {
+            return Ok(false);
+        }
+        let mut script = String::new();
+        for suffix in Self::loaded(self.targets) {
+            let new = quote_identifier(&format!("{}_{suffix}", self.prefix));
+            script.push_str(&format!("alter table {} rename to {new};\n", old.table(&suffix)));
+        }
+        for target in 0..self.targets {
+            let (computed, changes) = (old.computed(target), old.changes(target));
+            script.push_str(&format!("drop table if exists {computed}, {changes};\n"));
+        }
+        script.push_str(&format!("truncate {}", self.excluded()));
+        client.batch_execute(&script).await.map_err(failed)?;
+        Ok(true)
+    }
+
+    /// Whether the tables hold as many rows as the checkpoints say.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the server refuses.
+    pub(super) async fn agrees_with(
+        &self,
+        client: &Client,
+        checkpoints: &[Checkpoint],
+    ) -> Result<bool> {
+        for target in 0..self.targets {
+            let expected: Option<u64> = checkpoints
+                .iter()
+                .map(|found| found.tables.get(target).map(|table| table.staged))
+                .sum();
+            let query = format!("select count(*) from {}", self.copied(target));
+            let row = client.query_typed_one(&query, &[]).await;
+            let row = row.map_err(|error| database_error(&error, "count what is staged"))?;
+            if expected != Some(row.get::<_, i64>(0).cast_unsigned()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Takes back what judging has found so far, so that it can begin again.

@@ -45,6 +45,9 @@ pub struct RunSummary {
     /// What happened to geometries; left out where there were none to mention.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub geometry: Option<GeometrySummary>,
+    /// What was there of an earlier run; left out where the run did everything itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<ResumedSummary>,
     /// How long the stages took.
     pub seconds: Seconds,
 }
@@ -95,6 +98,17 @@ impl RejectionSummary {
             report: Some(report.folder().display().to_string()),
         }
     }
+}
+
+/// How much an earlier run had staged that was cut off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResumedSummary {
+    /// That run.
+    pub run: String,
+    /// The splits that were staged already.
+    pub splits: u64,
+    /// All splits of the files.
+    pub of: u64,
 }
 
 /// What happened to geometries that were not valid.

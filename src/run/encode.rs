@@ -4,6 +4,7 @@
 //! tuples it already has for other targets are taken back.
 
 use bumpalo::Bump;
+use bytes::Bytes;
 
 use super::{bound::BoundFile, keys::KeyHash};
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     load::{SplitTuples, TableTuples},
     outcome::{Position, Violation},
     plan::{Plan, TargetPlan},
+    postgres::{checkpoint::Checkpoint, publish::CountedTable},
     source::{Decoder, Split},
     transform::geometry::GeometryNotes,
 };
@@ -30,6 +32,39 @@ pub(super) struct ProcessedSplit {
     pub(super) notes: GeometryNotes,
     /// An invariant that did not hold; the run stops.
     pub(super) broken: Option<String>,
+    /// Whether an earlier run has staged it; then there are no tuples.
+    pub(super) is_staged: bool,
+}
+
+impl ProcessedSplit {
+    /// A split that an earlier run has staged, without a look at its records.
+    pub(super) fn staged(sequence: u64, checkpoint: &Checkpoint) -> Self {
+        let table = |counted: &CountedTable| TableTuples {
+            tuples: Bytes::new(),
+            rows: counted.staged,
+            filtered: counted.filtered,
+            rejected: counted.rejected,
+        };
+        let tuples = SplitTuples {
+            file: checkpoint.file,
+            split: checkpoint.split,
+            first_record: checkpoint.first_record,
+            records: checkpoint.records,
+            tables: checkpoint.tables.iter().map(table).collect(),
+        };
+        let keys = vec![Vec::new(); tuples.tables.len()];
+        let (rejected, notes) = (Vec::new(), checkpoint.notes.clone());
+        Self { sequence, tuples, keys, rejected, notes, broken: None, is_staged: true }
+    }
+
+    /// Its rows need not be staged again: only its rejections were wanted.
+    pub(super) fn already_staged(mut self, checkpoint: &Checkpoint) -> Self {
+        if Checkpoint::of(&self.tuples, &self.notes) != *checkpoint {
+            self.broken = Some("a split differs from what an earlier run staged of it".to_owned());
+        }
+        self.tuples.tables.iter_mut().for_each(|table| table.tuples = Bytes::new());
+        Self { is_staged: true, ..self }
+    }
 }
 
 /// A record that is not loaded.
@@ -105,7 +140,7 @@ impl<'a> SplitEncoder<'a> {
             SplitTuples { file, split: number, first_record, records, tables: tables.collect() };
         let keys = self.keys.iter_mut().map(std::mem::take).collect();
         let SplitOutcome { rejected, notes, broken, .. } = outcome;
-        ProcessedSplit { sequence, tuples, keys, rejected, notes, broken }
+        ProcessedSplit { sequence, tuples, keys, rejected, notes, broken, is_staged: false }
     }
 
     fn take_decoder(&mut self, file: u32) -> Box<dyn Decoder> {

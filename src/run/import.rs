@@ -12,6 +12,7 @@ use super::{
     prepare::Bound,
     progress::{Progress, Stage},
     recover,
+    resume::{self, Staged},
     retry::Retry,
     stopping,
 };
@@ -26,12 +27,13 @@ use crate::{
         lease::{self, Lease},
         ledger::{self, FileRecord, RunRecord},
         publish::{self, Publishing},
+        resume::adopt,
         session::Session,
         staging::Staging,
     },
     report::{
-        FileSummary, GeometrySummary, RejectionSummary, Report, RunStatus, RunSummary, Seconds,
-        TableSummary,
+        FileSummary, GeometrySummary, RejectionSummary, Report, ResumedSummary, RunStatus,
+        RunSummary, Seconds, TableSummary,
     },
     run_id::RunId,
 };
@@ -46,6 +48,10 @@ pub(super) struct Import<'r> {
     pub(super) staging: Staging,
     pub(super) loads: Vec<LoadTarget>,
     pub(super) record: RunRecord,
+    /// What an earlier run staged that was cut off.
+    pub(super) staged: Arc<Staged>,
+    /// How many splits the files have.
+    splits: u64,
     pub(super) report: Report,
     geometry: Option<GeometrySummary>,
     pub(super) started: Instant,
@@ -81,8 +87,10 @@ impl<'r> Import<'r> {
         let loads = bound.loads();
         let report = Report::create(&request.report_folder, &run)?;
         let staging = Staging::new(&run, loads.len());
+        let resume_key = resume::key(request, &loaded, &loads);
         let record = RunRecord {
             run,
+            resume_key,
             pipeline: request.pipeline.name.clone(),
             definition_sha256: loaded.definition_sha256.clone(),
             files: Vec::new(),
@@ -90,9 +98,10 @@ impl<'r> Import<'r> {
             report: Some(report.folder().display().to_string()),
         };
         let mut session = held.session;
-        lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
         ledger::record_started(&session.client, &record).await?;
         failpoint::hit("ledger.started")?;
+        let adopted = adopt(&mut session.client, &record, &staging).await?;
+        lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
         let seconds = Seconds { read: started.elapsed().as_secs_f64(), ..Seconds::default() };
         let lease = held.lease;
         Ok(Self {
@@ -104,6 +113,8 @@ impl<'r> Import<'r> {
             staging,
             loads,
             record,
+            staged: Arc::new(adopted.map(Staged::by).unwrap_or_default()),
+            splits: 0,
             report,
             geometry: None,
             started,
@@ -129,12 +140,15 @@ impl<'r> Import<'r> {
         endpoint: &Endpoint,
         progress: &Arc<Progress>,
     ) -> Result<Ended> {
-        self.staging.create(&self.session.client, &self.loads).await?;
-        failpoint::hit("staging.created")?;
+        if self.staged.by.is_none() {
+            self.staging.create(&self.session.client, &self.loads).await?;
+            failpoint::hit("staging.created")?;
+        }
         progress.enter(Stage::Loading);
         let loading = Instant::now();
         let read = load::load(endpoint, self, progress).await?;
         failpoint::hit("load.read")?;
+        self.splits = read.splits;
         for file in &self.loaded.fresh {
             file.ensure_unchanged()?;
         }
@@ -302,6 +316,11 @@ impl<'r> Import<'r> {
         Ok(summary)
     }
 
+    fn resumed(&self) -> Option<ResumedSummary> {
+        let run = self.staged.by.clone()?;
+        Some(ResumedSummary { run, splits: self.staged.count(), of: self.splits })
+    }
+
     fn summary(&self, ended: Ended) -> RunSummary {
         let tables = self
             .loads
@@ -322,6 +341,7 @@ impl<'r> Import<'r> {
             files,
             rejections: RejectionSummary::of(&self.report),
             geometry: self.geometry.clone(),
+            resumed: self.resumed(),
             seconds: self.seconds,
         }
     }

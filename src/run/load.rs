@@ -15,6 +15,7 @@ use super::{
     encode::ProcessedSplit,
     interrupted,
     progress::Progress,
+    resume::Staged,
     stage::{StagingArea, StagingConnection},
     workers::ReadJob,
 };
@@ -73,7 +74,7 @@ pub(super) async fn load(
         staging: import.staging.clone(),
         loads: import.loads.clone(),
         progress: Arc::clone(progress),
-        confirmed: AtomicU64::new(0),
+        confirmed: AtomicU64::new(import.staged.count()),
     });
     let mut connections = Vec::with_capacity(options.connections);
     for _ in 0..options.connections.max(1) {
@@ -84,6 +85,7 @@ pub(super) async fn load(
         files: Arc::clone(&import.bound.files),
         options,
         progress: Arc::clone(progress),
+        staged: Arc::clone(&import.staged),
     };
     reading.run(&mut import.report, connections).await
 }
@@ -99,7 +101,8 @@ pub async fn validate(
     progress: &Arc<Progress>,
 ) -> Result<Read> {
     let (plan, files) = (Arc::clone(&bound.plan), Arc::clone(&bound.files));
-    let reading = Reading { plan, files, options, progress: Arc::clone(progress) };
+    let (progress, staged) = (Arc::clone(progress), Arc::default());
+    let reading = Reading { plan, files, options, progress, staged };
     let read = reading.run(report, Vec::new()).await?;
     report.finish_rejections()?;
     Ok(read)
@@ -110,6 +113,7 @@ struct Reading {
     files: Arc<Vec<BoundFile>>,
     options: LoadOptions,
     progress: Arc<Progress>,
+    staged: Arc<Staged>,
 }
 
 impl Reading {
@@ -125,6 +129,7 @@ impl Reading {
             split_bytes: self.options.split_bytes,
             threads: self.options.threads.max(1),
             progress: Arc::clone(&self.progress),
+            staged: Arc::clone(&self.staged),
             stop: Arc::clone(&stop),
         };
         let reading = tokio::task::spawn_blocking(move || job.read(&sender));
@@ -186,7 +191,9 @@ impl Reading {
             let Some(mut split) = next else { return Ok(()) };
             collecting.lock().await.take(&mut split)?;
             if let Some(connection) = &mut connection {
-                connection.stage(&split.tuples).await?;
+                if !split.is_staged {
+                    connection.stage(&split.tuples, &split.notes).await?;
+                }
                 self.progress.add_staged(split.tuples.tables.iter().map(|table| table.rows).sum());
             }
         }

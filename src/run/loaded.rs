@@ -72,6 +72,7 @@ impl Loaded {
             files: self.known,
             rejections: RejectionSummary::default(),
             geometry: None,
+            resumed: None,
             seconds: Seconds { read: total, total, ..Seconds::default() },
         }
     }

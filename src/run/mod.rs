@@ -17,6 +17,7 @@ pub mod prepare;
 pub mod preview;
 pub mod progress;
 mod recover;
+mod resume;
 mod retry;
 mod stage;
 mod stopping;

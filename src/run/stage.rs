@@ -17,6 +17,7 @@ use crate::{
         endpoint::Endpoint,
         staging::{self, Staging},
     },
+    transform::geometry::GeometryNotes,
 };
 
 /// What the COPY connections of a run have in common.
@@ -58,10 +59,10 @@ impl StagingConnection {
     ///
     /// # Errors
     /// `ErrorKind::Environment` when the server refuses, or cannot be reached for a while.
-    pub(super) async fn stage(&mut self, split: &SplitTuples) -> Result<()> {
+    pub(super) async fn stage(&mut self, split: &SplitTuples, notes: &GeometryNotes) -> Result<()> {
         let progress = Arc::clone(&self.area.progress);
         let mut retry = Retry::new(&progress);
-        while let Err(error) = self.attempt(split, retry.is_again()).await {
+        while let Err(error) = self.attempt(split, notes, retry.is_again()).await {
             self.stager = None;
             retry.again(error).await?;
         }
@@ -69,7 +70,12 @@ impl StagingConnection {
         Ok(())
     }
 
-    async fn attempt(&mut self, split: &SplitTuples, again: bool) -> Result<()> {
+    async fn attempt(
+        &mut self,
+        split: &SplitTuples,
+        notes: &GeometryNotes,
+        again: bool,
+    ) -> Result<()> {
         let confirmed = self.area.confirmed.load(Relaxed);
         let stager = self.connect().await?;
         if again {
@@ -81,7 +87,7 @@ impl StagingConnection {
                 return Ok(());
             }
         }
-        stager.stage(split).await
+        stager.stage(split, notes).await
     }
 
     async fn connect(&mut self) -> Result<&Stager> {

@@ -9,5 +9,6 @@ mod judging;
 mod lease;
 mod plans;
 mod privacy;
+mod resume;
 mod retries;
 pub(crate) mod workspace;

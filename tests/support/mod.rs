@@ -7,6 +7,7 @@
 
 pub(crate) mod cluster;
 mod own_server;
+pub(crate) mod pooler;
 pub(crate) mod proxy;
 mod template;
 

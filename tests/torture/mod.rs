@@ -9,6 +9,7 @@
 mod files;
 mod kills;
 mod network;
+mod pooler;
 mod process;
 mod rounds;
 mod scene;

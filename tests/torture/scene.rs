@@ -180,9 +180,14 @@ impl Scene {
     /// Runs the pipeline again, as an operator would: until it is done. A run that finds the
     /// targets taken tries again for a moment; `failures` others may fail before one succeeds.
     pub(super) fn again(&self, failures: u32) -> Result<Ended, String> {
+        self.again_by(&How::default(), failures)
+    }
+
+    /// As [`Scene::again`], started in some way.
+    pub(super) fn again_by(&self, how: &How, failures: u32) -> Result<Ended, String> {
         let (started, mut failed) = (Instant::now(), 0);
         loop {
-            let ended = self.start(&How::default()).wait(RUN_LIMIT)?;
+            let ended = self.start(how).wait(RUN_LIMIT)?;
             match ended.code() {
                 Some(0) => return Ok(ended),
                 Some(6) if started.elapsed() < GONE_LIMIT => {
@@ -211,6 +216,12 @@ impl Scene {
             return Err(format!("a run after the last one: {}", more.described()));
         }
         Ok(())
+    }
+
+    /// Whether all is as an undisturbed run leaves it, but for sessions that a pooler keeps.
+    pub(super) async fn is_as_undisturbed_but_for_sessions(&self) -> Result<(), String> {
+        let now = state::read_but_sessions(&self.client().await).await?;
+        self.undisturbed.as_ref().expect("it is known").compare(&now)
     }
 
     /// Whether nothing is published.

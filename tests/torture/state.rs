@@ -20,6 +20,16 @@ pub(super) struct State {
     report: BTreeMap<String, Vec<u8>>,
 }
 
+const STRAYS: &str = "
+    select 'table ' || tablename from pg_tables where schemaname = 'longshore_staging'
+    union all select 'run ' || run_id || ' that runs' from longshore.run where status = 'running'
+    union all select 'an advisory lock of ' || pid from pg_locks where locktype = 'advisory'
+      and database = (select oid from pg_database where datname = current_database())";
+
+const SESSIONS: &str = "
+    select 'session ' || pid || ' (' || coalesce(state, '') || '): ' || query from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'";
+
 /// How long the server may take to notice that a client is gone.
 const SESSION_LIMIT: Duration = Duration::from_secs(20);
 
@@ -29,7 +39,16 @@ const SESSION_LIMIT: Duration = Duration::from_secs(20);
 /// What must not be there: stray staging, locks, sessions, leases, a run that runs, a file
 /// that counts twice.
 pub(super) async fn read(client: &Client) -> Result<State, String> {
-    let strays = strays(client).await;
+    read_without(client, &format!("{STRAYS} union all {SESSIONS}")).await
+}
+
+/// As [`read`], where a pooler keeps sessions.
+pub(super) async fn read_but_sessions(client: &Client) -> Result<State, String> {
+    read_without(client, STRAYS).await
+}
+
+async fn read_without(client: &Client, strays_query: &str) -> Result<State, String> {
+    let strays = strays(client, strays_query).await;
     if !strays.is_empty() {
         return Err(format!("left behind: {}", strays.join(", ")));
     }
@@ -109,14 +128,7 @@ async fn ledger(client: &Client) -> Vec<String> {
 }
 
 /// What is on the server that no run holds any more; sessions are given time to end.
-async fn strays(client: &Client) -> Vec<String> {
-    let query = "
-        select 'table ' || tablename from pg_tables where schemaname = 'longshore_staging'
-        union all select 'run ' || run_id || ' that runs' from longshore.run where status = 'running'
-        union all select 'an advisory lock of ' || pid from pg_locks where locktype = 'advisory'
-          and database = (select oid from pg_database where datname = current_database())
-        union all select 'session ' || pid || ' (' || coalesce(state, '') || '): ' || query from pg_stat_activity
-          where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'";
+async fn strays(client: &Client, query: &str) -> Vec<String> {
     let lease = "select 'a lease: ' || l::text from longshore.lease l";
     let started = Instant::now();
     loop {

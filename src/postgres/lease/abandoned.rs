@@ -33,8 +33,8 @@ pub async fn clear_abandoned(client: &mut Client, pipeline: &str) -> Result<usiz
 }
 
 /// The runs that were cut off before their end, latest first: of this pipeline all, of others the
-/// old ones. None of them can come back: the transaction holds their locks.
-async fn cut_off(client: &Client, pipeline: &str) -> Result<Vec<String>> {
+/// old ones. None of them can come back before the transaction ends: it holds their locks.
+pub(in crate::postgres) async fn cut_off(client: &Client, pipeline: &str) -> Result<Vec<String>> {
     // A run whose lock's session broke is alive as long as its heart beats.
     let query = format!(
         "select run_id from longshore.run r where status = 'running'

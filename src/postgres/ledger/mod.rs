@@ -35,6 +35,9 @@ pub struct RunRecord {
     pub violations: Vec<(String, u64)>,
     /// The report folder, where there is one.
     pub report: Option<String>,
+    /// What a later run has to have in common with it to go on where it was cut off; `None` when
+    /// none may.
+    pub resume_key: Option<String>,
 }
 
 /// One file of a run.
@@ -56,11 +59,18 @@ pub struct FileRecord {
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn record_started(client: &Client, run: &RunRecord) -> Result<()> {
     let insert =
-        "insert into longshore.run (run_id, pipeline, definition_sha256, status, version, report)
-        values ($1, $2, $3, 'running', $4, $5)";
+        "insert into longshore.run (run_id, pipeline, definition_sha256, status, version, report, resume_key)
+        values ($1, $2, $3, 'running', $4, $5, $6)";
     let version = env!("CARGO_PKG_VERSION");
     let run_id = run.run.as_str();
-    let values = texts([&run_id, &run.pipeline, &run.definition_sha256, &version, &run.report]);
+    let values = texts([
+        &run_id,
+        &run.pipeline,
+        &run.definition_sha256,
+        &version,
+        &run.report,
+        &run.resume_key,
+    ]);
     let written = client.execute_typed(insert, &values).await;
     written.map(|_| ()).map_err(|error| database_error(&error, "write the ledger"))
 }
