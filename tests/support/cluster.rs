@@ -60,6 +60,18 @@ impl OwnCluster {
         &self.running.cluster
     }
 
+    /// The URL of a new database of this name whose tables are below `folder`.
+    pub(crate) async fn database_on(&self, name: &str, folder: &Path) -> String {
+        let place = folder.join("tables");
+        fs::create_dir(&place).expect("a folder");
+        self.running.cluster.identity().own(&place).expect("it is the server's");
+        let url = self.running.cluster.url("postgres");
+        let create = format!("create tablespace {name} location '{}'", place.display());
+        super::maintain(&url, &create).await;
+        super::maintain(&url, &format!("create database {name} tablespace {name}")).await;
+        self.running.cluster.url(name)
+    }
+
     /// The URL of a new database of this name.
     pub(crate) async fn database(&self, name: &str) -> String {
         let create = format!("create database {name}");

@@ -9,6 +9,7 @@ pub(crate) mod cluster;
 mod own_server;
 pub(crate) mod pooler;
 pub(crate) mod proxy;
+pub(crate) mod small_disk;
 mod template;
 
 use std::{

@@ -59,8 +59,11 @@ async fn a_run_that_is_killed_at_any_failpoint_is_made_good_by_the_next() {
         while let Some((round, mut draw)) = rounds.next() {
             scene.reset().await;
             let armed = format!("{point}=kill@{}", arrival(round, *passes, &mut draw));
-            let outcome = kill_at(&scene, armed.clone()).await;
-            rounds.ended(&armed, outcome);
+            // Half of the time, the run that goes on is killed as well.
+            let (next, passes) = draw.one(&passed);
+            let next = (round % 2 == 1).then(|| format!("{next}=kill@{}", 1 + draw.below(*passes)));
+            let outcome = kill_at(&scene, armed.clone(), next.clone()).await;
+            rounds.ended(&format!("{armed}, then {next:?}"), outcome);
         }
         wrong.extend(rounds.score().err());
     }
@@ -76,10 +79,17 @@ fn arrival(round: u32, passes: u64, draw: &mut Draw) -> u64 {
     }
 }
 
-async fn kill_at(scene: &Scene, armed: String) -> Result<(), String> {
+/// A run that goes on where another was cut off may not come to where it is to be killed.
+async fn kill_at(scene: &Scene, armed: String, next: Option<String>) -> Result<(), String> {
     let ended = scene.start(&How::armed(armed)).wait(RUN_LIMIT)?;
     if !ended.was_killed() {
         return Err(format!("it was not killed: {}", ended.described()));
+    }
+    if let Some(next) = next {
+        let ended = scene.start(&How::armed(next)).wait(RUN_LIMIT)?;
+        if !ended.was_killed() && !matches!(ended.code(), Some(0 | 6)) {
+            return Err(format!("the second was not killed: {}", ended.described()));
+        }
     }
     scene.recovers().await
 }

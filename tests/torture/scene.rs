@@ -91,6 +91,8 @@ pub(super) struct How {
     pub(super) url: Option<String>,
     /// Another pipeline of the scene's folder.
     pub(super) pipeline: Option<&'static str>,
+    /// Another folder for reports.
+    pub(super) reports: Option<PathBuf>,
     /// More of the environment.
     pub(super) variables: Vec<(&'static str, String)>,
     /// More arguments of `run`.
@@ -127,7 +129,9 @@ impl Scene {
         scene.client().await.batch_execute(TABLES).await.expect("the tables");
         scene.reset().await;
         scene.again(0).expect("an undisturbed run");
-        scene.undisturbed = Some(state::read(&scene.client().await).await.expect("its state"));
+        let undisturbed = state::read(&scene.client().await).await.expect("its state");
+        assert!(undisturbed.has_everything(), "too little to compare: {undisturbed:?}");
+        scene.undisturbed = Some(undisturbed);
         scene
     }
 
@@ -172,7 +176,8 @@ impl Scene {
         command.env_clear().current_dir(self.folder.path());
         command.env("DATABASE_URL", how.url.as_ref().unwrap_or(&self.url));
         command.envs(how.variables.iter().map(|(name, value)| (name, value)));
-        command.args(["run", how.pipeline.unwrap_or("members.toml"), "--report-dir", "reports"]);
+        command.args(["run", how.pipeline.unwrap_or("members.toml"), "--report-dir"]);
+        command.arg(how.reports.as_ref().unwrap_or(&self.path("reports")));
         command.args(["--split-size", "8KiB", "--threads", "2"]).args(&how.arguments);
         Process::start(&mut command, &self.path(said))
     }

@@ -66,6 +66,14 @@ async fn read_without(client: &Client, strays_query: &str) -> Result<State, Stri
 }
 
 impl State {
+    /// Whether nothing is missing that an interruption could damage.
+    pub(super) fn has_everything(&self) -> bool {
+        let has = |name: &str| self.report.get(name).is_some_and(|content| !content.is_empty());
+        self.tables.len() == 2
+            && self.ledger.len() > 8
+            && ["rejections.csv", "rejected/0.csv", "rejected/2/1.csv"].into_iter().all(has)
+    }
+
     /// Whether another run left the same.
     ///
     /// # Errors
