@@ -21,7 +21,7 @@ use crate::{
     copy::{COPY_HEADER, COPY_TRAILER},
     error::{Error, Result, Transient},
     failpoint,
-    load::{LoadTarget, SplitTuples, TableTuples},
+    load::{LoadTarget, SplitTuples},
     transform::geometry::GeometryNotes,
 };
 
@@ -47,6 +47,8 @@ pub struct Checkpoints {
 pub struct Stager {
     session: Session,
     copies: Vec<String>,
+    /// For targets that delete: what was read of rejected records.
+    kept: Vec<Option<String>>,
     splits: String,
 }
 
@@ -54,8 +56,12 @@ impl Stager {
     /// A connection of a run; the staging tables exist.
     pub fn new(session: Session, staging: &Staging, loads: &[LoadTarget]) -> Self {
         let copy = |(target, load)| staging.copy_statement(target, load);
+        let kept = |(target, load): (usize, &LoadTarget)| {
+            load.mode.deletes().then(|| staging.copy_kept_statement(target, load))
+        };
         Self {
             session,
+            kept: loads.iter().enumerate().map(kept).collect(),
             copies: loads.iter().enumerate().map(copy).collect(),
             splits: staging.splits(),
         }
@@ -103,8 +109,13 @@ impl Stager {
         let client = &self.session.client;
         answered(DOING, prepared::begin(client, SETTINGS, names_are_taken)).await?;
         failpoint::hit("split.begun")?;
-        for (copy, table) in self.copies.iter().zip(&split.tables) {
-            if table.rows > 0 && !self.copy(copy, table).await? {
+        let rows = self.copies.iter().zip(&split.tables);
+        let rows = rows.map(|(copy, table)| (copy, &table.tuples, table.rows));
+        let kept = self.kept.iter().zip(&split.tables);
+        let kept =
+            kept.filter_map(|(copy, table)| Some((copy.as_ref()?, &table.kept, table.rejected)));
+        for (copy, tuples, rows) in rows.chain(kept) {
+            if rows > 0 && !self.copy(copy, tuples, rows).await? {
                 answered(DOING, client.batch_execute("rollback")).await?;
                 return Ok(false);
             }
@@ -118,7 +129,7 @@ impl Stager {
     }
 
     /// The driver closes the statement right after the COPY, before it sends anything else.
-    async fn copy(&self, statement: &str, table: &TableTuples) -> Result<bool> {
+    async fn copy(&self, statement: &str, tuples: &Bytes, rows: u64) -> Result<bool> {
         let opening = async {
             match self.session.client.copy_in::<_, Bytes>(statement).await {
                 Err(error) if prepared::name_is_taken(&error) => Ok(None),
@@ -126,11 +137,10 @@ impl Stager {
             }
         };
         let Some(sink) = answered(DOING, opening).await? else { return Ok(false) };
-        let rows = send(sink, &table.tuples).await?;
-        if rows != table.rows {
+        let counted = send(sink, tuples).await?;
+        if counted != rows {
             return Err(Error::unexpected(format!(
-                "{} rows were sent, the server counted {rows}",
-                table.rows
+                "{rows} rows were sent, the server counted {counted}"
             )));
         }
         Ok(true)

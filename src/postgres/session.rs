@@ -259,7 +259,9 @@ fn hint(code: &SqlState) -> Option<&'static str> {
             "check user and password: the URL, PGPASSWORD or ~/.pgpass, and pg_hba.conf on the server"
         }
         "3D000" => "create the database, or name another in --database",
-        "42501" => "grant the role this privilege; `longshore doctor` lists those it needs",
+        "42501" => {
+            "grant the role this privilege; `longshore doctor PIPELINE` lists those it lacks"
+        }
         "53100" => "the server's disk is full: free space, then run again",
         "53300" => "the server has no free connections; lower --connections or use a pooler",
         "55P03" => "another transaction holds a lock; run again when it has finished",

@@ -16,16 +16,19 @@ use tokio_postgres::Client;
 use super::{
     checkpoint::{self, Checkpoint},
     session::{TRANSACTION_SETTINGS, database_error},
-    sql::{qualified, quote_identifier},
+    sql::{create_schema, qualified, quote_identifier},
 };
 use crate::{
     error::{Error, Result},
-    load::LoadTarget,
+    load::{LoadColumn, LoadTarget},
     run_id::RunId,
 };
 
 /// The column that carries the record's ordinal ([`crate::outcome::Position::ordinal`]).
 pub const ORDINAL: &str = "__ordinal";
+
+/// The column of `kept` that says whether the record's whole key was read.
+pub const KEY_READ: &str = "__key_read";
 
 /// The schema all staging lives in.
 pub const SCHEMA: &str = "longshore_staging";
@@ -69,6 +72,12 @@ impl Staging {
         self.table(&format!("{target}_changes"))
     }
 
+    /// What was read of rejected records, for a target that deletes: `(ordinal, key_read, ...)`
+    /// with the columns of [`LoadTarget::identifying`].
+    pub fn kept(&self, target: usize) -> String {
+        self.table(&format!("{target}_kept"))
+    }
+
     /// Records that are not published: `(target, ordinal, kind, code, column_name, message)`.
     pub fn excluded(&self) -> String {
         self.table("excluded")
@@ -84,9 +93,12 @@ impl Staging {
     /// # Errors
     /// `ErrorKind::Environment` when the role may not create them.
     pub async fn create(&self, client: &Client, loads: &[LoadTarget]) -> Result<()> {
-        let mut script = format!("create schema if not exists {SCHEMA};\n");
+        let mut script = format!("{};\n", create_schema(SCHEMA));
         for (target, load) in loads.iter().enumerate() {
             script.push_str(&self.create_copied(target, load));
+            if load.mode.deletes() {
+                script.push_str(&self.create_kept(target, load));
+            }
         }
         script.push_str(&format!(
             "create unlogged table {} (target int not null, ordinal bigint not null, kind text not null,
@@ -98,26 +110,14 @@ impl Staging {
         ));
         let created = client.batch_execute(&script).await;
         created.map_err(|error| {
-            database_error(&error, "create the staging tables")
-                .hint("the role needs CREATE on the database, or on the schema longshore_staging")
+            database_error(&error, "create the staging tables").or_hint(
+                "the role needs CREATE on the database, or on the schema longshore_staging",
+            )
         })
     }
 
     fn create_copied(&self, target: usize, load: &LoadTarget) -> String {
-        let columns: String = copied_columns(load)
-            .map(|column| {
-                let name = quote_identifier(&column.column.name);
-                // The cast turns a domain into its base type; elsewhere it changes nothing,
-                // and a cast would lose the column's collation.
-                let is_domain = column.column.type_sql != column.column.base_type_sql;
-                let cast = if is_domain {
-                    format!("::{}", column.column.base_type_sql)
-                } else {
-                    String::new()
-                };
-                format!(", t.{name}{cast} as {name}")
-            })
-            .collect();
+        let columns: String = copied_columns(load).map(as_in_target).collect();
         format!(
             "create unlogged table {} with (autovacuum_enabled = false) as
                select null::bigint as {ORDINAL}{columns} from {} t with no data;\n",
@@ -132,6 +132,52 @@ impl Staging {
             .map(|column| format!(", {}", quote_identifier(&column.column.name)))
             .collect();
         format!("copy {} ({ORDINAL}{columns}) from stdin (format binary)", self.copied(target))
+    }
+
+    fn create_kept(&self, target: usize, load: &LoadTarget) -> String {
+        let identifying = load.identifying();
+        let columns: String =
+            identifying.iter().map(|index| as_in_target(&load.columns[*index])).collect();
+        format!(
+            "create unlogged table {} with (autovacuum_enabled = false) as
+               select null::bigint as {ORDINAL}, null::boolean as {KEY_READ}{columns} from {} t with no data;\n",
+            self.kept(target),
+            qualified(&load.table.name)
+        )
+    }
+
+    /// The COPY statement for what was read of a target's rejected records.
+    pub fn copy_kept_statement(&self, target: usize, load: &LoadTarget) -> String {
+        let identifying = load.identifying();
+        let columns = identifying.iter().map(|index| &load.columns[*index]);
+        let staged: String = columns
+            .filter(|column| column.computed.is_none())
+            .map(|column| format!(", {}", quote_identifier(&column.column.name)))
+            .collect();
+        format!(
+            "copy {} ({ORDINAL}, {KEY_READ}{staged}) from stdin (format binary)",
+            self.kept(target)
+        )
+    }
+
+    /// A held run may wait for long: whether its staging is still what the run left.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when a restart of the server emptied it, or it is gone.
+    pub async fn must_be_there(&self, client: &Client, records: u64) -> Result<()> {
+        let lost = || {
+            Error::environment("the staging tables of this run are lost")
+                .hint("the server was restarted after a crash: discard this run, and run the pipeline again")
+        };
+        let failed = |error| database_error(&error, "look for the staging tables");
+        let exists =
+            format!("select to_regclass('{}') is not null", self.splits().replace('\'', "''"));
+        if !client.query_typed_one(&exists, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+            return Err(lost());
+        }
+        let sum = format!("select coalesce(sum(records), 0)::bigint from {}", self.splits());
+        let staged: i64 = client.query_typed_one(&sum, &[]).await.map_err(failed)?.get(0);
+        if staged.cast_unsigned() == records { Ok(()) } else { Err(lost()) }
     }
 
     /// That no crash of the server has emptied the tables.
@@ -176,6 +222,11 @@ impl Staging {
         for target in 0..self.targets {
             let (computed, changes) = (old.computed(target), old.changes(target));
             script.push_str(&format!("drop table if exists {computed}, {changes};\n"));
+            let new = quote_identifier(&format!("{}_{target}_kept", self.prefix));
+            script.push_str(&format!(
+                "alter table if exists {} rename to {new};\n",
+                old.kept(target)
+            ));
         }
         script.push_str(&format!("truncate {}", self.excluded()));
         client.batch_execute(&script).await.map_err(failed)?;
@@ -228,7 +279,8 @@ impl Staging {
     pub async fn drop(&self, client: &Client) -> Result<()> {
         let mut tables = vec![self.excluded(), self.splits()];
         for target in 0..self.targets {
-            tables.extend([self.copied(target), self.computed(target), self.changes(target)]);
+            tables.extend([self.copied(target), self.computed(target)]);
+            tables.extend([self.changes(target), self.kept(target)]);
         }
         let script = format!(
             "begin; {TRANSACTION_SETTINGS}; drop table if exists {}; commit",
@@ -250,6 +302,16 @@ pub fn has_computed(load: &LoadTarget) -> bool {
     load.columns.iter().any(|column| column.computed.is_some())
 }
 
-fn copied_columns(load: &LoadTarget) -> impl Iterator<Item = &crate::load::LoadColumn> {
+/// A column of a staging table, from the target's `t`.
+fn as_in_target(column: &LoadColumn) -> String {
+    let name = quote_identifier(&column.column.name);
+    // The cast turns a domain into its base type; elsewhere it changes nothing,
+    // and a cast would lose the column's collation.
+    let is_domain = column.column.type_sql != column.column.base_type_sql;
+    let cast = if is_domain { format!("::{}", column.column.base_type_sql) } else { String::new() };
+    format!(", t.{name}{cast} as {name}")
+}
+
+fn copied_columns(load: &LoadTarget) -> impl Iterator<Item = &LoadColumn> {
     load.columns.iter().filter(|column| column.computed.is_none())
 }

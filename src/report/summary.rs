@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Report;
-use crate::{outcome::Tally, transform::geometry::GeometryNotes};
+use crate::{
+    outcome::{Deletions, Tally},
+    transform::geometry::GeometryNotes,
+};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -19,6 +22,8 @@ pub enum RunStatus {
     Unchanged,
     /// Deletions wait for approval.
     Held,
+    /// They waited, and are not going to happen.
+    Discarded,
     /// More rejections than the limit allows; nothing is published.
     Rejected,
     /// Nothing was to be published: the counts are what a run would do.
@@ -60,6 +65,16 @@ pub struct TableSummary {
     /// Its counts.
     #[serde(flatten)]
     pub tally: Tally,
+    /// What became of rows without a record; left out where the mode deletes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletions: Option<Deletions>,
+}
+
+impl TableSummary {
+    /// The summary of a table by its name.
+    pub fn new(table: impl ToString, tally: Tally, deletions: Option<Deletions>) -> Self {
+        Self { table: table.to_string(), tally, deletions }
+    }
 }
 
 /// One file of a run.

@@ -7,13 +7,14 @@
 use std::time::Duration;
 
 use super::{
+    held,
     import::{Ended, Import},
     progress::Progress,
 };
 use crate::{
     error::{Error, ErrorKind, Result, Transient},
     failpoint,
-    postgres::{endpoint::Endpoint, ledger, session::Session},
+    postgres::{endpoint::Endpoint, ledger, publish, session::Session},
     report::RunStatus,
 };
 
@@ -61,21 +62,27 @@ impl CleanUp<'_, '_> {
     /// The end that the ledger knows of, where it is another than we think.
     async fn clean(&self, ended: &Result<Ended>) -> Result<Option<Ended>> {
         let import = self.import;
-        let session = self.endpoint.connect().await?;
-        let published = match ended {
+        let mut session = self.endpoint.connect().await?;
+        let settled = match ended {
             Ok(_) => None,
-            Err(_) => ledger::published(&session.client, &import.record.run).await?,
+            Err(_) => publish::settled(&session.client, &import.record.run).await?,
         };
-        let published = published.map(|tallies| Ended { status: RunStatus::Published, tallies });
-        if published.is_none() && can_be_resumed(ended) {
+        let settled = settled.map(Ended::of);
+        let status = settled.as_ref().or(ended.as_ref().ok()).map(|ended| ended.status);
+        if status.is_none() && can_be_resumed(ended) {
             self.progress.notice(KEPT);
         } else {
-            import.staging.drop(&session.client).await?;
-            failpoint::hit("cleanup.dropped")?;
+            if status != Some(RunStatus::Held) {
+                import.staging.drop(&session.client).await?;
+                failpoint::hit("cleanup.dropped")?;
+            }
+            if matches!(status, Some(RunStatus::Held | RunStatus::Published)) {
+                held::supersede(&mut session.client, &import.record).await?;
+            }
             self.note(&session, ended).await?;
         }
         import.lease.fence().release(&session.client).await?;
-        Ok(published)
+        Ok(settled)
     }
 
     async fn note(&self, session: &Session, ended: &Result<Ended>) -> Result<()> {
@@ -90,7 +97,8 @@ impl CleanUp<'_, '_> {
                 RunStatus::Failed
                 | RunStatus::Published
                 | RunStatus::Unchanged
-                | RunStatus::Held => Ok(()),
+                | RunStatus::Held
+                | RunStatus::Discarded => Ok(()),
             },
         }
     }

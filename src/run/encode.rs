@@ -6,7 +6,7 @@
 use bumpalo::Bump;
 use bytes::Bytes;
 
-use super::{bound::BoundFile, keys::KeyHash};
+use super::{bound::BoundFile, kept::KeptEncoder, keys::KeyHash};
 use crate::{
     batch::{Record, RecordBatch},
     copy::TupleEncoder,
@@ -44,6 +44,7 @@ impl ProcessedSplit {
             rows: counted.staged,
             filtered: counted.filtered,
             rejected: counted.rejected,
+            kept: Bytes::new(),
         };
         let tuples = SplitTuples {
             file: checkpoint.file,
@@ -89,6 +90,8 @@ pub(super) struct SplitEncoder<'a> {
     batch: RecordBatch,
     arena: Bump,
     encoders: Vec<TupleEncoder>,
+    /// Per target, what was read of rejected records: which rows of the target they may be.
+    kept: Vec<TupleEncoder>,
     /// Per target, the hashes of the keys encoded.
     keys: Vec<Vec<u64>>,
     /// Per target, whether the record at hand is filtered out.
@@ -105,6 +108,7 @@ impl<'a> SplitEncoder<'a> {
             batch: RecordBatch::default(),
             arena: Bump::new(),
             encoders: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
+            kept: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
             keys: vec![Vec::new(); plan.targets.len()],
             filtered: vec![false; plan.targets.len()],
         }
@@ -130,10 +134,11 @@ impl<'a> SplitEncoder<'a> {
                 format!("a split of {records} records gave {} when decoded", outcome.records);
             outcome.broken.get_or_insert(message);
         }
-        let tables = std::mem::take(&mut outcome.tables).into_iter().zip(&mut self.encoders).map(
-            |(table, encoder)| {
+        let encoders = self.encoders.iter_mut().zip(&mut self.kept);
+        let tables = std::mem::take(&mut outcome.tables).into_iter().zip(encoders).map(
+            |(table, (encoder, kept))| {
                 let rows = encoder.rows();
-                TableTuples { tuples: encoder.take(), rows, ..table }
+                TableTuples { tuples: encoder.take(), rows, kept: kept.take(), ..table }
             },
         );
         let tuples =
@@ -213,6 +218,14 @@ impl<'a> SplitEncoder<'a> {
             }
             if !self.filtered[index] {
                 table.rejected += 1;
+                let target = &self.plan.targets[index];
+                if target.load.mode.deletes() {
+                    let kept =
+                        KeptEncoder { target, arena: &self.arena, encoder: &mut self.kept[index] };
+                    if let Err(broken) = kept.encode(record) {
+                        outcome.broken.get_or_insert(broken);
+                    }
+                }
             }
         }
         let raw = record.raw().to_vec();

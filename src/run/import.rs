@@ -26,7 +26,7 @@ use crate::{
         judge::{self, StagedRejection},
         lease::{self, Lease},
         ledger::{self, FileRecord, RunRecord},
-        publish::{self, Publishing},
+        publish::{self, Ending, Intent, Published, Publishing, TableChange},
         resume::adopt,
         session::Session,
         staging::Staging,
@@ -67,7 +67,7 @@ pub(super) struct Held {
 /// How a run ended that did not fail.
 pub(super) struct Ended {
     pub(super) status: RunStatus,
-    pub(super) tallies: Vec<Tally>,
+    pub(super) tables: Vec<TableChange>,
 }
 
 impl<'r> Import<'r> {
@@ -161,19 +161,15 @@ impl<'r> Import<'r> {
         let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
             limit.is_crossed(self.report.rejected_records(), read.counted.records)
         });
-        let (status, tallies) = if too_many {
+        let (status, tables) = if too_many {
             (RunStatus::Rejected, self.count_rejected(&read))
         } else {
             progress.enter(Stage::Publishing);
-            let tallies = self.publish(endpoint, progress, &read).await?;
-            (self.published_status(), tallies)
+            let published = self.publish(endpoint, progress, &read).await?;
+            (status_of(published.ending), published.tables)
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
-        Ok(Ended { status, tallies })
-    }
-
-    fn published_status(&self) -> RunStatus {
-        if self.request.dry_run { RunStatus::DryRun } else { RunStatus::Published }
+        Ok(Ended { status, tables })
     }
 
     /// Lets the database judge what is staged and adds its rejections to the report.
@@ -241,14 +237,15 @@ impl<'r> Import<'r> {
     }
 
     /// What a run over its limit tells: what was read and rejected; nothing else happened.
-    fn count_rejected(&self, read: &load::Read) -> Vec<Tally> {
+    fn count_rejected(&self, read: &load::Read) -> Vec<TableChange> {
         let tally = |table: &publish::CountedTable| Tally {
             read: read.counted.records,
             filtered: table.filtered,
             rejected: self.report.rejected_records(),
             ..Tally::default()
         };
-        read.counted.tables.iter().map(tally).collect()
+        let change = |table| TableChange { tally: tally(table), deletions: None };
+        read.counted.tables.iter().map(change).collect()
     }
 
     async fn publish(
@@ -256,11 +253,11 @@ impl<'r> Import<'r> {
         endpoint: &Endpoint,
         progress: &Arc<Progress>,
         read: &load::Read,
-    ) -> Result<Vec<Tally>> {
+    ) -> Result<Published> {
         let mut retry = Retry::new(progress);
         loop {
             match self.try_to_publish(endpoint, progress, read, retry.is_again()).await {
-                Ok(tallies) => return Ok(tallies),
+                Ok(published) => return Ok(published),
                 Err(error) => retry.again(error).await?,
             }
         }
@@ -274,23 +271,28 @@ impl<'r> Import<'r> {
         progress: &Arc<Progress>,
         read: &load::Read,
         again: bool,
-    ) -> Result<Vec<Tally>> {
+    ) -> Result<Published> {
         if again {
             self.session = endpoint.connect().await?;
         }
         let canceller = self.session.canceller();
         let client = &mut self.session.client;
+        let limit = self.bound.plan.deleted_limit;
+        let intent = match self.request.dry_run {
+            true => Intent::Count(limit),
+            false => Intent::Publish(limit),
+        };
         let publishing = Publishing {
             staging: &self.staging,
             loads: &self.loads,
             counted: &read.counted,
             run: &self.record,
             fence: self.lease.fence(),
-            commit: !self.request.dry_run,
+            intent,
         };
         let work = async {
-            if again && let Some(tallies) = ledger::published(client, &self.record.run).await? {
-                return Ok(tallies);
+            if again && let Some(settled) = publish::settled(client, &self.record.run).await? {
+                return Ok(settled);
             }
             self.staging.ensure_holds(client, read.splits).await?;
             publish::publish(client, &publishing).await
@@ -322,11 +324,9 @@ impl<'r> Import<'r> {
     }
 
     fn summary(&self, ended: Ended) -> RunSummary {
-        let tables = self
-            .loads
-            .iter()
-            .zip(ended.tallies)
-            .map(|(load, tally)| TableSummary { table: load.table.name.to_string(), tally });
+        let tables = self.loads.iter().zip(ended.tables).map(|(load, change)| {
+            TableSummary::new(&load.table.name, change.tally, change.deletions)
+        });
         let records = self.record.files.iter().map(|file| file.records);
         let fresh = self.loaded.fresh.iter().zip(records);
         let mut files: Vec<FileSummary> =
@@ -344,5 +344,20 @@ impl<'r> Import<'r> {
             resumed: self.resumed(),
             seconds: self.seconds,
         }
+    }
+}
+
+impl Ended {
+    /// How publishing ended.
+    pub(super) fn of(published: Published) -> Self {
+        Self { status: status_of(published.ending), tables: published.tables }
+    }
+}
+
+fn status_of(ending: Ending) -> RunStatus {
+    match ending {
+        Ending::Counted => RunStatus::DryRun,
+        Ending::Published => RunStatus::Published,
+        Ending::Held | Ending::Moved => RunStatus::Held,
     }
 }

@@ -9,10 +9,13 @@ mod clean_up;
 mod collect;
 mod encode;
 pub mod files;
+pub mod held;
 mod import;
+mod kept;
 mod keys;
 mod load;
 mod loaded;
+pub mod needs;
 pub mod prepare;
 pub mod preview;
 pub mod progress;
@@ -39,7 +42,7 @@ use crate::{
     postgres::{
         endpoint::Endpoint,
         lease::{Lease, clear_abandoned},
-        ledger,
+        ledger, privileges,
     },
     report::RunSummary,
     run_id::RunId,
@@ -99,6 +102,7 @@ async fn prepare_import<'r>(
     let run = RunId::generate();
     let found = find_files(&request.pipeline.definition).await?;
     let mut session = retry::connect(endpoint, progress).await?;
+    privileges::ensure(&session.client, &needs::needs(&request.pipeline.definition)).await?;
     ledger::ensure(&session.client).await?;
     let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
     let loaded = Loaded::ask(&session, request, found).await?;

@@ -214,7 +214,9 @@ impl Judge<'_> {
             if self.load.key.is_empty() { String::new() } else { format!(" and not ({same_key})") };
         let is_written = match self.load.mode {
             LoadMode::Insert => format!("not exists (select from {table} t where {same_key})"),
-            LoadMode::Append | LoadMode::Upsert => "true".to_owned(),
+            // Whoever has the values is either the same row or goes.
+            LoadMode::Replace if self.load.key.is_empty() => "false".to_owned(),
+            _ => "true".to_owned(),
         };
         format!(
             "insert into {} select {}, s.{ORDINAL}, 'rejected', {reason} from {} s where {} and {is_written}

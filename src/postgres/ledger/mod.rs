@@ -4,9 +4,12 @@
 //! already, and (after a COMMIT whose answer was lost) did it happen. The row
 //! of a published run is written in the publishing transaction itself.
 
+mod held;
 mod history;
 mod steps;
 
+pub use held::{Dropped, HeldRun, held_run, other_held_runs, record_dropped};
+pub(super) use held::{record_approved, record_held};
 pub use history::{PastFile, PastRejections, PastRun, PastTally, history};
 use postgres_types::{ToSql, Type};
 pub use steps::{ensure, exists};
@@ -82,11 +85,9 @@ pub(super) async fn record_published(
     loads: &[LoadTarget],
     tallies: &[Tally],
 ) -> Result<()> {
-    for (target, (load, tally)) in loads.iter().zip(tallies).enumerate() {
-        record_tally(client, run, target, load, tally).await?;
-    }
+    insert_tallies(client, run, loads, tallies).await?;
     record_details(client, run).await?;
-    if set_status(client, &run.run, "published", None).await? {
+    if set_status(client, &run.run, ("running", "published"), None).await? {
         return Ok(());
     }
     Err(Error::environment("the ledger does not know this run as running any more")
@@ -104,8 +105,20 @@ pub async fn record_ended(
     status: &str,
     message: Option<&str>,
 ) -> Result<()> {
-    if set_status(client, &run.run, status, message).await? {
+    if set_status(client, &run.run, ("running", status), message).await? {
         record_details(client, run).await?;
+    }
+    Ok(())
+}
+
+async fn insert_tallies(
+    client: &Client,
+    run: &RunRecord,
+    loads: &[LoadTarget],
+    tallies: &[Tally],
+) -> Result<()> {
+    for (target, (load, tally)) in loads.iter().zip(tallies).enumerate() {
+        record_tally(client, run, target, load, tally).await?;
     }
     Ok(())
 }
@@ -182,17 +195,18 @@ fn texts<const N: usize>(values: [&(dyn ToSql + Sync); N]) -> [Parameter<'_>; N]
     values.map(|value| (value, Type::TEXT))
 }
 
-/// Ends a run that has not ended yet; whether it had not.
+/// Gives a run another status, if it has the one expected; whether it had.
 async fn set_status(
     client: &Client,
     run: &RunId,
-    status: &str,
+    (from, to): (&str, &str),
     message: Option<&str>,
 ) -> Result<bool> {
     let update =
         "update longshore.run set status = $2, message = $3, finished_at = clock_timestamp()
-        where run_id = $1 and status = 'running'";
-    let written = client.execute_typed(update, &texts([&run.as_str(), &status, &message])).await;
+        where run_id = $1 and status = $4";
+    let run = run.as_str();
+    let written = client.execute_typed(update, &texts([&run, &to, &message, &from])).await;
     written.map(|rows| rows == 1).map_err(|error| database_error(&error, "write the ledger"))
 }
 
@@ -227,6 +241,31 @@ pub async fn loaded_by(
         (&question.pipeline, Type::TEXT),
         (&question.any_definition, Type::BOOL),
         (&question.definition_sha256, Type::TEXT),
+    ];
+    let row = client.query_typed_opt(query, &values).await;
+    let row = row.map_err(|error| database_error(&error, "ask the ledger"))?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// The last published run of the pipeline, if it read just the files of these hashes (sorted) by
+/// this definition.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn last_load_of(
+    client: &Client,
+    question: &LoadedQuestion<'_>,
+    sha256: &[&str],
+) -> Result<Option<String>> {
+    let query = "select run_id from (
+          select run_id, definition_sha256 from longshore.run where pipeline = $1 and status = 'published'
+          order by finished_at desc limit 1) last
+        where definition_sha256 = $2
+          and array(select sha256 from longshore.file f where f.run_id = last.run_id order by sha256 collate \"C\") = $3";
+    let values: [Parameter<'_>; 3] = [
+        (&question.pipeline, Type::TEXT),
+        (&question.definition_sha256, Type::TEXT),
+        (&sha256, Type::TEXT_ARRAY),
     ];
     let row = client.query_typed_opt(query, &values).await;
     let row = row.map_err(|error| database_error(&error, "ask the ledger"))?;

@@ -1,7 +1,9 @@
 //! What is to happen to each row of one target: the run's `changes` table, and its counts.
 //!
-//! One line per staged row that is published (`new`, `changed`, `same`) and one per row of
-//! the target that goes (`gone`, without ordinal). Rows of the target stand in it by
+//! One line per staged row that is published (`new`, `changed`, `same`) and, for modes that
+//! delete, one per row of the target that the files do not have (`gone`, or `kept` where a
+//! rejected record is or may be that row; both without ordinal). Where the mode has a scope,
+//! `scope` has its values as text. Rows of the target stand in it by
 //! `tableoid` and `ctid`: inside one REPEATABLE READ transaction a row that the snapshot
 //! shows cannot move, and who changes it meanwhile makes the write fail with 40001.
 
@@ -18,10 +20,12 @@ pub(super) enum Kind {
     Same,
     /// The target has it and should not: it is deleted.
     Gone,
+    /// The files do not have it, but a rejected record may be it: nothing is written.
+    Kept,
 }
 
 impl Kind {
-    const ALL: [Kind; 4] = [Kind::New, Kind::Changed, Kind::Same, Kind::Gone];
+    const ALL: [Kind; 5] = [Kind::New, Kind::Changed, Kind::Same, Kind::Gone, Kind::Kept];
 
     /// The word in `changes.kind`.
     pub(super) fn word(self) -> &'static str {
@@ -30,6 +34,7 @@ impl Kind {
             Kind::Changed => "changed",
             Kind::Same => "same",
             Kind::Gone => "gone",
+            Kind::Kept => "kept",
         }
     }
 }
@@ -58,7 +63,7 @@ impl Changes {
     }
 }
 
-/// Writes the rows of `query` (`kind`, `ordinal`, `table_oid`, `row_id`) to the table `changes`,
+/// Writes the rows of `query` (`kind`, `ordinal`, `table_oid`, `row_id`, `scope`) to the table `changes`,
 /// and counts them.
 pub(super) async fn note(
     client: &Client,

@@ -3,9 +3,9 @@
 
 use super::changes::Kind;
 use crate::{
-    load::{LoadColumn, LoadTarget},
+    load::{LoadColumn, LoadMode, LoadTarget, SoftDelete},
     postgres::{
-        sql::{qualified, quote_identifier},
+        sql::{qualified, quote_identifier, quote_literal},
         staging::{ORDINAL, Staging},
     },
     schema::{Generated, PgType},
@@ -77,7 +77,7 @@ impl Statements<'_> {
     pub(super) fn classify_by_key(&self, changed: &str) -> String {
         format!(
             "select case when t.tableoid is null then 'new' when {changed} then 'changed' else 'same' end as kind,
-               s.{ORDINAL} as ordinal, t.tableoid as table_oid, t.ctid as row_id
+               s.{ORDINAL} as ordinal, t.tableoid as table_oid, t.ctid as row_id, null::text[] as scope
              from {} s left join {} t on {} where {}",
             self.rows(),
             self.table(),
@@ -86,15 +86,13 @@ impl Statements<'_> {
         )
     }
 
-    /// Updates the rows that are noted as changed.
-    pub(super) fn update(&self) -> String {
-        let assignments: Vec<String> = self
-            .updated_columns()
-            .map(|column| {
-                let name = quote_identifier(&column.column.name);
-                format!("{name} = s.{name}")
-            })
-            .collect();
+    /// Updates the rows that are noted as changed; `also` are assignments beside the columns.
+    pub(super) fn update(&self, also: Option<String>) -> String {
+        let of_column = |column: &LoadColumn| {
+            let name = quote_identifier(&column.column.name);
+            format!("{name} = s.{name}")
+        };
+        let assignments: Vec<String> = self.updated_columns().map(of_column).chain(also).collect();
         format!(
             "update {} t set {} from {} s join {} c on c.ordinal = s.{ORDINAL} and c.kind = '{}' where {}",
             self.table(),
@@ -104,6 +102,22 @@ impl Statements<'_> {
             Kind::Changed.word(),
             self.same_key()
         )
+    }
+
+    /// Deletes the rows that are noted as gone.
+    pub(super) fn delete(&self) -> String {
+        format!(
+            "delete from {} t using {} c where {}",
+            self.table(),
+            self.changes(),
+            self.is_gone()
+        )
+    }
+
+    /// The condition that `c` notes row `t` as gone.
+    pub(super) fn is_gone(&self) -> String {
+        let gone = Kind::Gone.word();
+        format!("c.kind = '{gone}' and t.tableoid = c.table_oid and t.ctid = c.row_id")
     }
 
     /// Inserts the rows that are noted as new.
@@ -121,9 +135,13 @@ impl Statements<'_> {
     }
 
     fn insert_from(&self, source: &str) -> String {
-        let names: Vec<String> =
+        let mut names: Vec<String> =
             self.load.columns.iter().map(|c| quote_identifier(&c.column.name)).collect();
-        let values: Vec<String> = names.iter().map(|name| format!("s.{name}")).collect();
+        let mut values: Vec<String> = names.iter().map(|name| format!("s.{name}")).collect();
+        if let LoadMode::Mirror { soft: Some(soft), .. } = &self.load.mode {
+            names.push(quote_identifier(&soft.column.name));
+            values.push(present_value(soft));
+        }
         let identity =
             self.load.columns.iter().any(|c| c.column.generated == Generated::IdentityAlways);
         let overriding = if identity { " overriding system value" } else { "" };
@@ -157,9 +175,24 @@ impl Statements<'_> {
     }
 }
 
-/// Whether a column differs between target `t` and staged `s`. Types whose `=` is missing or
-/// calls different values equal (citext's case, json, geometry) are compared by content.
+/// What the column of a soft deletion says of rows that are not deleted.
+pub(super) fn present_value(soft: &SoftDelete) -> String {
+    soft.present.as_ref().map_or_else(|| "null".to_owned(), |value| typed(soft, value))
+}
+
+/// A value of the column of a soft deletion.
+pub(super) fn typed(soft: &SoftDelete, value: &str) -> String {
+    format!("{}::{}", quote_literal(value), soft.column.type_sql)
+}
+
+/// Whether a column differs between target `t` and staged `s`.
 fn difference(column: &LoadColumn) -> String {
+    format!("{} is distinct from {}", content("t", column), content("s", column))
+}
+
+/// A column so that its equality is that of content: types whose `=` is missing or calls
+/// different values equal (citext's case, json, geometry) are cast.
+pub(super) fn content(row: &str, column: &LoadColumn) -> String {
     let name = quote_identifier(&column.column.name);
     let cast = match &column.column.pg_type {
         PgType::Geometry(_) | PgType::Geography(_) => "::bytea",
@@ -167,5 +200,5 @@ fn difference(column: &LoadColumn) -> String {
         PgType::Text if column.column.base_type_sql == "xml" => "::text",
         _ => "",
     };
-    format!("t.{name}{cast} is distinct from s.{name}{cast}")
+    format!("{row}.{name}{cast}")
 }

@@ -1,8 +1,11 @@
 //! What the modes of writing differ in, and nothing else: which rows are new, changed, the
 //! same or gone, and what is written for each.
 
+mod absent;
 mod append;
 mod insert;
+mod mirror;
+mod replace;
 mod upsert;
 
 use super::{changes::Kind, statements::Statements};
@@ -16,6 +19,11 @@ pub(super) trait Mode {
 
     /// What is written after classifying, in this order.
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write>;
+
+    /// What takes rows away, after all targets are written: those that refer to others first.
+    fn removals(&self, _: &Statements<'_>) -> Vec<Write> {
+        Vec::new()
+    }
 }
 
 /// One statement that writes to the target.
@@ -30,6 +38,11 @@ impl Write {
         Self { kinds, sql }
     }
 
+    /// Whether it deletes rows, so that others may still refer to them.
+    pub(super) fn deletes(&self) -> bool {
+        self.sql.starts_with("delete")
+    }
+
     /// Where nothing was classified since every row is new.
     pub(super) fn everything(sql: &Statements<'_>) -> Self {
         Self::new(&[Kind::New], sql.insert_all())
@@ -42,5 +55,7 @@ pub(super) fn mode(mode: &LoadMode) -> &dyn Mode {
         LoadMode::Append => &append::Append,
         LoadMode::Insert => &insert::Insert,
         LoadMode::Upsert => &upsert::Upsert,
+        LoadMode::Mirror { .. } => &mirror::Mirror,
+        LoadMode::Replace => &replace::Replace,
     }
 }

@@ -10,6 +10,9 @@ impl Mode for Upsert {
     }
 
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write> {
-        vec![Write::new(&[Kind::Changed], sql.update()), Write::new(&[Kind::New], sql.insert_new())]
+        vec![
+            Write::new(&[Kind::Changed], sql.update(None)),
+            Write::new(&[Kind::New], sql.insert_new()),
+        ]
     }
 }
