@@ -119,8 +119,9 @@ impl Staging {
         ));
         let created = client.batch_execute(&with_settings(&script)).await;
         created.map_err(|error| {
-            database_error(&error, "create the staging tables")
-                .hint("the role needs CREATE on the database, or on the schema longshore_staging")
+            database_error(&error, "create the staging tables").or_hint(
+                "the role needs CREATE on the database, or on the schema longshore_staging",
+            )
         })
     }
 

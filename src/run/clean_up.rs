@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result, Transient},
+    failpoint,
     postgres::{endpoint::Endpoint, ledger, publish, session::Session, watch},
     report::RunStatus,
 };
@@ -44,7 +45,7 @@ impl CleanUp<'_, '_> {
     pub(super) async fn after(self, ended: Result<Ended>) -> Result<Ended> {
         let hurried = matches!(&ended, Err(error) if error.kind() == ErrorKind::Interrupted);
         let limit = if hurried { STOPPED } else { UNHURRIED };
-        let cleaned = tokio::time::timeout(limit, self.clean(&ended)).await;
+        let cleaned = tokio::time::timeout(failpoint::limit(limit), self.clean(&ended)).await;
         let cleaned =
             cleaned.unwrap_or_else(|_| Err(Error::environment("cleaning up took too long")));
         match (ended, cleaned) {
@@ -76,6 +77,7 @@ impl CleanUp<'_, '_> {
             }
             if status != Some(RunStatus::Held) {
                 import.staging.drop(&session.client).await?;
+                failpoint::hit("cleanup.dropped")?;
             }
             if matches!(status, Some(RunStatus::Held | RunStatus::Published)) {
                 held::supersede(&mut session.client, &import.record).await?;
