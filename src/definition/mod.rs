@@ -8,6 +8,7 @@
 mod check;
 mod document;
 mod export;
+pub(crate) mod query;
 mod read;
 mod render;
 mod schema;
@@ -18,7 +19,10 @@ mod validation;
 mod walk;
 
 pub use document::Document;
-pub use export::{ExportDefinition, ExportKind, OutputDefinition, OutputFormat};
+pub use export::{
+    ExportDefinition, ExportKind, LineEnd, OutputDefinition, OutputFormat, Quoting,
+    SensitiveColumn, Treatment, Unencodable,
+};
 pub use read::{Findings, ReadDefinition, read};
 pub use render::{render, to_json};
 pub use schema::json_schema;
