@@ -9,6 +9,7 @@
 //! [`Fault`]: decoding never drops a record, so counts stay true.
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use crate::outcome::{Fault, Position};
 
@@ -73,6 +74,8 @@ struct Row {
 #[derive(Debug, Default)]
 pub struct RecordBatch {
     block: Bytes,
+    /// The block once more where all of it is UTF-8: its cells need no check of their own.
+    text: Option<ByteString>,
     scratch: Vec<u8>,
     spans: Vec<Span>,
     rows: Vec<Row>,
@@ -83,6 +86,14 @@ impl RecordBatch {
     pub fn restart(&mut self, block: Bytes) {
         self.clear();
         self.block = block;
+        self.text = None;
+    }
+
+    /// Like [`RecordBatch::restart`], with a block that was proven to be UTF-8 as a whole.
+    pub fn restart_with_text(&mut self, block: ByteString) {
+        self.clear();
+        self.block = block.as_bytes().clone();
+        self.text = Some(block);
     }
 
     /// Empties the batch, keeping its block and capacity.
@@ -242,7 +253,7 @@ impl RecordBatch {
         let bytes = &store[span.start as usize..span.end as usize];
         match span.kind {
             CellKind::Absent => Cell::Absent,
-            CellKind::Text => Cell::Text(text(bytes)),
+            CellKind::Text => Cell::Text(self.text_of(span, bytes)),
             CellKind::Number => Cell::Number(text(bytes)),
             CellKind::Float => Cell::Float(f64::from_le_bytes(word(bytes))),
             CellKind::Bool => Cell::Bool(bytes == [1]),
@@ -251,6 +262,17 @@ impl RecordBatch {
             CellKind::Error => Cell::Error(text(bytes)),
             CellKind::Json => Cell::Json(text(bytes)),
             CellKind::Geometry => Cell::Geometry(bytes),
+        }
+    }
+}
+
+impl RecordBatch {
+    /// A range of proven text costs a look at its two ends; anything else is checked whole.
+    #[inline]
+    fn text_of<'b>(&'b self, span: Span, bytes: &'b [u8]) -> &'b str {
+        match &self.text {
+            Some(block) if !span.scratch => &block[span.start as usize..span.end as usize],
+            _ => text(bytes),
         }
     }
 }

@@ -28,6 +28,22 @@ pub enum ErrorKind {
     Interrupted,
 }
 
+/// What may pass by itself, so that trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transient {
+    /// Another transaction wrote the same rows, or waited for this one while this one waited for it.
+    Conflict,
+    /// Another transaction holds a lock for longer than this one may wait.
+    Locked,
+    /// The connection was lost, or nothing moves on it any more; whether the server did what it
+    /// was asked is not known.
+    Disconnected,
+    /// The server takes no connections yet, or any more.
+    Starting,
+    /// Nobody answers where the server should be.
+    Unreachable,
+}
+
 /// Why a run stopped: what, in which context, because of what, and a hint.
 #[derive(Debug)]
 pub struct Error {
@@ -41,13 +57,14 @@ struct Inner {
     context: Vec<String>,
     hint: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    transient: Option<Transient>,
 }
 
 impl Error {
     /// An error of `kind` that says `what` happened, as a sentence without a full stop.
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
-        let inner =
-            Inner { kind, what: what.into(), context: Vec::new(), hint: None, source: None };
+        let (context, hint, source, transient) = (Vec::new(), None, None, None);
+        let inner = Inner { kind, what: what.into(), context, hint, source, transient };
         Self { inner: Box::new(inner) }
     }
 
@@ -85,6 +102,13 @@ impl Error {
         self
     }
 
+    /// Says that it may pass by itself.
+    #[must_use]
+    pub fn passing(mut self, transient: Option<Transient>) -> Self {
+        self.inner.transient = transient;
+        self
+    }
+
     /// Adds where it happened (`"while reading lots.geojson"`); the outermost comes last.
     #[must_use]
     pub fn context(mut self, context: impl Into<String>) -> Self {
@@ -95,6 +119,11 @@ impl Error {
     /// Who has to act.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
+    }
+
+    /// Why trying again can help; `None` where it cannot.
+    pub fn transient(&self) -> Option<Transient> {
+        self.inner.transient
     }
 
     /// What the operator can do, where something is known to help.

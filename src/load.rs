@@ -3,21 +3,20 @@
 //! `plan` makes these from definition and catalog; `postgres` stages, judges
 //! and publishes by them, and never sees a definition or a source.
 
-use crate::{
-    definition::WriteMode,
-    schema::{Column, TableSchema},
-};
+use serde::{Deserialize, Serialize};
+
+use crate::schema::{Column, TableSchema};
 
 /// One target table of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadTarget {
     /// The table as the catalog has it.
     pub table: TableSchema,
     /// What happens to rows that are there already.
-    pub mode: WriteMode,
+    pub mode: LoadMode,
     /// The columns written, staged ones and computed ones, in the definition's order.
     pub columns: Vec<LoadColumn>,
-    /// The key, as indexes into `columns`; empty for `append`.
+    /// The key, as indexes into `columns`; empty for `append`, and for `replace` without one.
     pub key: Vec<usize>,
     /// Which of several records with one key is loaded.
     pub duplicates: DuplicateRule,
@@ -25,8 +24,116 @@ pub struct LoadTarget {
     pub checks: Vec<LoadCheck>,
 }
 
+/// What happens to rows that are there already, with what each way needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadMode {
+    /// Every record is inserted.
+    Append,
+    /// Records whose key is new are inserted.
+    Insert,
+    /// New keys are inserted and rows that differ updated.
+    Upsert,
+    /// As upsert; rows whose key is absent are deleted.
+    Mirror {
+        /// Indexes into the columns: only rows that share their values with some record are
+        /// deleted. Empty for the whole table.
+        scope: Vec<usize>,
+        /// How rows are marked as deleted; `None` where they are deleted.
+        soft: Option<Box<SoftDelete>>,
+    },
+    /// Rows that are not in the files are deleted, whole rows being compared where there is no key.
+    Replace,
+}
+
+/// A column that says which rows are deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoftDelete {
+    /// The column as the catalog has it; not among the loaded ones.
+    pub column: Column,
+    /// What it says of a deleted row.
+    pub deleted: Mark,
+    /// What it says of the others, NULL for `None`.
+    pub present: Option<String>,
+}
+
+/// What the column of a soft deletion says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// The moment it was deleted: any but NULL.
+    Moment,
+    /// This value, as text.
+    Value(String),
+}
+
+impl LoadMode {
+    /// The word for it in the ledger and in JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            LoadMode::Append => "append",
+            LoadMode::Insert => "insert",
+            LoadMode::Upsert => "upsert",
+            LoadMode::Mirror { .. } => "mirror",
+            LoadMode::Replace => "replace",
+        }
+    }
+
+    /// Whether rows that the files do not have are deleted.
+    pub fn deletes(&self) -> bool {
+        matches!(self, LoadMode::Mirror { .. } | LoadMode::Replace)
+    }
+
+    /// The columns whose values bound what is deleted, as indexes.
+    pub fn scope(&self) -> &[usize] {
+        match self {
+            LoadMode::Mirror { scope, .. } => scope,
+            _ => &[],
+        }
+    }
+}
+
+impl LoadTarget {
+    /// The columns that say which row of the target a rejected record may be, as indexes: it
+    /// keeps that row. Empty where nothing is deleted, or nothing could tell.
+    pub fn identifying(&self) -> Vec<usize> {
+        if !self.mode.deletes() {
+            return Vec::new();
+        }
+        let all = self.key.iter().chain(self.mode.scope());
+        let mut columns: Vec<usize> = all.copied().collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+}
+
+/// A number of records or rows above which something does not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CountLimit {
+    /// So many.
+    Count(u64),
+    /// A share of all, 0.0 ..= 1.0.
+    Share(f64),
+}
+
+impl CountLimit {
+    /// Deletions where the definition says nothing.
+    pub const DELETED_DEFAULT: CountLimit = CountLimit::Share(0.05);
+
+    /// Whether `count` of `all` are too many.
+    pub fn is_crossed(self, count: u64, all: u64) -> bool {
+        match self {
+            CountLimit::Count(limit) => count > limit,
+            #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
+            CountLimit::Share(limit) => count as f64 > limit * all as f64,
+        }
+    }
+}
+
 /// One column that is written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadColumn {
     /// The column as the catalog has it.
     pub column: Column,
@@ -39,7 +146,7 @@ pub struct LoadColumn {
 }
 
 /// Which of several records with one key is loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DuplicateRule {
     /// Copies of one record count as duplicates; records that differ are all rejected.
     Identical,
@@ -54,7 +161,7 @@ pub enum DuplicateRule {
 }
 
 /// A `[[target.check]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadCheck {
     /// The condition; NULL passes.
     pub sql: String,
@@ -89,4 +196,20 @@ pub struct TableTuples {
     pub filtered: u64,
     /// Records rejected before COPY.
     pub rejected: u64,
+    /// Binary COPY tuples of what was read of those, for [`LoadTarget::identifying`]: one per
+    /// record, empty for targets that delete nothing.
+    pub kept: bytes::Bytes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CountLimit;
+
+    #[test]
+    fn a_limit_is_crossed_above_it_and_not_at_it() {
+        assert!(!CountLimit::Share(0.02).is_crossed(2, 100));
+        assert!(CountLimit::Share(0.02).is_crossed(3, 100));
+        assert!(!CountLimit::Count(0).is_crossed(0, 0));
+        assert!(CountLimit::Count(0).is_crossed(1, 9));
+    }
 }

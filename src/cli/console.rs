@@ -6,7 +6,7 @@ use std::{error::Error as _, io::IsTerminal};
 
 use serde::Serialize;
 
-use super::exit::ExitStatus;
+use super::{exit::ExitStatus, redact::without_passwords};
 use crate::{
     definition::{self, Document},
     diagnostic::Finding,
@@ -29,6 +29,14 @@ pub(super) fn hide_panic_payloads() {
         let place = panic.location().map_or_else(String::new, |place| format!(" at {place}"));
         eprintln!("error: a fault of longshore itself{place}; please report it");
     }));
+}
+
+/// What is wrong with the arguments, which it quotes.
+pub(super) fn usage(usage: &clap::Error) {
+    let text = usage.render();
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let text = if colour { text.ansi().to_string() } else { text.to_string() };
+    eprint!("{}", without_passwords(&text));
 }
 
 /// Where and how to print.
@@ -86,10 +94,12 @@ impl Console {
 
     /// An error with where it happened, its causes and its hint.
     pub(super) fn error(&self, error: &Error) -> ExitStatus {
+        let said = error.to_string();
+        let said = without_passwords(&said);
         if self.is_json() {
-            self.json(&serde_json::json!({ "status": "failed", "error": error.to_string(), "hint": error.hint_text() }));
+            self.json(&serde_json::json!({ "status": "failed", "error": said, "hint": error.hint_text() }));
         }
-        eprintln!("error: {error}");
+        eprintln!("error: {said}");
         for context in error.contexts() {
             eprintln!("  {context}");
         }

@@ -1,5 +1,7 @@
 //! Which database a command speaks to.
 
+use std::sync::Once;
+
 use super::{arguments::Global, console::Console};
 use crate::{
     error::Result,
@@ -17,8 +19,12 @@ pub(super) async fn endpoint(global: &Global, console: &Console) -> Result<Endpo
 /// The database that is named by an option or the environment, if one is.
 pub(super) fn named(global: &Global, console: &Console) -> Result<Option<Endpoint>> {
     let endpoint = Endpoint::resolve(global.database.as_deref())?;
-    if let Some(weakened) = endpoint.as_ref().and_then(Endpoint::weakened) {
-        console.warn(&weakened);
+    if let Some(endpoint) = &endpoint {
+        // Several pipelines of one command ask for the same database.
+        static TOLD: Once = Once::new();
+        TOLD.call_once(|| {
+            endpoint.warnings().iter().for_each(|warning| console.warn(warning));
+        });
     }
     Ok(endpoint)
 }

@@ -13,14 +13,17 @@ mod demo;
 mod doctor;
 mod exit;
 mod export;
+mod held;
 mod history;
 mod migrate;
 mod pipeline;
 mod plan;
 mod preview;
 mod progress;
+mod redact;
 mod run;
 mod schema;
+mod show;
 mod tally;
 mod validate;
 
@@ -59,12 +62,13 @@ pub fn main() -> ExitCode {
 
 /// Help and version are no errors; everything else clap says is one of usage.
 fn usage_error(usage: &clap::Error) -> ExitCode {
-    // Where standard error is closed there is nobody to tell.
-    let _ = usage.print();
-    match usage.kind() {
-        Usage::DisplayHelp | Usage::DisplayVersion => ExitStatus::Done.into(),
-        _ => ExitStatus::Definition.into(),
+    if let Usage::DisplayHelp | Usage::DisplayVersion = usage.kind() {
+        // Where standard output is closed there is nobody to tell.
+        let _ = usage.print();
+        return ExitStatus::Done.into();
     }
+    console::usage(usage);
+    ExitStatus::Definition.into()
 }
 
 async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {
@@ -77,8 +81,11 @@ async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {
         Command::Preview(command) => preview::preview(&command, global, console).await,
         Command::Plan(command) => plan::plan(&command, global, console).await,
         Command::History(command) => history::history(&command, global, console).await,
+        Command::Show(command) => show::show(&command, global, console).await,
+        Command::Approve(command) => held::approve(&command, global, console).await,
+        Command::Discard(command) => held::discard(&command, global, console).await,
         Command::Migrate(command) => migrate::migrate(&command, global, console).await,
-        Command::Doctor => doctor::doctor(global, console).await,
+        Command::Doctor(command) => doctor::doctor(&command, global, console).await,
         Command::Db(command) => db::db(&command, console).await,
         Command::Schema => schema::schema(console),
         Command::Completions(command) => completions::completions(&command, console),

@@ -59,13 +59,14 @@ fn preview_file(path: &Path, count: usize) -> Result<Vec<PreviewRecord>> {
 fn guess_source(path: &Path) -> Result<SourceDefinition> {
     let name = path.to_string_lossy().to_lowercase();
     let plain = name.trim_end_matches(".gz").trim_end_matches(".zst");
-    let formats: [(&[&str], &str); 7] = [
+    let formats: [(&[&str], &str); 8] = [
         (&[".csv", ".txt", ".tsv"], "csv"),
         (&[".xlsx", ".xlsm"], "xlsx"),
         (&[".xlsb"], "xlsb"),
         (&[".xls"], "xls"),
         (&[".ods"], "ods"),
         (&[".geojson", ".json", ".geojsonl", ".geojsons", ".ndjson"], "geojson"),
+        (&[".jsonl"], "jsonl"),
         (&[".shp", ".zip"], "shapefile"),
     ];
     let format =

@@ -1,8 +1,9 @@
 //! Binding: definition + headers + catalog → plan. Pure: what it needs is handed in.
 
 use super::{
-    Plan, RejectedLimit, TargetPlan,
+    Plan, TargetPlan,
     columns::{ColumnBinder, cells},
+    deletion::bind_mode,
     fields::{FieldsInUse, file_projection},
     keys::{bind_duplicates, bind_key},
 };
@@ -10,7 +11,7 @@ use crate::{
     definition::{CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition},
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
-    load::{LoadCheck, LoadTarget},
+    load::{CountLimit, LoadCheck, LoadTarget},
     schema::{RelationKind, TableSchema},
     source::Header,
     transform::{CompileEnvironment, RowFilter},
@@ -68,7 +69,14 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
         fields: fields.fields,
         rest,
         targets,
-        rejected_limit: input.definition.limits.rejected.as_ref().and_then(rejected_limit),
+        rejected_limit: input.definition.limits.rejected.as_ref().and_then(count_limit),
+        deleted_limit: input
+            .definition
+            .limits
+            .deleted
+            .as_ref()
+            .and_then(count_limit)
+            .unwrap_or(CountLimit::DELETED_DEFAULT),
     })
 }
 
@@ -130,6 +138,7 @@ impl<'a> TargetBinder<'a> {
         let bound = binder.bind(fields, findings);
         let filter = self.bind_filter(fields, findings);
         let key = bind_key(self.target, table, &bound.columns, &self.place, findings);
+        let mode = bind_mode(self.target, table, &bound.columns, &self.place, findings);
         let duplicates = bind_duplicates(self.target, &bound.columns);
         let checks = self.target.check.iter().map(|check| LoadCheck {
             sql: check.sql.clone(),
@@ -140,7 +149,7 @@ impl<'a> TargetBinder<'a> {
         });
         let load = LoadTarget {
             table: table.clone(),
-            mode: self.target.mode,
+            mode,
             columns: bound.columns,
             key,
             duplicates,
@@ -189,12 +198,12 @@ impl<'a> TargetBinder<'a> {
 }
 
 /// The limit as a number; its spelling was checked with the definition.
-fn rejected_limit(limit: &Limit) -> Option<RejectedLimit> {
+fn count_limit(limit: &Limit) -> Option<CountLimit> {
     match limit {
-        Limit::Count(records) => Some(RejectedLimit::Records(*records)),
+        Limit::Count(count) => Some(CountLimit::Count(*count)),
         Limit::Share(text) => {
             let percent: f64 = text.trim_end_matches('%').trim().parse().ok()?;
-            Some(RejectedLimit::Share(percent / 100.0))
+            Some(CountLimit::Share(percent / 100.0))
         }
     }
 }

@@ -124,6 +124,7 @@ impl ColumnBinder<'_> {
                 column.not_null && !column.has_default && column.generated == Generated::No
             })
             .filter(|column| !self.target.columns.contains_key(&column.name))
+            .filter(|column| !self.target.soft_delete.iter().any(|soft| soft.column == column.name))
             .map(|column| column.name.clone())
             .collect();
         if !missing.is_empty() {

@@ -16,7 +16,8 @@ pub(super) fn bind_key(
     place: &Place,
     findings: &mut Vec<Finding>,
 ) -> Vec<usize> {
-    if target.mode == WriteMode::Append {
+    let keyless = target.mode == WriteMode::Replace && target.key.is_empty();
+    if target.mode == WriteMode::Append || keyless {
         return Vec::new();
     }
     if !is_unique(&target.key, table) {

@@ -1,11 +1,12 @@
 //! Everything that speaks SQL: sessions, the catalog, and what is done to tables.
 //!
 //! Statements are sent with their types (`query_typed`) or as plain text
-//! (`batch_execute`), never prepared by name: a pooler in transaction mode
-//! hands each transaction another server session, where such a name is unknown.
+//! (`batch_execute`), not prepared by name: a pooler in transaction mode hands
+//! each transaction another server session, where such a name is unknown. The
+//! two exceptions go by [`prepared`].
 
 pub mod catalog;
-mod classify;
+pub mod checkpoint;
 pub mod copy_in;
 pub mod doctor;
 pub mod embedded;
@@ -14,9 +15,13 @@ pub mod judge;
 pub mod lease;
 pub mod ledger;
 pub mod migrate;
+mod prepared;
+pub mod privileges;
 pub mod prove;
 pub mod publish;
+pub mod resume;
 pub mod session;
 pub mod sql;
 pub mod staging;
 mod tls;
+pub mod version;

@@ -3,6 +3,7 @@
 use tokio_postgres::Client;
 
 use super::{
+    prepared,
     session::{database_error, safe_message},
     sql::qualified,
 };
@@ -31,7 +32,8 @@ pub async fn prove(client: &Client, load: &LoadTarget, place: &Place) -> Result<
     Ok(findings)
 }
 
-/// Preparing parses and types the statement; nothing is executed.
+/// Preparing parses and types the statement; nothing is executed. What it would give is a
+/// boolean: for other types the driver would look their names up by statements that stay.
 async fn prove_one(
     client: &Client,
     load: &LoadTarget,
@@ -39,13 +41,33 @@ async fn prove_one(
     type_sql: &str,
     place: Place,
 ) -> Result<Option<Finding>> {
-    let statement = format!("select ({sql}\n)::{type_sql} from {} s", qualified(&load.table.name));
-    let Err(error) = client.prepare(&statement).await else { return Ok(None) };
+    let table = qualified(&load.table.name);
+    let statement = format!("select (({sql}\n)::{type_sql}) is null from {table} s");
+    let refusal = match refusal(client, &statement, false).await {
+        Ok(Some(error)) if prepared::name_is_taken(&error) => {
+            refusal(client, &statement, true).await
+        }
+        answer => answer,
+    };
+    let failed = |error| database_error(&error, "understand SQL of the definition");
+    let Some(error) = refusal.map_err(failed)? else { return Ok(None) };
     match error.as_db_error().and_then(safe_message) {
         Some(message) => Ok(Some(
             Finding::new("bind.sql", place, format!("the database refuses this SQL: {message}"))
                 .hint("it is evaluated over the staged row: the columns of this target"),
         )),
-        None => Err(database_error(&error, "understand SQL of the definition")),
+        None => Err(failed(error)),
     }
+}
+
+/// The server's objection to a statement, if it has one.
+async fn refusal(
+    client: &Client,
+    statement: &str,
+    names_are_taken: bool,
+) -> Result<Option<tokio_postgres::Error>, tokio_postgres::Error> {
+    prepared::begin(client, "set transaction read only", names_are_taken).await?;
+    let refusal = client.prepare(statement).await.err();
+    client.batch_execute("rollback").await?;
+    Ok(refusal)
 }

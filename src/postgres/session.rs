@@ -4,12 +4,18 @@
 //! and values may be personal: [`database_error`] passes on names and the
 //! SQLSTATE, and a message only of classes that speak of the server itself.
 
-use std::{error::Error as StdError, fmt, io};
+use std::{error::Error as StdError, fmt, io, time::Duration};
 
 use tokio_postgres::error::{DbError, SqlState};
 
 use super::tls::Connector;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Transient};
+
+/// Seconds in which the server has to take or answer something that costs it no work.
+///
+/// The server's own limits do not see a COPY that gets no data, and nobody but us sees a link
+/// that swallows everything.
+const ANSWER_SECONDS: u64 = 60;
 
 /// Settings for the start of every transaction, as one batch of `SET LOCAL`.
 ///
@@ -136,7 +142,8 @@ pub fn database_error(error: &tokio_postgres::Error, doing: &str) -> Error {
         return server_error(server, doing);
     }
     // Only causes of the network are passed on: others may hold a parameter's value.
-    let mut said = Error::environment(format!("the database could not {doing}: {error}"));
+    let mut said = Error::environment(format!("the database could not {doing}: {error}"))
+        .passing(transient(error));
     if error.is_closed() {
         said = said.hint("the server went away or ended the connection; run again when it is back");
     }
@@ -151,10 +158,62 @@ fn server_error(server: &DbError, doing: &str) -> Error {
         Some(message) => format!("the database could not {doing}: {message}"),
         None => format!("the database could not {doing}: {}", meaning(server.code())),
     };
-    let said = Error::environment(what).caused_by(Refusal::of(server));
+    let said = Error::environment(what)
+        .caused_by(Refusal::of(server))
+        .passing(transient_code(server.code()));
     match hint(server.code()) {
         Some(hint) => said.hint(hint),
         None => said,
+    }
+}
+
+/// Waits for something that the server does at once, for [`ANSWER_SECONDS`] at most.
+///
+/// # Errors
+/// As the work; `Transient::Disconnected` when nothing came.
+pub(super) async fn answered<T>(
+    doing: &str,
+    work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T> {
+    match tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS), work).await {
+        Ok(done) => done.map_err(|error| database_error(&error, doing)),
+        Err(_) => Err(unanswered(doing)),
+    }
+}
+
+fn unanswered(doing: &str) -> Error {
+    let what = format!(
+        "the database could not {doing}: nothing moved on the connection for {ANSWER_SECONDS} s"
+    );
+    Error::environment(what)
+        .hint("look for a stalled network or pooler, a full disk, or locks on the staging tables")
+        .passing(Some(Transient::Disconnected))
+}
+
+/// Whether what went wrong may pass by itself.
+fn transient(error: &tokio_postgres::Error) -> Option<Transient> {
+    if let Some(code) = error.code() {
+        return transient_code(code);
+    }
+    let network = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    match network.map(io::Error::kind) {
+        // A socket that is not there: the server behind it is not running.
+        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+            Some(Transient::Unreachable)
+        }
+        Some(_) => Some(Transient::Disconnected),
+        None => error.is_closed().then_some(Transient::Disconnected),
+    }
+}
+
+fn transient_code(code: &SqlState) -> Option<Transient> {
+    match code.code() {
+        "40001" | "40P01" => Some(Transient::Conflict),
+        "55P03" => Some(Transient::Locked),
+        "57P01" | "57P02" => Some(Transient::Disconnected),
+        "57P03" => Some(Transient::Starting),
+        code if code.starts_with("08") => Some(Transient::Disconnected),
+        _ => None,
     }
 }
 
@@ -196,7 +255,9 @@ fn hint(code: &SqlState) -> Option<&'static str> {
             "check user and password: the URL, PGPASSWORD or ~/.pgpass, and pg_hba.conf on the server"
         }
         "3D000" => "create the database, or name another in --database",
-        "42501" => "grant the role this privilege; `longshore doctor` lists those it needs",
+        "42501" => {
+            "grant the role this privilege; `longshore doctor PIPELINE` lists those it lacks"
+        }
         "53100" => "the server's disk is full: free space, then run again",
         "53300" => "the server has no free connections; lower --connections or use a pooler",
         "55P03" => "another transaction holds a lock; run again when it has finished",
@@ -217,6 +278,18 @@ mod tests {
         }
         assert_eq!(meaning(&SqlState::UNIQUE_VIOLATION), "two rows have the same key (unique)");
         assert!(meaning(&SqlState::INTERNAL_ERROR).contains("not shown"));
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        let of = |code: &str| transient_code(&SqlState::from_code(code));
+        assert_eq!([of("40001"), of("40P01")], [Some(Transient::Conflict); 2]);
+        assert_eq!([of("08006"), of("57P01"), of("57P02")], [Some(Transient::Disconnected); 3]);
+        assert_eq!(
+            [of("57P03"), of("55P03")],
+            [Some(Transient::Starting), Some(Transient::Locked)]
+        );
+        assert_eq!([of("57014"), of("53100"), of("23505"), of("42501")], [None; 4]);
     }
 
     #[test]

@@ -16,8 +16,8 @@ use std::{
 pub use rejections::RejectionLine;
 use rejections::RejectionsFile;
 pub use summary::{
-    FileSummary, GeometrySummary, RejectionSummary, RunStatus, RunSummary, Seconds, TableSummary,
-    ValidatedTable, ValidationSummary,
+    FileSummary, GeometrySummary, RejectionSummary, ResumedSummary, RunStatus, RunSummary, Seconds,
+    TableSummary, ValidatedTable, ValidationSummary,
 };
 
 use crate::{

@@ -4,14 +4,16 @@
 //! tuples it already has for other targets are taken back.
 
 use bumpalo::Bump;
+use bytes::Bytes;
 
-use super::{bound::BoundFile, keys::KeyHash};
+use super::{bound::BoundFile, kept::KeptEncoder, keys::KeyHash};
 use crate::{
     batch::{Record, RecordBatch},
     copy::TupleEncoder,
     load::{SplitTuples, TableTuples},
     outcome::{Position, Violation},
     plan::{Plan, TargetPlan},
+    postgres::{checkpoint::Checkpoint, publish::CountedTable},
     source::{Decoder, Split},
     transform::geometry::GeometryNotes,
 };
@@ -30,6 +32,40 @@ pub(super) struct ProcessedSplit {
     pub(super) notes: GeometryNotes,
     /// An invariant that did not hold; the run stops.
     pub(super) broken: Option<String>,
+    /// Whether an earlier run has staged it; then there are no tuples.
+    pub(super) is_staged: bool,
+}
+
+impl ProcessedSplit {
+    /// A split that an earlier run has staged, without a look at its records.
+    pub(super) fn staged(sequence: u64, checkpoint: &Checkpoint) -> Self {
+        let table = |counted: &CountedTable| TableTuples {
+            tuples: Bytes::new(),
+            rows: counted.staged,
+            filtered: counted.filtered,
+            rejected: counted.rejected,
+            kept: Bytes::new(),
+        };
+        let tuples = SplitTuples {
+            file: checkpoint.file,
+            split: checkpoint.split,
+            first_record: checkpoint.first_record,
+            records: checkpoint.records,
+            tables: checkpoint.tables.iter().map(table).collect(),
+        };
+        let keys = vec![Vec::new(); tuples.tables.len()];
+        let (rejected, notes) = (Vec::new(), checkpoint.notes.clone());
+        Self { sequence, tuples, keys, rejected, notes, broken: None, is_staged: true }
+    }
+
+    /// Its rows need not be staged again: only its rejections were wanted.
+    pub(super) fn already_staged(mut self, checkpoint: &Checkpoint) -> Self {
+        if Checkpoint::of(&self.tuples, &self.notes) != *checkpoint {
+            self.broken = Some("a split differs from what an earlier run staged of it".to_owned());
+        }
+        self.tuples.tables.iter_mut().for_each(|table| table.tuples = Bytes::new());
+        Self { is_staged: true, ..self }
+    }
 }
 
 /// A record that is not loaded.
@@ -54,6 +90,8 @@ pub(super) struct SplitEncoder<'a> {
     batch: RecordBatch,
     arena: Bump,
     encoders: Vec<TupleEncoder>,
+    /// Per target, what was read of rejected records: which rows of the target they may be.
+    kept: Vec<TupleEncoder>,
     /// Per target, the hashes of the keys encoded.
     keys: Vec<Vec<u64>>,
     /// Per target, whether the record at hand is filtered out.
@@ -70,6 +108,7 @@ impl<'a> SplitEncoder<'a> {
             batch: RecordBatch::default(),
             arena: Bump::new(),
             encoders: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
+            kept: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
             keys: vec![Vec::new(); plan.targets.len()],
             filtered: vec![false; plan.targets.len()],
         }
@@ -95,17 +134,18 @@ impl<'a> SplitEncoder<'a> {
                 format!("a split of {records} records gave {} when decoded", outcome.records);
             outcome.broken.get_or_insert(message);
         }
-        let tables = std::mem::take(&mut outcome.tables).into_iter().zip(&mut self.encoders).map(
-            |(table, encoder)| {
+        let encoders = self.encoders.iter_mut().zip(&mut self.kept);
+        let tables = std::mem::take(&mut outcome.tables).into_iter().zip(encoders).map(
+            |(table, (encoder, kept))| {
                 let rows = encoder.rows();
-                TableTuples { tuples: encoder.take(), rows, ..table }
+                TableTuples { tuples: encoder.take(), rows, kept: kept.take(), ..table }
             },
         );
         let tuples =
             SplitTuples { file, split: number, first_record, records, tables: tables.collect() };
         let keys = self.keys.iter_mut().map(std::mem::take).collect();
         let SplitOutcome { rejected, notes, broken, .. } = outcome;
-        ProcessedSplit { sequence, tuples, keys, rejected, notes, broken }
+        ProcessedSplit { sequence, tuples, keys, rejected, notes, broken, is_staged: false }
     }
 
     fn take_decoder(&mut self, file: u32) -> Box<dyn Decoder> {
@@ -178,6 +218,14 @@ impl<'a> SplitEncoder<'a> {
             }
             if !self.filtered[index] {
                 table.rejected += 1;
+                let target = &self.plan.targets[index];
+                if target.load.mode.deletes() {
+                    let kept =
+                        KeptEncoder { target, arena: &self.arena, encoder: &mut self.kept[index] };
+                    if let Err(broken) = kept.encode(record) {
+                        outcome.broken.get_or_insert(broken);
+                    }
+                }
             }
         }
         let raw = record.raw().to_vec();

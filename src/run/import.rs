@@ -3,13 +3,18 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{
-    ImportRequest, collect,
+    ImportRequest,
+    clean_up::CleanUp,
+    collect,
     files::FoundFile,
     load,
     loaded::{Loaded, summary_of},
     prepare::Bound,
     progress::{Progress, Stage},
-    recover, stopping,
+    recover,
+    resume::{self, Staged},
+    retry::Retry,
+    stopping,
 };
 use crate::{
     error::Result,
@@ -17,16 +22,17 @@ use crate::{
     outcome::Tally,
     postgres::{
         endpoint::Endpoint,
-        judge,
+        judge::{self, StagedRejection},
         lease::{self, Lease},
         ledger::{self, FileRecord, RunRecord},
-        publish::{self, Publishing},
+        publish::{self, Ending, Intent, Published, Publishing, TableChange},
+        resume::adopt,
         session::Session,
         staging::Staging,
     },
     report::{
-        FileSummary, GeometrySummary, RejectionSummary, Report, RunStatus, RunSummary, Seconds,
-        TableSummary,
+        FileSummary, GeometrySummary, RejectionSummary, Report, ResumedSummary, RunStatus,
+        RunSummary, Seconds, TableSummary,
     },
     run_id::RunId,
 };
@@ -37,11 +43,16 @@ pub(super) struct Import<'r> {
     pub(super) bound: Bound,
     pub(super) loaded: Loaded,
     pub(super) session: Session,
-    _lease: Lease,
+    pub(super) lease: Lease,
     pub(super) staging: Staging,
     pub(super) loads: Vec<LoadTarget>,
     pub(super) record: RunRecord,
+    /// What an earlier run staged that was cut off.
+    pub(super) staged: Arc<Staged>,
+    /// How many splits the files have.
+    splits: u64,
     pub(super) report: Report,
+    geometry: Option<GeometrySummary>,
     pub(super) started: Instant,
     pub(super) seconds: Seconds,
 }
@@ -55,103 +66,122 @@ pub(super) struct Held {
 /// How a run ended that did not fail.
 pub(super) struct Ended {
     pub(super) status: RunStatus,
-    pub(super) tallies: Vec<Tally>,
-    pub(super) records: Vec<u64>,
-    pub(super) geometry: Option<GeometrySummary>,
+    pub(super) tables: Vec<TableChange>,
 }
 
 impl<'r> Import<'r> {
-    /// A run that has its targets to itself, with its report folder.
+    /// A run that has its targets to itself, with its report folder: what runs left that were
+    /// cut off is cleared away, and the start is noted in the ledger.
     ///
     /// # Errors
-    /// `ErrorKind::Environment` when the folder cannot be made.
-    pub(super) fn new(
+    /// `ErrorKind::Environment` when the folder cannot be made or the server refuses.
+    pub(super) async fn open(
         request: &'r ImportRequest,
         run: RunId,
         bound: Bound,
         loaded: Loaded,
         held: Held,
+        started: Instant,
     ) -> Result<Self> {
         let loads = bound.loads();
         let report = Report::create(&request.report_folder, &run)?;
         let staging = Staging::new(&run, loads.len());
+        let resume_key = resume::key(request, &loaded, &loads);
         let record = RunRecord {
             run,
+            resume_key,
             pipeline: request.pipeline.name.clone(),
             definition_sha256: loaded.definition_sha256.clone(),
             files: Vec::new(),
             violations: Vec::new(),
             report: Some(report.folder().display().to_string()),
         };
+        let mut session = held.session;
+        ledger::record_started(&session.client, &record).await?;
+        let adopted = adopt(&mut session.client, &record, &staging).await?;
+        lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
+        let seconds = Seconds { read: started.elapsed().as_secs_f64(), ..Seconds::default() };
+        let lease = held.lease;
         Ok(Self {
             request,
             bound,
             loaded,
-            session: held.session,
-            _lease: held.lease,
+            session,
+            lease,
             staging,
             loads,
             record,
+            staged: Arc::new(adopted.map(Staged::by).unwrap_or_default()),
+            splits: 0,
             report,
-            started: Instant::now(),
-            seconds: Seconds::default(),
+            geometry: None,
+            started,
+            seconds,
         })
     }
 
-    /// Clears away what runs left that were cut off, and notes the start in the ledger.
-    ///
-    /// # Errors
-    /// `ErrorKind::Environment` when the server refuses.
-    pub(super) async fn begin(&mut self, started: Instant) -> Result<()> {
-        lease::clear_abandoned(&mut self.session.client).await?;
-        ledger::record_started(&self.session.client, &self.record).await?;
-        self.started = started;
-        self.seconds.read = started.elapsed().as_secs_f64();
-        Ok(())
-    }
-
+    /// All of it, for as long as the targets are this run's.
     pub(super) async fn carry_out(
         &mut self,
         endpoint: &Endpoint,
         progress: &Arc<Progress>,
     ) -> Result<Ended> {
-        self.staging.create(&self.session.client, &self.loads).await?;
+        let lost = self.lease.lost();
+        tokio::select! {
+            ended = self.carry_out_stages(endpoint, progress) => ended,
+            lost = lost => Err(lost),
+        }
+    }
+
+    async fn carry_out_stages(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+    ) -> Result<Ended> {
+        if self.staged.by.is_none() {
+            self.staging.create(&self.session.client, &self.loads).await?;
+        }
         progress.enter(Stage::Loading);
         let loading = Instant::now();
         let read = load::load(endpoint, self, progress).await?;
+        self.splits = read.splits;
         for file in &self.loaded.fresh {
             file.ensure_unchanged()?;
         }
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();
         progress.enter(Stage::Judging);
-        let canceller = self.session.canceller();
-        stopping::cancelling(progress, &canceller, self.judge(&read)).await?;
+        self.judge(endpoint, progress, &read).await?;
         self.note_files(&read);
-        let geometry = GeometrySummary::of(&read.notes);
+        self.geometry = GeometrySummary::of(&read.notes);
         let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
             limit.is_crossed(self.report.rejected_records(), read.counted.records)
         });
-        let (status, tallies) = if too_many {
+        let (status, tables) = if too_many {
             (RunStatus::Rejected, self.count_rejected(&read))
         } else {
             progress.enter(Stage::Publishing);
-            let publishing = self.publish(&read);
-            let tallies = stopping::cancelling(progress, &canceller, publishing).await?;
-            (self.published_status(), tallies)
+            let published = self.publish(endpoint, progress, &read).await?;
+            (status_of(published.ending), published.tables)
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
-        Ok(Ended { status, tallies, records: read.records, geometry })
-    }
-
-    fn published_status(&self) -> RunStatus {
-        if self.request.dry_run { RunStatus::DryRun } else { RunStatus::Published }
+        Ok(Ended { status, tables })
     }
 
     /// Lets the database judge what is staged and adds its rejections to the report.
-    async fn judge(&mut self, read: &load::Read) -> Result<()> {
-        judge::judge(&self.session.client, &self.staging, &self.loads, &read.keys_differ).await?;
-        let rejections = judge::staged_rejections(&self.session.client, &self.staging).await?;
+    async fn judge(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+    ) -> Result<()> {
+        let mut retry = Retry::new(progress);
+        let rejections = loop {
+            match self.try_to_judge(endpoint, progress, read, retry.is_again()).await {
+                Ok(rejections) => break rejections,
+                Err(error) => retry.again(error).await?,
+            }
+        };
         let rejected = recover::Rejected::group(rejections);
         let mut writer = collect::ReportWriter {
             report: &mut self.report,
@@ -160,6 +190,28 @@ impl<'r> Import<'r> {
         };
         rejected.write(&mut writer, self.request.options.split_bytes)?;
         self.report.finish_rejections()
+    }
+
+    async fn try_to_judge(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+        again: bool,
+    ) -> Result<Vec<StagedRejection>> {
+        if again {
+            self.session = endpoint.connect().await?;
+        }
+        let client = &self.session.client;
+        let judging = async {
+            self.staging.ensure_holds(client, read.splits).await?;
+            if again {
+                self.staging.forget_judgement(client).await?;
+            }
+            judge::judge(client, &self.staging, &self.loads, &read.keys_differ).await?;
+            judge::staged_rejections(client, &self.staging).await
+        };
+        stopping::cancelling(progress, &self.session.canceller(), judging).await
     }
 
     fn note_files(&mut self, read: &load::Read) {
@@ -179,78 +231,100 @@ impl<'r> Import<'r> {
     }
 
     /// What a run over its limit tells: what was read and rejected; nothing else happened.
-    fn count_rejected(&self, read: &load::Read) -> Vec<Tally> {
+    fn count_rejected(&self, read: &load::Read) -> Vec<TableChange> {
         let tally = |table: &publish::CountedTable| Tally {
             read: read.counted.records,
             filtered: table.filtered,
             rejected: self.report.rejected_records(),
             ..Tally::default()
         };
-        read.counted.tables.iter().map(tally).collect()
+        let change = |table| TableChange { tally: tally(table), deletions: None };
+        read.counted.tables.iter().map(change).collect()
     }
 
-    async fn publish(&mut self, read: &load::Read) -> Result<Vec<Tally>> {
+    async fn publish(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+    ) -> Result<Published> {
+        let mut retry = Retry::new(progress);
+        loop {
+            match self.try_to_publish(endpoint, progress, read, retry.is_again()).await {
+                Ok(published) => return Ok(published),
+                Err(error) => retry.again(error).await?,
+            }
+        }
+    }
+
+    /// Before it publishes again, it looks whether a COMMIT arrived whose answer did not. One
+    /// that is still on its way is no danger: only one transaction can end a run.
+    async fn try_to_publish(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+        again: bool,
+    ) -> Result<Published> {
+        if again {
+            self.session = endpoint.connect().await?;
+        }
+        let canceller = self.session.canceller();
+        let client = &mut self.session.client;
+        let limit = self.bound.plan.deleted_limit;
+        let intent = match self.request.dry_run {
+            true => Intent::Count(limit),
+            false => Intent::Publish(limit),
+        };
         let publishing = Publishing {
             staging: &self.staging,
             loads: &self.loads,
             counted: &read.counted,
             run: &self.record,
-            commit: !self.request.dry_run,
+            fence: self.lease.fence(),
+            intent,
         };
-        publish::publish(&mut self.session.client, &publishing).await
+        let work = async {
+            if again && let Some(settled) = publish::settled(client, &self.record.run).await? {
+                return Ok(settled);
+            }
+            self.staging.ensure_holds(client, read.splits).await?;
+            publish::publish(client, &publishing).await
+        };
+        stopping::cancelling(progress, &canceller, work).await
     }
 
     /// Cleans up, notes the end in the ledger, and writes the summary.
     pub(super) async fn end(
         mut self,
         endpoint: &Endpoint,
+        progress: &Progress,
         ended: Result<Ended>,
     ) -> Result<RunSummary> {
-        let status = match &ended {
-            Ok(ended) => ended.status,
-            Err(_) => RunStatus::Failed,
-        };
-        let message = ended.as_ref().err().map(ToString::to_string);
         // The session of a failed run may hold an open transaction, or be gone.
-        let cleaned = self.clean_up(endpoint, status, message.as_deref()).await;
+        let cleaning = CleanUp { endpoint, import: &self, progress };
+        let ended = cleaning.after(ended).await;
         self.report.finish_rejections()?;
         let ended = ended?;
-        cleaned?;
         self.seconds.total = self.started.elapsed().as_secs_f64();
         let summary = self.summary(ended);
         self.report.write_summary(&summary)?;
         Ok(summary)
     }
 
-    async fn clean_up(
-        &self,
-        endpoint: &Endpoint,
-        status: RunStatus,
-        message: Option<&str>,
-    ) -> Result<()> {
-        let session = endpoint.connect().await?;
-        self.staging.drop(&session.client).await?;
-        match status {
-            RunStatus::Rejected => {
-                ledger::record_ended(&session.client, &self.record, "rejected", message).await
-            }
-            RunStatus::Failed => {
-                ledger::record_ended(&session.client, &self.record, "failed", message).await
-            }
-            RunStatus::DryRun => ledger::forget(&session.client, &self.record.run).await,
-            RunStatus::Published | RunStatus::Unchanged | RunStatus::Held => Ok(()),
-        }
+    fn resumed(&self) -> Option<ResumedSummary> {
+        let run = self.staged.by.clone()?;
+        Some(ResumedSummary { run, splits: self.staged.count(), of: self.splits })
     }
 
     fn summary(&self, ended: Ended) -> RunSummary {
-        let tables = self
-            .loads
-            .iter()
-            .zip(ended.tallies)
-            .map(|(load, tally)| TableSummary { table: load.table.name.to_string(), tally });
-        let fresh = self.loaded.fresh.iter().zip(&ended.records);
+        let tables = self.loads.iter().zip(ended.tables).map(|(load, change)| {
+            TableSummary::new(&load.table.name, change.tally, change.deletions)
+        });
+        let records = self.record.files.iter().map(|file| file.records);
+        let fresh = self.loaded.fresh.iter().zip(records);
         let mut files: Vec<FileSummary> =
-            fresh.map(|(file, records)| summary_of(file, *records, None)).collect();
+            fresh.map(|(file, records)| summary_of(file, records, None)).collect();
         files.extend(self.loaded.known.iter().cloned());
         files.sort_by(|a, b| a.path.cmp(&b.path));
         RunSummary {
@@ -260,8 +334,24 @@ impl<'r> Import<'r> {
             tables: tables.collect(),
             files,
             rejections: RejectionSummary::of(&self.report),
-            geometry: ended.geometry,
+            geometry: self.geometry.clone(),
+            resumed: self.resumed(),
             seconds: self.seconds,
         }
+    }
+}
+
+impl Ended {
+    /// How publishing ended.
+    pub(super) fn of(published: Published) -> Self {
+        Self { status: status_of(published.ending), tables: published.tables }
+    }
+}
+
+fn status_of(ending: Ending) -> RunStatus {
+    match ending {
+        Ending::Counted => RunStatus::DryRun,
+        Ending::Published => RunStatus::Published,
+        Ending::Held | Ending::Moved => RunStatus::Held,
     }
 }

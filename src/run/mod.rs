@@ -5,17 +5,24 @@
 //! staging tables, and is noted in the ledger.
 
 mod bound;
+mod clean_up;
 mod collect;
 mod encode;
 pub mod files;
+pub mod held;
 mod import;
+mod kept;
 mod keys;
 mod load;
 mod loaded;
+pub mod needs;
 pub mod prepare;
 pub mod preview;
 pub mod progress;
 mod recover;
+mod resume;
+mod retry;
+mod stage;
 mod stopping;
 mod workers;
 
@@ -31,7 +38,11 @@ use progress::{Progress, Stage};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    postgres::{endpoint::Endpoint, lease::Lease, ledger},
+    postgres::{
+        endpoint::Endpoint,
+        lease::{Lease, clear_abandoned},
+        ledger, privileges,
+    },
     report::RunSummary,
     run_id::RunId,
 };
@@ -69,7 +80,7 @@ pub async fn import(
     };
     let ended = import.carry_out(endpoint, progress).await;
     progress.enter(Stage::Ended);
-    import.end(endpoint, ended).await.map_err(Stop::Error)
+    import.end(endpoint, progress, ended).await.map_err(Stop::Error)
 }
 
 /// What preparing came to.
@@ -89,21 +100,28 @@ async fn prepare_import<'r>(
 ) -> Result<Prepared<'r>, Stop> {
     let run = RunId::generate();
     let found = find_files(&request.pipeline.definition).await?;
-    let session = endpoint.connect().await?;
+    let mut session = retry::connect(endpoint, progress).await?;
+    privileges::ensure(&session.client, &needs::needs(&request.pipeline.definition)).await?;
     ledger::ensure(&session.client).await?;
     let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
     let loaded = Loaded::ask(&session, request, found).await?;
     if loaded.fresh.is_empty() {
+        // A run that was cut off right after its COMMIT left staging, and nothing to load.
+        clear_abandoned(&mut session.client, &request.pipeline.name).await?;
         return Ok(Prepared::Unchanged(Box::new(loaded.unchanged(request, &run, started))));
     }
     prepare::announce(progress, &loaded.fresh);
     let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
     prove_sql(&session, &bound.plan).await?;
     let loads = bound.loads();
-    let lease = Lease::take(endpoint.connect().await?, &run, &loads).await?;
-    let mut import = Import::new(request, run, bound, loaded, Held { session, lease })?;
-    import.begin(started).await?;
-    Ok(Prepared::Import(Box::new(import)))
+    let lease = Lease::take(endpoint, &run, &request.pipeline.name, &loads).await?;
+    let fence = lease.fence().clone();
+    let opened = Import::open(request, run, bound, loaded, Held { session, lease }, started).await;
+    if opened.is_err() {
+        // What keeps this from being done keeps nobody from taking the targets: we are gone then.
+        drop(fence.release(&endpoint.connect().await?.client).await);
+    }
+    Ok(Prepared::Import(Box::new(opened?)))
 }
 
 /// The error of a run that the operator stopped.

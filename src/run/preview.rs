@@ -8,7 +8,7 @@ use crate::{
     error::Result,
     outcome::mask,
     plan::{FieldPlan, TargetPlan},
-    source::{Projection, Source},
+    source::{Listing, Projection, Source},
     transform::geometry::GeometryNotes,
     value::{DAY_MICROS, POSTGRES_EPOCH_DAYS, Value},
 };
@@ -71,7 +71,8 @@ pub fn preview_source(source: &dyn Source, count: usize) -> Result<Vec<PreviewRe
     let fields = &source.header().fields;
     let numbers = (1..=u32::try_from(fields.len()).unwrap_or(u32::MAX))
         .map(crate::definition::FieldRef::Number);
-    let projection = Projection { fields: numbers.collect(), rest: source.header().open };
+    let projection =
+        Projection { fields: numbers.collect(), rest: source.header().listing != Listing::All };
     let mut records = Vec::new();
     first_records(source, &projection, count, &mut |record| {
         let mut arrives: Vec<_> = fields

@@ -12,6 +12,13 @@ use crate::{error::Result, postgres::session::Canceller};
 /// A cancellation that arrives between two statements stops neither: it is sent again.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// How long one request to cancel may take.
+const CANCEL: Duration = Duration::from_secs(2);
+
+/// How long a statement may take to end once it is cancelled; a server that does not answer at
+/// all is left alone then.
+const STATEMENT_ENDS: Duration = Duration::from_secs(5);
+
 /// Waits for work before anything was begun; what it still does in the background is abandoned.
 ///
 /// # Errors
@@ -42,11 +49,16 @@ pub(super) async fn cancelling<T>(
         done = &mut work => return done,
         () = progress.cancelled() => {}
     }
-    loop {
-        canceller.cancel().await?;
-        tokio::select! {
-            done = &mut work => return done.map_err(|_| interrupted()),
-            () = tokio::time::sleep(AGAIN) => {}
+    let cancelling = async {
+        loop {
+            // Whether it reached the server shows by the statement's end.
+            drop(tokio::time::timeout(CANCEL, canceller.cancel()).await);
+            tokio::time::sleep(AGAIN).await;
         }
+    };
+    tokio::select! {
+        done = &mut work => done.map_err(|_| interrupted()),
+        () = cancelling => Err(interrupted()),
+        () = tokio::time::sleep(STATEMENT_ENDS) => Err(interrupted()),
     }
 }

@@ -164,6 +164,53 @@ async fn history_shows_runs_and_one_of_them() {
 }
 
 #[tokio::test]
+async fn a_held_run_is_shown_approved_and_discarded() {
+    let session = Session::new().await;
+    let mirror = PIPELINE
+        .replace("upsert", "mirror")
+        .replace("rejected = 0", "rejected = 0\ndeleted = \"20%\"");
+    let mirror = mirror.replace("$DIR", &session.space.folder.path().display().to_string());
+    session.space.write("items.toml", mirror);
+    let run = |file: &str| {
+        session.space.write("items.csv", file);
+        session.longshore(&["run", "--output", "json", &session.pipeline])
+    };
+    assert_eq!(code(&run("id,name\n1,a\n2,b\n3,c\n")), 0);
+    let held = run("id,name\n2,b\n3,c\n");
+    assert_eq!(code(&held), 3);
+    let document = json(&held);
+    assert_eq!(document["status"], "held");
+    assert_eq!(document["tables"][0]["deletions"]["held_for"][0], "over_limit");
+    assert_eq!(document["tables"][0]["deleted"], 1);
+    let id = document["run"].as_str().expect("a run").to_owned();
+    assert!(errors(&held).contains(&format!("longshore approve {id}")), "{}", errors(&held));
+    let shown = session.longshore(&["show", &id]);
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(text.contains("the whole table: of 3 rows 1 deleted"), "{text}");
+    let shown = session.longshore(&["show", "--output", "json", &id]);
+    assert_eq!(json(&shown)["held"][0]["scopes"][0]["deleted"], 1);
+    session
+        .space
+        .client
+        .batch_execute("update item set name = 'moved' where id = 1")
+        .await
+        .expect("a row");
+    let moved = session.longshore(&["approve", "--output", "json", &id]);
+    assert_eq!((code(&moved), &json(&moved)["status"]), (3, &Value::from("held")));
+    let discarded = session.longshore(&["discard", "--output", "json", &id]);
+    assert_eq!((code(&discarded), &json(&discarded)["status"]), (0, &Value::from("discarded")));
+    assert_eq!(code(&session.longshore(&["approve", &id])), 2);
+    let held = run("id,name\n2,b\n3,c\n");
+    let id = json(&held)["run"].as_str().expect("a run").to_owned();
+    let approved = session.longshore(&["approve", "--output", "json", &id]);
+    assert_eq!((code(&approved), &json(&approved)["status"]), (0, &Value::from("published")));
+    assert_eq!(session.space.value("select count(*) from item").await, "2");
+    let shown = session.longshore(&["show", "--output", "json", &id]);
+    assert_eq!(json(&shown)["tables"][0]["deleted"], 1);
+    assert_eq!(code(&session.longshore(&["show", "01J00000000000000000000000"])), 2);
+}
+
+#[tokio::test]
 async fn an_export_streams_a_query_into_a_file() {
     let session = Session::new().await;
     session.longshore(&["run", &session.pipeline]);
@@ -221,4 +268,40 @@ async fn standard_input_is_loaded_like_a_file_and_leaves_no_copy() {
     assert_eq!(document["tables"][0]["inserted"], 3);
     assert_eq!(document["files"][0]["path"], "standard input");
     assert_eq!(std::fs::read_dir(&copies).expect("the folder").count(), 0);
+}
+
+#[tokio::test]
+async fn a_password_is_in_no_output_wherever_its_url_stands() {
+    let session = Session::new().await;
+    let url = "postgres://ana:hunter2@localhost:1/school";
+    let far = "postgres://ana:hunter2@203.0.113.1:1/school?connect_timeout=2&sslmode=disable";
+    let pairs = "host=localhost port=1 user=ana password=hunter2 sslmod=x";
+    let table: [&[&str]; 9] = [
+        &["doctor", "--database", url],
+        &["doctor", "--database", url, "--output", "json"],
+        &["doctor", "--database", far],
+        &["doctor", "--database", pairs],
+        &["doctor", "--database", "postgres://ana:hunter2@h/d?sslmode=maybe"],
+        &["doctor", url],
+        &["run", url, "--output", "json"],
+        &["check", &session.pipeline, "--database", url],
+        &["history", "--database", url, "--", url, url],
+    ];
+    for arguments in table {
+        let output = session.longshore(arguments);
+        let all = format!("{}{}", String::from_utf8_lossy(&output.stdout), errors(&output));
+        assert_ne!(code(&output), 0, "{arguments:?}");
+        assert!(!all.is_empty() && !all.contains("hunter2"), "{arguments:?}: {all}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_weakened_says_so_once() {
+    let session = Session::new().await;
+    let url = "postgres://ana@203.0.113.1:1/school?connect_timeout=2&sslmode=disable";
+    let pipeline = &session.pipeline;
+    let output = session.longshore(&["check", pipeline, pipeline, "--database", url]);
+    assert_eq!(errors(&output).matches("neither encrypted").count(), 0, "{}", errors(&output));
+    assert_eq!(errors(&output).matches("not encrypted").count(), 1, "{}", errors(&output));
+    assert_eq!(errors(&output).matches("sslmode=disable").count(), 1, "{}", errors(&output));
 }

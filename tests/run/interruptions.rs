@@ -4,15 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use longshore::{
     error::ErrorKind,
-    postgres::lease::Lease,
     run::{
         self, ImportRequest, LoadOptions, Stop,
         progress::{Progress, Stage},
     },
-    run_id::RunId,
 };
 
-use super::workspace::{How, Workspace, first};
+use super::workspace::{How, Workspace};
 
 const PIPELINE: &str = r#"
 [source]
@@ -38,32 +36,6 @@ fn kind(stop: Stop) -> ErrorKind {
         Stop::Error(error) => error.kind(),
         Stop::Findings(findings) => panic!("{findings:#?}"),
     }
-}
-
-#[tokio::test]
-async fn a_second_run_leaves_before_it_reads_anything() {
-    let space = workspace().await;
-    let request = request(&space);
-    let session = space.database.session().await;
-    let tables = run::prepare::read_tables(&session, &request.pipeline.definition).await;
-    let (tables, names) = tables.expect("the catalog");
-    let found = run::prepare::find_files(&request.pipeline.definition).await.expect("the file");
-    let bound = run::prepare::bind_files(&request.pipeline, &found, &tables, &names)
-        .unwrap_or_else(|stop| panic!("{stop:?}"));
-    let lease = Lease::take(session, &RunId::generate(), &bound.loads()).await.expect("free");
-    let stop = space.try_run(PIPELINE, How::default()).await.expect_err("it is taken");
-    assert_eq!(kind(stop), ErrorKind::Busy);
-    assert_eq!(space.value("select count(*) from longshore.run").await, "0");
-    drop(lease);
-    for _ in 0..50 {
-        // The server notices the end of a session a little later.
-        if let Ok(summary) = space.try_run(PIPELINE, How::default()).await {
-            assert_eq!(first(&summary), [2, 0, 0, 0, 2, 0, 0]);
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("the lease outlives its session");
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ fn start() -> Running {
 /// Memory where there is plenty: a database is made there in a tenth of the time.
 ///
 /// Both paths are short, as a socket's must be.
-fn place() -> PathBuf {
+pub(super) fn place() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
     let plenty = rustix::fs::statvfs(&memory)
         .is_ok_and(|space| space.f_bavail.saturating_mul(space.f_frsize) > MEMORY_BYTES_MIN);
@@ -70,7 +70,7 @@ pub(super) fn open(folder: &Path) -> Cluster {
     Cluster::new(folder, Durability::None).expect("a PostgreSQL server is installed")
 }
 
-fn watch(folder: &Path) -> Child {
+pub(super) fn watch(folder: &Path) -> Child {
     let mut command = Command::new("sh");
     command.args(["-c", WATCHDOG, "watchdog"]).arg(folder);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());

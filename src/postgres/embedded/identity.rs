@@ -47,7 +47,7 @@ impl Identity {
     }
 
     /// A command that runs as this user, with none of our environment and groups.
-    pub(super) fn command(self, program: &Path) -> Command {
+    pub fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
         if let Some((user, group)) = self.change_to {

@@ -4,29 +4,29 @@
 //! else nothing, which means the embedded server. Each host is tried in turn,
 //! with the TLS its own address asks for.
 
+mod attempt;
 mod host;
 mod parameters;
+mod password;
 mod password_file;
+mod refused;
+mod service_file;
 mod surroundings;
+mod wishes;
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf};
 
-use tokio_postgres::config::{ChannelBinding, SslMode, SslNegotiation};
-
-use self::{host::HostAddress, parameters::Parameters, password_file::Login};
+use self::{host::HostAddress, parameters::Parameters, password::Password, wishes::Wishes};
 use super::{
-    session::{Session, database_error},
-    tls::{self, Connector, TlsFiles, TlsMode},
+    session::Session,
+    tls::{TlsFiles, TlsMode},
 };
 use crate::error::{Error, Result};
 
 pub(crate) use surroundings::Surroundings;
 
-/// Seconds a host has to answer unless `connect_timeout` says otherwise.
-const CONNECT_SECONDS: u64 = 10;
-
-/// Seconds without an answer after which a connection counts as lost.
-const UNANSWERED_SECONDS: u64 = 60;
+/// The word of `sslrootcert` for the authorities that the system trusts.
+const SYSTEM_AUTHORITIES: &str = "system";
 
 /// A database that can be connected to.
 #[derive(Clone)]
@@ -34,21 +34,10 @@ pub struct Endpoint {
     hosts: Vec<HostAddress>,
     user: String,
     database: String,
-    password: Option<Secret>,
-    password_file: Option<PathBuf>,
+    password: Password,
     tls_mode: Option<TlsMode>,
     tls_files: TlsFiles,
-    parameters: Parameters,
-}
-
-/// A text that is never shown.
-#[derive(Clone)]
-struct Secret(String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
+    wishes: Wishes,
 }
 
 impl fmt::Debug for Endpoint {
@@ -101,24 +90,20 @@ impl Endpoint {
     }
 
     fn build(mut parameters: Parameters, surroundings: &Surroundings) -> Result<Self> {
-        surroundings.complete(&mut parameters);
+        surroundings.complete(&mut parameters)?;
         let Some(user) = parameters.get("user").map(str::to_owned).or_else(|| surroundings.user())
         else {
             return Err(Error::definition("no database user is named").hint("give one in the URL"));
         };
-        let sslmode = parameters.get("sslmode").map(TlsMode::parse).transpose()?;
+        let tls_files = tls_files(&parameters, surroundings)?;
         Ok(Self {
             hosts: host::addresses(&parameters)?,
             database: parameters.get("dbname").unwrap_or(&user).to_owned(),
             user,
-            password: parameters.get("password").map(|text| Secret(text.to_owned())),
-            password_file: parameters
-                .get("passfile")
-                .map(PathBuf::from)
-                .or_else(|| surroundings.home_file(".pgpass")),
-            tls_mode: sslmode,
-            tls_files: tls_files(&parameters, surroundings)?,
-            parameters,
+            password: Password::of(&parameters, surroundings),
+            tls_mode: tls_mode(&parameters, &tls_files)?,
+            tls_files,
+            wishes: Wishes::of(&parameters)?,
         })
     }
 
@@ -126,6 +111,11 @@ impl Endpoint {
     pub fn display(&self) -> String {
         let hosts: Vec<String> = self.hosts.iter().map(HostAddress::to_string).collect();
         format!("{}@{}/{}", self.user, hosts.join(","), self.database)
+    }
+
+    /// The database's name.
+    pub fn database(&self) -> &str {
+        &self.database
     }
 
     /// The same server, another database.
@@ -139,11 +129,22 @@ impl Endpoint {
         self.hosts.iter().all(HostAddress::is_local)
     }
 
-    /// What of the connection is weaker than the default, for the run's log; `None` if nothing is.
+    /// What of the connection is weaker than the default; `None` if nothing is.
     pub fn weakened(&self) -> Option<String> {
-        let mode = self.tls_mode.filter(|mode| *mode != TlsMode::VerifyFull)?;
-        let mode = format!("{mode:?}").to_lowercase();
-        (!self.is_local()).then(|| format!("the server's identity is not fully verified ({mode})"))
+        let mode = self.tls_mode.filter(|_| !self.is_local())?;
+        let lacks = match mode {
+            TlsMode::Disable => "not encrypted, and the server is not verified",
+            TlsMode::Prefer => "encrypted only if the server likes, and the server is not verified",
+            TlsMode::Require => "encrypted, but the server is not verified",
+            TlsMode::VerifyCa => "encrypted, but the server's name is not verified",
+            TlsMode::VerifyFull => return None,
+        };
+        Some(format!("the connection is {lacks} (sslmode={})", mode.word()))
+    }
+
+    /// What the operator should know before anything is connected to.
+    pub fn warnings(&self) -> Vec<String> {
+        self.weakened().into_iter().chain(self.password.objection()).collect()
     }
 
     /// Opens a session that may write; a standby is refused.
@@ -172,155 +173,11 @@ impl Endpoint {
         }
         Err(last)
     }
-
-    async fn connect_to(&self, host: &HostAddress, purpose: Purpose) -> Result<Session> {
-        let mode = self.mode_for(host);
-        let config = self.config(host, mode)?;
-        let connector = tls::connector(mode, &self.tls_files)?;
-        let seconds = self.number("connect_timeout")?.unwrap_or(CONNECT_SECONDS).max(2);
-        let opening = open(&config, connector.clone());
-        let Ok(opened) = tokio::time::timeout(Duration::from_secs(seconds), opening).await else {
-            let what = format!("the server did not answer within {seconds} s");
-            return Err(Error::environment(what).hint(
-                "check host and port, and any firewall in between; connect_timeout waits longer",
-            ));
-        };
-        let client = opened.map_err(|error| self.refused(&error, mode))?;
-        let session = Session { client, connector, secure: mode.verifies() };
-        self.check_role(&session, purpose).await?;
-        Ok(session)
-    }
-
-    /// What the operator wrote, else plain on this machine and everything verified elsewhere.
-    fn mode_for(&self, host: &HostAddress) -> TlsMode {
-        match self.tls_mode {
-            _ if host.is_socket() => TlsMode::Disable,
-            Some(mode) => mode,
-            None if host.is_local() => TlsMode::Disable,
-            None => TlsMode::VerifyFull,
-        }
-    }
-
-    fn config(&self, host: &HostAddress, mode: TlsMode) -> Result<tokio_postgres::Config> {
-        let mut config = tokio_postgres::Config::new();
-        host.apply(&mut config);
-        config.user(&self.user).dbname(&self.database);
-        config.application_name(self.parameters.get("application_name").unwrap_or("longshore"));
-        if let Some(password) = self.password_for(host) {
-            config.password(password.0);
-        }
-        if let Some(options) = self.parameters.get("options") {
-            config.options(options);
-        }
-        config.ssl_mode(match mode {
-            TlsMode::Disable => SslMode::Disable,
-            TlsMode::Prefer => SslMode::Prefer,
-            _ => SslMode::Require,
-        });
-        if self.tls_files.direct && mode != TlsMode::Disable {
-            config.ssl_negotiation(SslNegotiation::Direct);
-        }
-        config.channel_binding(match self.parameters.get("channel_binding") {
-            Some("require") => ChannelBinding::Require,
-            Some("disable") => ChannelBinding::Disable,
-            _ => ChannelBinding::Prefer,
-        });
-        self.set_keepalives(&mut config)?;
-        Ok(config)
-    }
-
-    /// A link that was cut is noticed within about a minute.
-    fn set_keepalives(&self, config: &mut tokio_postgres::Config) -> Result<()> {
-        let seconds = |value: Option<u64>, default| Duration::from_secs(value.unwrap_or(default));
-        config.keepalives(self.parameters.get("keepalives") != Some("0"));
-        config.keepalives_idle(seconds(self.number("keepalives_idle")?, 30));
-        config.keepalives_interval(seconds(self.number("keepalives_interval")?, 10));
-        let retries = self.number("keepalives_count")?.unwrap_or(3);
-        config.keepalives_retries(u32::try_from(retries).unwrap_or(u32::MAX));
-        let unanswered = self.number("tcp_user_timeout")?.map(Duration::from_millis);
-        config.tcp_user_timeout(unanswered.unwrap_or(Duration::from_secs(UNANSWERED_SECONDS)));
-        Ok(())
-    }
-
-    fn number(&self, name: &str) -> Result<Option<u64>> {
-        let parsed = self.parameters.get(name).map(str::parse).transpose();
-        parsed.map_err(|_| Error::definition(format!("`{name}` is not a whole number")))
-    }
-
-    fn password_for(&self, host: &HostAddress) -> Option<Secret> {
-        self.password.clone().or_else(|| {
-            let login = Login {
-                host: host.name(),
-                port: host.port(),
-                database: &self.database,
-                user: &self.user,
-            };
-            password_file::password(self.password_file.as_deref()?, login).map(Secret)
-        })
-    }
-
-    fn refused(&self, error: &tokio_postgres::Error, mode: TlsMode) -> Error {
-        let said = database_error(error, "be connected to");
-        let tls = error.to_string().contains("TLS") && mode != TlsMode::Disable;
-        if tls && said.hint_text().is_none() {
-            return said.hint(
-                "the server must support TLS with a certificate for this name by a trusted \
-                 authority; name its authority with sslrootcert=FILE, or opt out in writing \
-                 with sslmode=require or sslmode=disable",
-            );
-        }
-        said
-    }
-
-    async fn check_role(&self, session: &Session, purpose: Purpose) -> Result<()> {
-        let query = "select pg_is_in_recovery() or current_setting('transaction_read_only')::bool";
-        let row = session.client.query_typed_one(query, &[]).await;
-        let row = row.map_err(|error| database_error(&error, "say whether it accepts writes"))?;
-        let read_only: bool = row
-            .try_get(0)
-            .map_err(|error| database_error(&error, "say whether it accepts writes"))?;
-        let asked = self.parameters.get("target_session_attrs").unwrap_or("any");
-        let fits = match (purpose, asked) {
-            (Purpose::Writing, _) | (_, "read-write" | "primary") => !read_only,
-            (_, "read-only" | "standby") => read_only,
-            _ => true,
-        };
-        if fits {
-            return Ok(());
-        }
-        Err(match read_only {
-            true => Error::environment("the server only reads: it is a standby, or set read-only")
-                .hint("connect to the primary; a failover may have moved it"),
-            false => Error::environment(
-                "the server is not read-only, which target_session_attrs asks for",
-            ),
-        })
-    }
-}
-
-/// Connects and leaves the driver running on the current runtime.
-async fn open(
-    config: &tokio_postgres::Config,
-    connector: Connector,
-) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
-    // The driver's own error reaches whoever uses the client next.
-    match connector {
-        Connector::Plain => {
-            let (client, driver) = config.connect(tokio_postgres::NoTls).await?;
-            drop(tokio::spawn(driver));
-            Ok(client)
-        }
-        Connector::Tls(tls) => {
-            let (client, driver) = config.connect(tls).await?;
-            drop(tokio::spawn(driver));
-            Ok(client)
-        }
-    }
 }
 
 fn tls_files(parameters: &Parameters, surroundings: &Surroundings) -> Result<TlsFiles> {
     let file = |name, default| match parameters.get(name) {
-        Some("system") if name == "sslrootcert" => None,
+        Some(SYSTEM_AUTHORITIES) if name == "sslrootcert" => None,
         Some(path) => Some(PathBuf::from(path)),
         None => surroundings.home_file(default).filter(|path| path.exists()),
     };
@@ -333,8 +190,34 @@ fn tls_files(parameters: &Parameters, surroundings: &Surroundings) -> Result<Tls
         root_certificates: file("sslrootcert", ".postgresql/root.crt"),
         certificate: file("sslcert", ".postgresql/postgresql.crt"),
         key: file("sslkey", ".postgresql/postgresql.key"),
+        revoked: file("sslcrl", ".postgresql/root.crl"),
         direct,
     })
+}
+
+/// What `sslmode` and `sslrootcert` ask for together, as libpq has it.
+///
+/// Anybody gets a certificate from the system's authorities for some name, so
+/// those prove a server only together with its name.
+fn tls_mode(parameters: &Parameters, files: &TlsFiles) -> Result<Option<TlsMode>> {
+    let mode = parameters.get("sslmode").map(TlsMode::parse).transpose()?;
+    let system = parameters.get("sslrootcert") == Some(SYSTEM_AUTHORITIES);
+    match mode {
+        None => Ok(system.then_some(TlsMode::VerifyFull)),
+        Some(TlsMode::Require) if files.root_certificates.is_some() => Ok(Some(TlsMode::VerifyCa)),
+        Some(mode @ (TlsMode::Prefer | TlsMode::Require)) if system => {
+            Err(proves_nothing(mode, "with sslrootcert=system"))
+        }
+        Some(TlsMode::VerifyCa) if files.root_certificates.is_none() => {
+            Err(proves_nothing(TlsMode::VerifyCa, "without an sslrootcert of one's own"))
+        }
+        Some(mode) => Ok(Some(mode)),
+    }
+}
+
+fn proves_nothing(mode: TlsMode, with: &str) -> Error {
+    Error::definition(format!("sslmode={} {with} proves nothing", mode.word()))
+        .hint("write sslmode=verify-full, or name the server's authority in sslrootcert")
 }
 
 #[cfg(test)]

@@ -16,7 +16,9 @@ use crate::{
 pub(super) struct Parameters(BTreeMap<String, String>);
 
 /// The parameters that are understood.
-const KNOWN: [&str; 24] = [
+const KNOWN: [&str; 27] = [
+    "service",
+    "servicefile",
     "host",
     "hostaddr",
     "port",
@@ -31,6 +33,7 @@ const KNOWN: [&str; 24] = [
     "sslrootcert",
     "sslcert",
     "sslkey",
+    "sslcrl",
     "sslnegotiation",
     "channel_binding",
     "target_session_attrs",
@@ -43,8 +46,34 @@ const KNOWN: [&str; 24] = [
     "fallback_application_name",
 ];
 
-/// Parameters of libpq that change nothing here: no GSSAPI is spoken, TLS does not compress.
-const IGNORED: [&str; 4] = ["gssencmode", "krbsrvname", "sslcompression", "load_balance_hosts"];
+/// Parameters of libpq that change nothing here: no GSSAPI is spoken, TLS does
+/// not compress, names are always sent, and hosts are tried in order.
+const IGNORED: [&str; 9] = [
+    "gssencmode",
+    "gssdelegation",
+    "gsslib",
+    "krbsrvname",
+    "sslcompression",
+    "sslsni",
+    "load_balance_hosts",
+    "min_protocol_version",
+    "max_protocol_version",
+];
+
+/// Parameters of libpq that ask for what is not done here, and what to do
+/// instead. Ignored, some would leave a connection weaker than it was asked for.
+const UNSUPPORTED: [(&str, &str); 10] = [
+    ("sslpassword", "keep the key unencrypted in a file that only its user may read"),
+    ("sslcrldir", "put the lists into one file and name it with sslcrl"),
+    ("sslcertmode", "leave sslcert and sslkey out to send no certificate"),
+    ("ssl_min_protocol_version", "leave it out: nothing older than TLS 1.2 is spoken"),
+    ("ssl_max_protocol_version", "leave it out: TLS 1.2 and 1.3 are spoken"),
+    ("sslkeylogfile", "leave it out"),
+    ("requirepeer", "leave it out: who may write to the socket's folder is the server"),
+    ("require_auth", "set channel_binding=require, which a password in the clear does not meet"),
+    ("scram_client_key", "give a password"),
+    ("replication", "leave it out"),
+];
 
 impl Parameters {
     /// Parses a URL or keyword/value text.
@@ -70,13 +99,33 @@ impl Parameters {
     }
 
     /// Sets a parameter unless it has a value already.
-    pub(super) fn default_to(&mut self, name: &str, value: String) {
-        if self.get(name).is_none() {
-            self.0.insert(name.to_owned(), value);
+    ///
+    /// # Errors
+    /// As [`Parameters::parse`].
+    pub(super) fn default_to(&mut self, name: &str, value: &str) -> Result<()> {
+        if self.get(name).is_some() {
+            return Ok(());
+        }
+        self.set(name, value.to_owned())
+    }
+
+    /// Takes from `other` what has no value here.
+    pub(super) fn complete_with(&mut self, other: Self) {
+        for (name, value) in other.0 {
+            if self.get(&name).is_none() {
+                self.0.insert(name, value);
+            }
         }
     }
 
     fn set(&mut self, name: &str, value: String) -> Result<()> {
+        if let Some((_, instead)) = UNSUPPORTED.iter().find(|(unsupported, _)| *unsupported == name)
+        {
+            return Err(unsupported(name).hint(*instead));
+        }
+        if name == "gssencmode" && value == "require" {
+            return Err(unsupported(name).hint("require TLS in its place: sslmode=verify-full"));
+        }
         if IGNORED.contains(&name) {
             return Ok(());
         }
@@ -155,6 +204,10 @@ impl Parameters {
         }
         Ok(parameters)
     }
+}
+
+fn unsupported(name: &str) -> Error {
+    Error::definition(format!("the connection parameter `{name}` is not supported"))
 }
 
 /// One value of a pair, and what follows it.

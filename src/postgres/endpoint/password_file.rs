@@ -16,12 +16,24 @@ pub(super) struct Login<'a> {
 /// As libpq has it, a file that others may read, or that cannot be read at
 /// all, is passed over: the server's refusal then says that a password is missing.
 pub(super) fn password(path: &Path, login: Login<'_>) -> Option<String> {
-    let metadata = fs::metadata(path).ok()?;
-    if !metadata.is_file() || metadata.mode() & 0o077 != 0 {
+    if objection(path).is_some() {
         return None;
     }
     let text = fs::read_to_string(path).ok()?;
     text.lines().find_map(|line| line_password(line, login))
+}
+
+/// Why a file that is there is passed over.
+pub(super) fn objection(path: &Path) -> Option<String> {
+    let metadata = fs::metadata(path).ok()?;
+    let why = if !metadata.is_file() {
+        "it is no file"
+    } else if metadata.mode() & 0o077 != 0 {
+        "others may read it (chmod 600)"
+    } else {
+        return None;
+    };
+    Some(format!("the password file `{}` is passed over: {why}", path.display()))
 }
 
 fn line_password(line: &str, login: Login<'_>) -> Option<String> {
@@ -92,5 +104,7 @@ mod tests {
         let open = fs::Permissions::from_mode(0o644);
         fs::set_permissions(file.path(), open).expect("its mode is set");
         assert_eq!(password(file.path(), LOGIN), None);
+        let said = objection(file.path()).expect("it is passed over");
+        assert!(said.contains("chmod 600"), "{said}");
     }
 }

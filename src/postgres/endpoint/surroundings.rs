@@ -2,10 +2,11 @@
 
 use std::{collections::HashMap, env, path::PathBuf};
 
-use super::parameters::Parameters;
+use super::{parameters::Parameters, service_file};
+use crate::error::{Context as _, Result};
 
 /// libpq's variables and the parameters they stand for.
-const VARIABLES: [(&str, &str); 17] = [
+const VARIABLES: [(&str, &str); 24] = [
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
     ("PGPORT", "port"),
@@ -20,13 +21,20 @@ const VARIABLES: [(&str, &str); 17] = [
     ("PGSSLROOTCERT", "sslrootcert"),
     ("PGSSLCERT", "sslcert"),
     ("PGSSLKEY", "sslkey"),
+    ("PGSSLCRL", "sslcrl"),
     ("PGSSLNEGOTIATION", "sslnegotiation"),
     ("PGCHANNELBINDING", "channel_binding"),
     ("PGTARGETSESSIONATTRS", "target_session_attrs"),
+    ("PGGSSENCMODE", "gssencmode"),
+    ("PGREQUIREAUTH", "require_auth"),
+    ("PGREQUIREPEER", "requirepeer"),
+    ("PGSSLCRLDIR", "sslcrldir"),
+    ("PGSSLCERTMODE", "sslcertmode"),
+    ("PGSSLMINPROTOCOLVERSION", "ssl_min_protocol_version"),
 ];
 
 /// Variables that say which database is meant; the others only complete one.
-const NAMING: [&str; 4] = ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE"];
+const NAMING: [&str; 5] = ["PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE"];
 
 /// The environment of a process, as a value so that tests can have their own.
 #[derive(Clone, Default)]
@@ -60,20 +68,26 @@ impl Surroundings {
         NAMING.iter().any(|name| self.variable(name).is_some())
     }
 
-    /// Fills in what was not written.
+    /// Fills in what was not written: from the service that is named, then from the variables.
     ///
     /// A host that was written keeps its own address: `PGHOSTADDR` would send
     /// it elsewhere.
-    pub(super) fn complete(&self, parameters: &mut Parameters) {
+    ///
+    /// # Errors
+    /// `ErrorKind::Definition`, naming file or variable and never a value.
+    pub(super) fn complete(&self, parameters: &mut Parameters) -> Result<()> {
+        service_file::complete(parameters, self)?;
         let host_written = parameters.get("host").is_some() || parameters.get("hostaddr").is_some();
         for (variable, parameter) in VARIABLES {
             if host_written && matches!(parameter, "host" | "hostaddr") {
                 continue;
             }
             if let Some(value) = self.variable(variable) {
-                parameters.default_to(parameter, value);
+                let said = parameters.default_to(parameter, &value);
+                said.context(|| format!("in the variable {variable}"))?;
             }
         }
+        Ok(())
     }
 
     /// The name of the user who runs this.

@@ -47,6 +47,9 @@ fn only_local_servers_are_trusted_without_a_certificate() {
         ("postgres://a@localhost/d?hostaddr=10.0.0.1", TlsMode::VerifyFull),
         ("postgres://a@db.example/d?sslmode=require", TlsMode::Require),
         ("postgres://a@localhost/d?sslmode=verify-full", TlsMode::VerifyFull),
+        ("postgres://a@localhost/d?sslrootcert=system", TlsMode::VerifyFull),
+        ("postgres://a@db.example/d?sslmode=require&sslrootcert=/root.pem", TlsMode::VerifyCa),
+        ("postgres://a@db.example/d?sslmode=require&hostaddr=10.0.0.1", TlsMode::Require),
     ];
     for (text, expected) in table {
         let endpoint = resolved(Some(text), &[]);
@@ -55,9 +58,47 @@ fn only_local_servers_are_trusted_without_a_certificate() {
 }
 
 #[test]
+fn what_would_prove_nothing_is_refused() {
+    for rest in [
+        "sslmode=require&sslrootcert=system",
+        "sslmode=prefer&sslrootcert=system",
+        "sslmode=verify-ca",
+        "sslmode=verify-ca&sslrootcert=system",
+        "sslmode=full",
+        "gssencmode=require",
+        "require_auth=scram-sha-256",
+        "sslcrldir=/crl",
+    ] {
+        let text = format!("postgres://ana:hunter2@db.example/d?{rest}");
+        let error = Endpoint::resolve_in(Some(&text), &Surroundings::default());
+        let error = error.expect_err(rest);
+        assert!(error.hint_text().is_some(), "{error}");
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
+    let variables = Surroundings::of(&[("PGHOST", "db"), ("PGREQUIREAUTH", "none"), ("USER", "a")]);
+    let error = Endpoint::resolve_in(None, &variables).expect_err("it cannot be met");
+    assert!(error.contexts()[0].contains("PGREQUIREAUTH"), "{error:?}");
+}
+
+#[test]
+fn a_service_names_the_database() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("services.conf");
+    std::fs::write(&path, "[school]\nhost=db.example\ndbname=school\nuser=ana\n")
+        .expect("it is written");
+    let path = path.to_string_lossy().into_owned();
+    let variables =
+        [("PGSERVICE", "school"), ("PGSERVICEFILE", &path), ("PGUSER", "kim"), ("PGPORT", "6432")];
+    assert_eq!(resolved(None, &variables).display(), "ana@db.example:6432/school");
+    let url = "postgres://bo@/?service=school";
+    assert_eq!(resolved(Some(url), &variables[1..]).display(), "bo@db.example:6432/school");
+}
+
+#[test]
 fn a_weaker_choice_is_said() {
     let says = |text| resolved(Some(text), &[]).weakened();
-    assert!(says("postgres://a@db.example/d?sslmode=require").is_some());
+    let says_require = says("postgres://a@db.example/d?sslmode=require").expect("it is weaker");
+    assert!(says_require.contains("sslmode=require"), "{says_require}");
     assert_eq!(says("postgres://a@db.example/d"), None);
     assert_eq!(says("postgres://a@localhost/d?sslmode=disable"), None);
 }

@@ -11,9 +11,8 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::{Judge, Reason, not_rejected, not_rejected_as};
 use crate::{
-    definition::WriteMode,
     error::Result,
-    load::LoadTarget,
+    load::{LoadMode, LoadTarget},
     postgres::{
         sql::{qualified, quote_identifier},
         staging::ORDINAL,
@@ -214,8 +213,10 @@ impl Judge<'_> {
         let other_row =
             if self.load.key.is_empty() { String::new() } else { format!(" and not ({same_key})") };
         let is_written = match self.load.mode {
-            WriteMode::Insert => format!("not exists (select from {table} t where {same_key})"),
-            WriteMode::Append | WriteMode::Upsert => "true".to_owned(),
+            LoadMode::Insert => format!("not exists (select from {table} t where {same_key})"),
+            // Whoever has the values is either the same row or goes.
+            LoadMode::Replace if self.load.key.is_empty() => "false".to_owned(),
+            _ => "true".to_owned(),
         };
         format!(
             "insert into {} select {}, s.{ORDINAL}, 'rejected', {reason} from {} s where {} and {is_written}

@@ -7,6 +7,7 @@
 
 mod constraints;
 mod duplicates;
+mod kept;
 mod keys;
 
 use tokio_postgres::{Client, error::SqlState};
@@ -72,7 +73,11 @@ pub async fn judge(
         judge.check_unique_constraints().await?;
     }
     reject_orphans(client, staging, loads).await?;
-    analyze_excluded(client, staging).await
+    analyze_excluded(client, staging).await?;
+    for (target, load) in loads.iter().enumerate() {
+        Judge { client, staging, target, load }.keep_rejected().await?;
+    }
+    Ok(())
 }
 
 /// A rejected row may be the one that others refer to, so this goes on until nothing changes.

@@ -7,11 +7,18 @@ use tokio_postgres::Client;
 
 use crate::{
     error::Result,
-    postgres::session::{TRANSACTION_SETTINGS, database_error},
+    postgres::{
+        session::{TRANSACTION_SETTINGS, database_error},
+        sql::create_schema,
+    },
 };
 
 /// The steps in order: a name that stays, and what it does.
-const STEPS: [(&str, &str); 1] = [("runs", include_str!("1_runs.sql"))];
+const STEPS: [(&str, &str); 3] = [
+    ("runs", include_str!("1_runs.sql")),
+    ("held", include_str!("2_held.sql")),
+    ("lease", include_str!("5_lease.sql")),
+];
 
 /// Creates the ledger where it is missing, and brings an older one up to date.
 ///
@@ -27,9 +34,10 @@ pub async fn ensure(client: &Client) -> Result<()> {
     }
     let open = format!(
         "begin; {TRANSACTION_SETTINGS}; select pg_advisory_xact_lock(hashtext('longshore.ledger'));
-         create schema if not exists longshore;
+         {};
          create table if not exists longshore.step (name text primary key, made_at timestamptz not null default clock_timestamp());
-         comment on table longshore.step is 'The steps in which the ledger was made.'"
+         comment on table longshore.step is 'The steps in which the ledger was made.'",
+        create_schema("longshore")
     );
     let made = async {
         client.batch_execute(&open).await?;

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use memchr::memchr;
 
 use super::{
@@ -31,6 +32,8 @@ pub(super) struct CsvDecoder {
     cells: Cells,
     batch_records: usize,
     payload: Bytes,
+    /// The payload again, where all of it is UTF-8.
+    text_payload: Option<ByteString>,
     first_byte: u64,
     at: usize,
     position: Position,
@@ -74,6 +77,7 @@ impl CsvDecoder {
             cells,
             batch_records,
             payload: Bytes::new(),
+            text_payload: None,
             first_byte: 0,
             at: 0,
             position: Position::default(),
@@ -242,11 +246,12 @@ impl TextBuffers {
 
 impl Decoder for CsvDecoder {
     fn start(&mut self, split: Split) {
+        self.text_payload = ByteString::try_from(split.payload.clone()).ok();
+        let without_nul = memchr(0, &split.payload).is_none();
         self.care = if self.shape.text.is_utf8() {
-            let clean = memchr(0, &split.payload).is_none();
-            let clean = clean && std::str::from_utf8(&split.payload).is_ok();
+            let clean = without_nul && self.text_payload.is_some();
             if clean { Care::None } else { Care::Check }
-        } else if split.payload.is_ascii() && memchr(0, &split.payload).is_none() {
+        } else if without_nul && split.payload.is_ascii() {
             Care::None
         } else {
             Care::Decode
@@ -264,7 +269,10 @@ impl Decoder for CsvDecoder {
 
     fn fill(&mut self, batch: &mut RecordBatch) -> bool {
         let payload = self.payload.clone();
-        batch.restart(payload.clone());
+        match &self.text_payload {
+            Some(text) => batch.restart_with_text(text.clone()),
+            None => batch.restart(payload.clone()),
+        }
         while batch.len() < self.batch_records {
             let Some(piece) = self.next_piece() else { break };
             if piece.kind != PieceKind::Skipped {

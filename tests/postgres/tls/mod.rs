@@ -3,6 +3,9 @@
 //! It takes part in PostgreSQL's TLS handshake and leaves then, so that an
 //! error other than TLS's own means that its certificate was accepted.
 
+mod authority;
+mod real;
+
 use std::{
     fs,
     io::{Read, Write},
@@ -93,7 +96,7 @@ async fn believed(shown: &Shown, name: &str, rest: &str) -> bool {
     let port = serve(shown);
     let url = format!("postgres://ana@{name}:{port}/db?hostaddr=127.0.0.1&{rest}");
     let error = Endpoint::parse(&url).expect("a URL").connect().await.expect_err("it leaves");
-    !error.to_string().contains("TLS")
+    !error.to_string().contains("certificate")
 }
 
 #[tokio::test]
@@ -109,9 +112,9 @@ async fn only_the_modes_that_say_so_believe_without_proof() {
             ("db.test", "sslmode=verify-full&sslrootcert=system".to_owned(), false),
             ("other.test", format!("sslmode=verify-ca{}", root(&server)), true),
             ("other.test", format!("sslmode=verify-ca{}", root(&other)), false),
-            ("other.test", "sslmode=require&sslrootcert=system".to_owned(), true),
+            ("other.test", "sslmode=require".to_owned(), true),
             ("other.test", format!("sslmode=require{}", root(&other)), false),
-            ("other.test", "sslmode=prefer&sslrootcert=system".to_owned(), true),
+            ("other.test", "sslmode=prefer".to_owned(), true),
         ];
         for (name, rest, expected) in table {
             assert_eq!(believed(&server, name, &rest).await, expected, "{name} {rest}");

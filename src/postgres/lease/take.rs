@@ -1,0 +1,149 @@
+//! Taking the targets: one short transaction that finds them free, or says who has them.
+
+use std::{env, time::Duration};
+
+use postgres_types::{ToSql, Type};
+use tokio_postgres::{Client, Row, error::SqlState};
+
+use super::{LEASE_SECONDS, liveness};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    load::LoadTarget,
+    postgres::session::{TRANSACTION_SETTINGS, answered, database_error},
+    run_id::RunId,
+};
+
+const DOING: &str = "take the targets for this run";
+
+/// How often, and how long apart, somebody who is taking the same target is waited for: it
+/// takes him milliseconds, and then he can be named.
+const TRIES: u32 = 16;
+const TRY_AGAIN: Duration = Duration::from_millis(50);
+
+/// Takes the targets and gives the token, or rolls back.
+///
+/// # Errors
+/// `ErrorKind::Busy` when somebody has one; `ErrorKind::Environment` when the server refuses.
+pub(super) async fn take(
+    client: &Client,
+    run: &RunId,
+    pipeline: &str,
+    loads: &[LoadTarget],
+) -> Result<i64> {
+    let begin = format!("begin; {TRANSACTION_SETTINGS}");
+    answered(DOING, client.batch_execute(&begin)).await?;
+    let taken = Taking { client, run, pipeline, loads }.take().await;
+    let end = if taken.is_ok() { "commit" } else { "rollback" };
+    let ended = answered(DOING, client.batch_execute(end)).await;
+    let token = taken?;
+    ended.map(|()| token)
+}
+
+struct Taking<'a> {
+    client: &'a Client,
+    run: &'a RunId,
+    pipeline: &'a str,
+    loads: &'a [LoadTarget],
+}
+
+impl Taking<'_> {
+    /// Locks come in the order of OIDs, so that two who want the same tables cannot lock each other out.
+    async fn take(&self) -> Result<i64> {
+        let mut loads: Vec<&LoadTarget> = self.loads.iter().collect();
+        loads.sort_by_key(|load| load.table.oid);
+        loads.dedup_by_key(|load| load.table.oid);
+        for load in &loads {
+            self.lock(load).await?;
+        }
+        let oids: Vec<u32> = loads.iter().map(|load| load.table.oid).collect();
+        let held = "select run_id, pipeline, holder, table_name,
+              to_char(acquired_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC',
+              extract(epoch from clock_timestamp() - heartbeat_at)::float8
+            from longshore.lease where target = any($1) order by target";
+        let oids: [(&(dyn ToSql + Sync), Type); 1] = [(&oids, Type::OID_ARRAY)];
+        let rows = answered(DOING, self.client.query_typed(held, &oids)).await?;
+        for row in &rows {
+            self.ensure_gone(row).await?;
+        }
+        if !rows.is_empty() {
+            self.take_over(&oids).await?;
+        }
+        self.insert(&loads).await
+    }
+
+    async fn lock(&self, load: &LoadTarget) -> Result<()> {
+        for _ in 0..TRIES {
+            let oid = load.table.oid.to_string();
+            if liveness::try_lock(self.client, "longshore target", &oid).await? {
+                return Ok(());
+            }
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+        Err(busy(format!("another run is just taking {}", load.table.name)))
+    }
+
+    /// A holder that is alive, and was heard of lately, keeps what it has.
+    async fn ensure_gone(&self, row: &Row) -> Result<()> {
+        let (run, seconds): (String, f64) = (row.get(0), row.get(5));
+        #[expect(clippy::cast_precision_loss, reason = "a minute is exact")]
+        let stale = seconds > LEASE_SECONDS as f64;
+        if stale || liveness::is_gone(self.client, &run).await? {
+            return Ok(());
+        }
+        let [pipeline, holder, table, since]: [String; 4] =
+            [row.get(1), row.get(2), row.get(3), row.get(4)];
+        Err(busy(format!(
+            "{table} is being loaded by run {run} of pipeline {pipeline} since {since} ({holder})"
+        )))
+    }
+
+    /// Waits for a publishing transaction that its run left behind: it ends without a COMMIT,
+    /// or its COMMIT was already on its way.
+    async fn take_over(&self, oids: &[(&(dyn ToSql + Sync), Type)]) -> Result<()> {
+        let lock = "select from longshore.lease where target = any($1) order by target for update";
+        match self.client.query_typed(lock, oids).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                Err(busy("a run that was cut off is still publishing on the server".to_owned()))
+            }
+            Err(error) => Err(database_error(&error, DOING)),
+        }
+    }
+
+    /// The transaction's own number is the token: takers of a target come one after the other,
+    /// each with a greater number.
+    async fn insert(&self, loads: &[&LoadTarget]) -> Result<i64> {
+        let upsert = "insert into longshore.lease (target, table_name, run_id, pipeline, holder, token)
+            values ($1, $2, $3, $4, $5, pg_current_xact_id()::text::bigint)
+            on conflict (target) do update set table_name = excluded.table_name, run_id = excluded.run_id,
+              pipeline = excluded.pipeline, holder = excluded.holder, token = excluded.token,
+              acquired_at = excluded.acquired_at, heartbeat_at = excluded.heartbeat_at
+            returning token";
+        let mut token = 0;
+        for load in loads {
+            let (name, holder) = (load.table.name.to_string(), holder());
+            let values: [(&(dyn ToSql + Sync), Type); 5] = [
+                (&load.table.oid, Type::OID),
+                (&name, Type::TEXT),
+                (&self.run.as_str(), Type::TEXT),
+                (&self.pipeline, Type::TEXT),
+                (&holder, Type::TEXT),
+            ];
+            token = answered(DOING, self.client.query_typed_one(upsert, &values)).await?.get(0);
+        }
+        Ok(token)
+    }
+}
+
+/// `user@machine, process 1234`: where to look for a run.
+fn holder() -> String {
+    let user = env::var("USER").or_else(|_| env::var("LOGNAME"));
+    let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{user}@{machine}, process {}", std::process::id())
+}
+
+fn busy(what: String) -> Error {
+    Error::new(ErrorKind::Busy, what)
+        .hint("try again when it has ended; `longshore history` shows it")
+}

@@ -1,0 +1,87 @@
+//! What is to happen to each row of one target: the run's `changes` table, and its counts.
+//!
+//! One line per staged row that is published (`new`, `changed`, `same`) and, for modes that
+//! delete, one per row of the target that the files do not have (`gone`, or `kept` where a
+//! rejected record is or may be that row; both without ordinal). Where the mode has a scope,
+//! `scope` has its values as text. Rows of the target stand in it by
+//! `tableoid` and `ctid`: inside one REPEATABLE READ transaction a row that the snapshot
+//! shows cannot move, and who changes it meanwhile makes the write fail with 40001.
+
+use tokio_postgres::Client;
+
+/// What is to happen to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Its key is not in the target: it is inserted.
+    New,
+    /// The target has it otherwise: it is updated.
+    Changed,
+    /// The target has it just so: nothing is written.
+    Same,
+    /// The target has it and should not: it is deleted.
+    Gone,
+    /// The files do not have it, but a rejected record may be it: nothing is written.
+    Kept,
+}
+
+impl Kind {
+    const ALL: [Kind; 5] = [Kind::New, Kind::Changed, Kind::Same, Kind::Gone, Kind::Kept];
+
+    /// The word in `changes.kind`.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Kind::New => "new",
+            Kind::Changed => "changed",
+            Kind::Same => "same",
+            Kind::Gone => "gone",
+            Kind::Kept => "kept",
+        }
+    }
+}
+
+/// How many rows there are of each kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    counts: [u64; Kind::ALL.len()],
+}
+
+impl Changes {
+    /// So many rows, all of one kind.
+    pub(super) fn all(kind: Kind, rows: u64) -> Self {
+        let mut changes = Self::default();
+        changes.counts[kind as usize] = rows;
+        changes
+    }
+
+    pub(super) fn of(&self, kind: Kind) -> u64 {
+        self.counts[kind as usize]
+    }
+
+    /// The rows of several kinds together.
+    pub(super) fn sum(&self, kinds: &[Kind]) -> u64 {
+        kinds.iter().map(|kind| self.of(*kind)).sum()
+    }
+}
+
+/// Writes the rows of `query` (`kind`, `ordinal`, `table_oid`, `row_id`, `scope`) to the table `changes`,
+/// and counts them.
+pub(super) async fn note(
+    client: &Client,
+    changes: &str,
+    query: &str,
+) -> Result<Changes, tokio_postgres::Error> {
+    let create = format!(
+        "drop table if exists {changes};
+         create unlogged table {changes} with (autovacuum_enabled = false) as {query};
+         analyze {changes}"
+    );
+    client.batch_execute(&create).await?;
+    let count = format!("select kind, count(*) from {changes} group by kind");
+    let mut counted = Changes::default();
+    for row in client.query_typed(&count, &[]).await? {
+        let (word, rows): (&str, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word);
+        counted.counts[kind.map_or(0, |kind| kind as usize)] += rows.cast_unsigned();
+    }
+    Ok(counted)
+}

@@ -1,0 +1,137 @@
+//! Publishes what is staged, in one transaction for all targets, or nothing.
+//!
+//! Each target is classified by one join with its rows: new, changed, the same,
+//! gone. Then only rows that differ are updated, only new ones inserted, and only
+//! those that are gone deleted: an unchanged row costs no row version,
+//! no WAL, no trigger, and no sequence value. What the server then says it
+//! wrote must equal what was classified, and every record read must have one
+//! outcome; otherwise the transaction is rolled back.
+//!
+//! Where too much would be deleted the run is held: what was classified stays in
+//! staging for somebody to look at, and nothing is written to a target.
+//!
+//! The isolation level is REPEATABLE READ: a row that somebody else changes
+//! between classifying and writing shows as 40001, a key that somebody adds as
+//! 23505, and the whole transaction is tried again.
+
+mod attempt;
+mod changes;
+mod counted;
+mod fingerprint;
+mod guard;
+pub mod held;
+mod locks;
+mod mode;
+mod references;
+mod settled;
+mod statements;
+mod target;
+
+use serde::{Deserialize, Serialize};
+use tokio_postgres::{Client, error::SqlState};
+
+pub use counted::{Counted, CountedTable};
+pub use settled::settled;
+
+use super::{lease::Fence, ledger::RunRecord, session::database_error, staging::Staging};
+use crate::{
+    error::{Error, Result, Transient},
+    load::{CountLimit, LoadTarget},
+    outcome::{Deletions, Tally},
+};
+
+/// What is published.
+pub struct Publishing<'a> {
+    /// The staging tables; `excluded` is complete.
+    pub staging: &'a Staging,
+    /// The targets.
+    pub loads: &'a [LoadTarget],
+    /// What the run counted.
+    pub counted: &'a Counted,
+    /// What the ledger is told.
+    pub run: &'a RunRecord,
+    /// What proves that the targets are this run's.
+    pub fence: &'a Fence,
+    /// How far to go.
+    pub intent: Intent<'a>,
+}
+
+/// How far publishing goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Intent<'a> {
+    /// To the counts of what would happen, judged by this limit; nothing is written.
+    Count(CountLimit),
+    /// To the end, unless more would be deleted than this.
+    Publish(CountLimit),
+    /// To the end, if the change is still the one with these fingerprints, a target each.
+    Approve(&'a [String]),
+}
+
+/// What publishing came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// How it ended.
+    pub ending: Ending,
+    /// What was, or would be, done to each target.
+    pub tables: Vec<TableChange>,
+}
+
+/// How publishing ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// As [`Intent::Count`] asks.
+    Counted,
+    /// All targets are written and committed.
+    Published,
+    /// Deletions wait for approval; staging and the ledger say which.
+    Held,
+    /// The change is not the approved one any more; nothing happened.
+    Moved,
+}
+
+/// What is done to one target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableChange {
+    /// What became of the records.
+    pub tally: Tally,
+    /// What became of rows without a record, where the mode deletes.
+    pub deletions: Option<Deletions>,
+}
+
+/// Publishes all targets and writes the ledger, in one transaction.
+///
+/// # Errors
+/// `ErrorKind::Busy` when another run publishes one of the targets;
+/// `ErrorKind::Unexpected` when the counts do not agree;
+/// `ErrorKind::Environment` when the server refuses. Nothing is published then, unless the
+/// connection was lost over the COMMIT: the ledger knows.
+pub async fn publish(client: &mut Client, publishing: &Publishing<'_>) -> Result<Published> {
+    publishing.attempt(client).await.map_err(|failure| match failure.error.transient() {
+        None if failure.passes => failure.error.passing(Some(Transient::Conflict)),
+        _ => failure.error,
+    })
+}
+
+/// An error, and whether trying again may help.
+struct Failure {
+    error: Error,
+    passes: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, passes: false }
+    }
+}
+
+fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Failure {
+    move |error| {
+        let passing = [
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::UNIQUE_VIOLATION,
+        ];
+        let passes = error.code().is_some_and(|code| passing.contains(code));
+        Failure { error: database_error(&error, doing), passes }
+    }
+}

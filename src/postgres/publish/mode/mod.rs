@@ -1,0 +1,61 @@
+//! What the modes of writing differ in, and nothing else: which rows are new, changed, the
+//! same or gone, and what is written for each.
+
+mod absent;
+mod append;
+mod insert;
+mod mirror;
+mod replace;
+mod upsert;
+
+use super::{changes::Kind, statements::Statements};
+use crate::load::LoadMode;
+
+/// One way of writing staged rows to a table.
+pub(super) trait Mode {
+    /// The query that says of each row what is to happen to it (see [`super::changes`]);
+    /// `None` where every row is new, whatever the table holds.
+    fn classify(&self, sql: &Statements<'_>) -> Option<String>;
+
+    /// What is written after classifying, in this order.
+    fn writes(&self, sql: &Statements<'_>) -> Vec<Write>;
+
+    /// What takes rows away, after all targets are written: those that refer to others first.
+    fn removals(&self, _: &Statements<'_>) -> Vec<Write> {
+        Vec::new()
+    }
+}
+
+/// One statement that writes to the target.
+pub(super) struct Write {
+    /// The kinds of rows it writes: it must write just as many as were classified so.
+    pub(super) kinds: &'static [Kind],
+    pub(super) sql: String,
+}
+
+impl Write {
+    fn new(kinds: &'static [Kind], sql: String) -> Self {
+        Self { kinds, sql }
+    }
+
+    /// Whether it deletes rows, so that others may still refer to them.
+    pub(super) fn deletes(&self) -> bool {
+        self.sql.starts_with("delete")
+    }
+
+    /// Where nothing was classified since every row is new.
+    pub(super) fn everything(sql: &Statements<'_>) -> Self {
+        Self::new(&[Kind::New], sql.insert_all())
+    }
+}
+
+/// The mode a target is loaded in.
+pub(super) fn mode(mode: &LoadMode) -> &dyn Mode {
+    match mode {
+        LoadMode::Append => &append::Append,
+        LoadMode::Insert => &insert::Insert,
+        LoadMode::Upsert => &upsert::Upsert,
+        LoadMode::Mirror { .. } => &mirror::Mirror,
+        LoadMode::Replace => &replace::Replace,
+    }
+}

@@ -1,0 +1,18 @@
+//! `upsert`: new keys are added, rows that differ updated.
+
+use super::{Kind, Mode, Statements, Write};
+
+pub(super) struct Upsert;
+
+impl Mode for Upsert {
+    fn classify(&self, sql: &Statements<'_>) -> Option<String> {
+        Some(sql.classify_by_key(&sql.differs()))
+    }
+
+    fn writes(&self, sql: &Statements<'_>) -> Vec<Write> {
+        vec![
+            Write::new(&[Kind::Changed], sql.update(None)),
+            Write::new(&[Kind::New], sql.insert_new()),
+        ]
+    }
+}

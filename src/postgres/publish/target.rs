@@ -1,0 +1,101 @@
+//! One target of a publishing transaction: what is to happen to its rows, and the writing.
+
+use tokio_postgres::Client;
+
+use super::{
+    Failure,
+    changes::{self, Changes, Kind},
+    failed,
+    mode::{Mode, Write, mode},
+    references::must_be_free,
+    statements::Statements,
+};
+use crate::{error::Error, load::LoadTarget};
+
+/// Publishes the rows of one target, inside the publishing transaction.
+pub(super) struct TargetPublisher<'a> {
+    pub(super) client: &'a Client,
+    pub(super) sql: Statements<'a>,
+}
+
+/// What is to happen to the rows of a target.
+pub(super) struct Classified {
+    pub(super) changes: Changes,
+    /// Whether the table of changes has them; else every publishable row is new.
+    pub(super) noted: bool,
+    pub(super) writes: Vec<Write>,
+    /// What deletes rows after all targets are written.
+    pub(super) removals: Vec<Write>,
+}
+
+impl TargetPublisher<'_> {
+    /// Says of every row what is to happen to it, and writes nothing to the target.
+    pub(super) async fn classify(&self) -> Result<Classified, Failure> {
+        let mode = mode(&self.load().mode);
+        self.classified(mode).await.map_err(failed("classify rows"))
+    }
+
+    async fn classified(&self, mode: &dyn Mode) -> Result<Classified, tokio_postgres::Error> {
+        let sql = &self.sql;
+        let query = match mode.classify(sql) {
+            Some(query) if !self.target_is_empty().await? => query,
+            _ => {
+                let query =
+                    format!("select count(*) from {} s where {}", sql.rows(), sql.publishable());
+                let row = self.client.query_typed_one(&query, &[]).await?;
+                let rows = row.try_get::<_, i64>(0)?.cast_unsigned();
+                let changes = Changes::all(Kind::New, rows);
+                let writes = vec![Write::everything(sql)];
+                return Ok(Classified { changes, noted: false, writes, removals: Vec::new() });
+            }
+        };
+        let changes = changes::note(self.client, &sql.changes(), &query).await?;
+        let (writes, removals) = (mode.writes(sql), mode.removals(sql));
+        Ok(Classified { changes, noted: true, writes, removals })
+    }
+
+    /// Writes what was classified; the server must have written exactly that.
+    pub(super) async fn write(&self, changes: &Changes, writes: &[Write]) -> Result<(), Failure> {
+        for write in writes {
+            let planned = changes.sum(write.kinds);
+            if planned == 0 {
+                continue;
+            }
+            if write.deletes() {
+                must_be_free(self.client, &self.sql).await?;
+            }
+            let written = self.client.execute_typed(&write.sql, &[]).await;
+            must_agree(self.load(), write.kinds, planned, written.map_err(failed("publish"))?)?;
+        }
+        Ok(())
+    }
+
+    fn load(&self) -> &LoadTarget {
+        self.sql.load
+    }
+
+    async fn target_is_empty(&self) -> Result<bool, tokio_postgres::Error> {
+        let query = format!("select not exists (select from {})", self.sql.table());
+        self.client.query_typed_one(&query, &[]).await?.try_get(0)
+    }
+}
+
+/// A trigger or a row-level policy can swallow writes without an error.
+fn must_agree(
+    load: &LoadTarget,
+    kinds: &[Kind],
+    planned: u64,
+    written: u64,
+) -> Result<(), Failure> {
+    if planned == written {
+        return Ok(());
+    }
+    let kinds = kinds.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(" or ");
+    let message = format!(
+        "{}: {planned} {kinds} rows were to be written, the server wrote {written}",
+        load.table.name
+    );
+    Err(Error::environment(message)
+        .hint("a trigger or a row-level policy keeps rows from being written")
+        .into())
+}

@@ -1,0 +1,119 @@
+//! One run at a time per target: who holds it, who may take over, and who may not publish any more.
+
+use std::time::{Duration, Instant};
+
+use longshore::{
+    error::ErrorKind,
+    load::LoadTarget,
+    postgres::{lease::Lease, ledger},
+    run::{self, Stop},
+    run_id::RunId,
+};
+
+use super::workspace::{How, Workspace, first};
+
+const PIPELINE: &str = r#"
+[source]
+format = "csv"
+path = "$DIR/rows.csv"
+
+[[target]]
+table = "public.entry"
+mode = "upsert"
+key = ["id"]
+[target.columns]
+id = { from = "id" }
+"#;
+
+async fn workspace() -> Workspace {
+    let space = Workspace::with("create table entry (id int primary key)").await;
+    space.write("rows.csv", "id\n1\n2\n");
+    ledger::ensure(&space.client).await.expect("a ledger");
+    space
+}
+
+async fn loads(space: &Workspace) -> Vec<LoadTarget> {
+    let pipeline = space.pipeline(PIPELINE);
+    let session = space.database.session().await;
+    let (tables, names) =
+        run::prepare::read_tables(&session, &pipeline.definition).await.expect("the catalog");
+    let found = run::prepare::find_files(&pipeline.definition).await.expect("the file");
+    run::prepare::bind_files(&pipeline, &found, &tables, &names)
+        .unwrap_or_else(|stop| panic!("{stop:?}"))
+        .loads()
+}
+
+async fn take(space: &Workspace, run: &RunId) -> Lease {
+    let loads = loads(space).await;
+    Lease::take(&space.database.endpoint(), run, "nightly", &loads).await.expect("free")
+}
+
+#[tokio::test]
+async fn a_second_run_leaves_within_a_second_and_names_the_first() {
+    let space = workspace().await;
+    let run = RunId::generate();
+    let _lease = take(&space, &run).await;
+    let started = Instant::now();
+    let stop = space.try_run(PIPELINE, How::default()).await.expect_err("it is taken");
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    let Stop::Error(error) = stop else { panic!("{stop:?}") };
+    assert_eq!(error.kind(), ErrorKind::Busy);
+    let holder = format!("public.entry is being loaded by run {run} of pipeline nightly since ");
+    assert!(error.to_string().starts_with(&holder), "{error}");
+    let process = format!("process {})", std::process::id());
+    assert!(error.to_string().ends_with(&process), "{error}");
+    assert_eq!(space.value("select count(*) from longshore.run").await, "0");
+}
+
+#[tokio::test]
+async fn who_is_gone_keeps_nobody_waiting() {
+    let space = workspace().await;
+    drop(take(&space, &RunId::generate()).await);
+    // The server notices the end of a session a little later.
+    for _ in 0..50 {
+        if let Ok(summary) = space.try_run(PIPELINE, How::default()).await {
+            assert_eq!(first(&summary), [2, 0, 0, 0, 2, 0, 0]);
+            assert_eq!(space.value("select count(*) from longshore.lease").await, "0");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the lease outlives its session");
+}
+
+#[tokio::test]
+async fn who_was_not_heard_of_for_a_minute_is_taken_over_and_cannot_publish() {
+    let space = workspace().await;
+    let (old, new) = (RunId::generate(), RunId::generate());
+    let lost = take(&space, &old).await;
+    let silence = "update longshore.lease set heartbeat_at = now() - interval '61 seconds'";
+    space.client.batch_execute(silence).await.expect("time passes");
+    let lease = take(&space, &new).await;
+    lease.fence().check(&space.client).await.expect("the new one may publish");
+    let error = lost.fence().check(&space.client).await.expect_err("the old one may not");
+    assert_eq!(error.kind(), ErrorKind::Busy);
+    let noticed = tokio::time::timeout(Duration::from_secs(12), lost.lost()).await;
+    assert_eq!(noticed.expect("at its next beat").kind(), ErrorKind::Busy);
+    lost.fence().release(&space.client).await.expect("nothing of its own is left");
+    assert_eq!(space.value("select run_id from longshore.lease").await, new.to_string());
+}
+
+#[tokio::test]
+async fn a_run_that_publishes_cannot_be_taken_over() {
+    let space = workspace().await;
+    let lease = take(&space, &RunId::generate()).await;
+    let publisher = space.database.client().await;
+    publisher.batch_execute("begin isolation level repeatable read").await.expect("begin");
+    lease.fence().check(&publisher).await.expect("it is ours");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let beat = "select heartbeat_at > acquired_at + interval '4 seconds' from longshore.lease";
+    assert_eq!(space.value(beat).await, "true", "the heart goes on");
+    drop(lease);
+    let loads = loads(&space).await;
+    let (endpoint, run) = (space.database.endpoint(), RunId::generate());
+    let taking = Lease::take(&endpoint, &run, "nightly", &loads);
+    let error = taking.await.expect_err("the server is still publishing");
+    assert_eq!(error.kind(), ErrorKind::Busy);
+    publisher.batch_execute("commit").await.expect("commit");
+    Lease::take(&endpoint, &run, "nightly", &loads).await.expect("now it is free");
+}

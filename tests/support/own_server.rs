@@ -1,0 +1,129 @@
+//! A server of a test's own, for what the shared one cannot be: on a network, with TLS, read-only.
+
+use std::{
+    fs,
+    io::Write as _,
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use longshore::postgres::embedded::Cluster;
+use tempfile::TempDir;
+
+use super::cluster;
+
+/// Longest wait for the server to accept connections, or to see a change.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// A running server that listens on 127.0.0.1; gone when this is dropped.
+pub(crate) struct OwnServer {
+    cluster: Cluster,
+    /// The port it listens on.
+    pub(crate) port: u16,
+    process: Child,
+    _watchdog: Child,
+    folder: TempDir,
+}
+
+impl OwnServer {
+    /// Starts one with lines for `postgresql.conf`, and lines that replace `pg_hba.conf`.
+    pub(crate) fn start(settings: &str, access: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("longshore-").tempdir_in(cluster::place());
+        let folder = folder.expect("a temporary folder");
+        let watchdog = cluster::watch(folder.path());
+        let cluster = cluster::open(folder.path());
+        cluster.initialise().expect("the cluster is set up");
+        let port = free_port();
+        let socket = cluster.run_folder();
+        fs::create_dir(&socket).expect("a folder for the socket");
+        cluster.identity().own(&socket).expect("it is the server's");
+        let common = format!(
+            "listen_addresses = '127.0.0.1'\nport = {port}\nfsync = off\nmax_connections = 20\n\
+             shared_buffers = 16MB\nunix_socket_directories = '{}'\n",
+            socket.display()
+        );
+        let own = cluster.data().join("postgresql.auto.conf");
+        fs::write(&own, format!("{common}{settings}\n")).expect("the settings are written");
+        let access = format!("local all all trust\n{access}\n");
+        fs::write(cluster.data().join("pg_hba.conf"), access).expect("the rules are written");
+        let program = cluster.installation().program("postgres");
+        let log = fs::File::create(folder.path().join("log")).expect("a log");
+        let mut command = cluster.identity().command(&program);
+        command.arg("-D").arg(cluster.data()).stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("the log")).stderr(log);
+        let process = command.spawn().expect("the server starts");
+        let server = Self { cluster, port, process, _watchdog: watchdog, folder };
+        server.wait_for("it accepts connections", || server.runs("select 1"));
+        server
+    }
+
+    /// A folder that the server reads files from.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.cluster.data()
+    }
+
+    /// Writes a file that only the server's user may read.
+    pub(crate) fn write_private(&self, name: &str, text: &str) {
+        let path = self.data().join(name);
+        let _ = fs::remove_file(&path);
+        fs::write(&path, text).expect("the file is written");
+        self.cluster.identity().own(&path).expect("it is the server's");
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(&path, private).expect("its mode is set");
+    }
+
+    /// Adds lines to the settings and makes the server read everything again.
+    pub(crate) fn reload(&self, settings: &str) {
+        let path = self.data().join("postgresql.auto.conf");
+        let mut file = fs::File::options().append(true).open(path).expect("the settings");
+        writeln!(file, "{settings}").expect("they are written");
+        let before = self.value("select pg_conf_load_time()::text");
+        self.value("select pg_reload_conf()::text");
+        let now = || self.value("select pg_conf_load_time()::text");
+        self.wait_for("it reads its settings", || now() != before);
+    }
+
+    /// What `sql` gives the superuser, as `psql` prints it.
+    pub(crate) fn value(&self, sql: &str) -> String {
+        let output = self.psql(sql);
+        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    fn runs(&self, sql: &str) -> bool {
+        self.psql(sql).status.success()
+    }
+
+    fn psql(&self, sql: &str) -> std::process::Output {
+        let program = self.cluster.installation().program("psql");
+        let mut command = self.cluster.identity().command(&program);
+        command.arg("-h").arg(self.cluster.run_folder()).args(["-p", &self.port.to_string()]);
+        command.args(["-U", "longshore", "-d", "postgres", "-XAtqc", sql]);
+        command.output().expect("psql runs")
+    }
+
+    fn wait_for(&self, what: &str, holds: impl Fn() -> bool) {
+        let limit = Instant::now() + WAIT;
+        while !holds() {
+            let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            assert!(Instant::now() < limit, "{what}: it does not; its log: {log}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        let process = rustix::process::Pid::from_child(&self.process);
+        let _ = rustix::process::kill_process(process, rustix::process::Signal::QUIT);
+        let _ = self.process.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("its address").port()
+}
