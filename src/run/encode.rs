@@ -66,7 +66,7 @@ impl ProcessedSplit {
             self.broken = Some("a split differs from what an earlier run staged of it".to_owned());
         }
         for table in &mut self.tuples.tables {
-            (table.tuples, table.kept) = (Bytes::new(), Bytes::new());
+            (table.tuples, table.refused) = (Bytes::new(), Bytes::new());
         }
         Self { is_staged: true, ..self }
     }
