@@ -11,7 +11,7 @@ mod encode;
 pub mod files;
 pub mod held;
 mod import;
-mod kept;
+
 mod keys;
 mod load;
 mod loaded;
@@ -20,6 +20,7 @@ pub mod prepare;
 pub mod preview;
 pub mod progress;
 mod recover;
+mod refused;
 mod replay;
 mod resume;
 mod retry;
@@ -39,10 +40,12 @@ use prepare::{bind_files, find_files, prove_sql, read_tables};
 use progress::{Progress, Stage};
 use replay::Replay;
 pub use replay::ReplayRequest;
+use stopping::in_time;
 pub use undo::{UndoRequest, undo};
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    failpoint,
     postgres::{
         endpoint::Endpoint,
         lease::{Lease, clear_abandoned},
@@ -131,28 +134,31 @@ async fn prepare_import<'r>(
         Some(_) => Vec::new(),
     };
     let mut session = retry::connect(endpoint, progress).await?;
-    privileges::ensure(&session.client, &needs::needs(&request.pipeline.definition)).await?;
-    ledger::ensure(&session.client).await?;
+    let needed = needs::needs(&request.pipeline.definition);
+    in_time(privileges::ensure(&session.client, &needed)).await?;
+    in_time(ledger::ensure(&session.client)).await?;
     let loaded = match replay {
-        None => Loaded::ask(&session, request, found).await?,
+        None => in_time(Loaded::ask(&session, request, found)).await?,
         Some(replay) => Loaded::of_replay(Replay::prepare(&session, replay).await?),
     };
     if loaded.has_nothing_to_do() {
         // A run that was cut off right after its COMMIT left staging, and nothing to load.
-        clear_abandoned(&mut session.client, &request.pipeline.name).await?;
+        in_time(clear_abandoned(&mut session.client, &request.pipeline.name)).await?;
         return Ok(Prepared::Unchanged(Box::new(loaded.unchanged(request, &run, started))));
     }
-    let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
+    let (tables, names) = in_time(read_tables(&session, &request.pipeline.definition)).await?;
     prepare::announce(progress, &loaded.fresh);
     let mut bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
     if loaded.replay.is_some() {
         bound = bound.of_part()?;
     }
-    prove_sql(&session, &bound.plan).await?;
+    in_time(prove_sql(&session, &bound.plan)).await?;
     let loads = bound.loads();
     let lease = Lease::take(endpoint, &run, &request.pipeline.name, &loads).await?;
+    failpoint::hit("lease.taken")?;
     let fence = lease.fence().clone();
-    let opened = Import::open(request, run, bound, loaded, Held { session, lease }, started).await;
+    let held = Held { endpoint, session, lease };
+    let opened = Import::open(request, run, bound, loaded, held, started).await;
     if opened.is_err() {
         // What keeps this from being done keeps nobody from taking the targets: we are gone then.
         drop(fence.release(&endpoint.connect().await?.client).await);

@@ -22,6 +22,7 @@ use crate::{
         session::Session,
         sql::qualified,
         undo::{self, Kept, KeptRun, Undoing, Undone},
+        watch,
     },
     report::{
         LeftRows, RejectionSummary, RunStatus, RunSummary, Seconds, TableSummary, UndoSummary,
@@ -157,6 +158,7 @@ impl<'r> Undo<'r> {
         };
         let canceller = self.session.canceller();
         let work = undo::undo(&mut self.session.client, &undoing);
+        let work = watch::attended(endpoint, &self.record.run, work);
         stopping::cancelling(progress, &canceller, work).await
     }
 

@@ -3,13 +3,16 @@
 mod accounts;
 mod command_line;
 mod constraints;
+mod exports;
 mod held;
+mod history;
 mod independence;
 mod interruptions;
 mod json_lines;
 mod judging;
 mod lease;
 mod mirror;
+mod operations;
 mod plans;
 mod privacy;
 mod replace;

@@ -373,3 +373,54 @@ times = { from = "number" }
         assert_eq!(again.tables[1].tally, run.tables[1].tally, "{mode}: it counts as not loaded");
     }
 }
+
+/// Versions that end each other, and a value that a deleted row left to a new one.
+#[tokio::test]
+async fn histories_and_ordered_deletions_are_undone_without_breaking_a_constraint() {
+    let tables = "
+        create extension btree_gist;
+        create table address (student text not null, street text, since date not null, until date,
+          primary key (student, since), exclude using gist (student with =, daterange(since, until) with &&));
+        insert into address values ('a', 'Elm', '2024-01-01', '2024-06-01'), ('a', 'Fir', '2024-06-01', null);
+        create table item (id int primary key, email text unique);
+        insert into item values (1, 'a@x'), (2, 'b@x');";
+    let pipeline = r#"
+[source]
+format = "csv"
+path = "$DIR/changes.csv"
+[[target]]
+table = "public.address"
+mode = "history"
+key = ["student"]
+history = { valid_from = "since", valid_to = "until" }
+[target.columns]
+student = { from = "student" }
+street = { from = "street" }
+since = { from = "since" }
+[[target]]
+table = "public.item"
+mode = "upsert"
+key = ["id"]
+[target.operation]
+from = "op"
+insert = ["I"]
+update = ["U"]
+delete = ["D"]
+[target.columns]
+id = { from = "id" }
+email = { from = "email" }
+"#;
+    let state =
+        "select (select string_agg(a::text, ' ' order by student, since) from address a) || ' | '
+        || (select string_agg(i::text, ' ' order by id) from item i)";
+    let space = Workspace::with(tables).await;
+    let before = space.value(state).await;
+    let rows = "a,Oak,2024-03-01,D,1,\na,Ivy,2024-09-01,I,3,a@x\nb,Yew,2024-09-01,U,2,c@x\n";
+    space.write("changes.csv", format!("student,street,since,op,id,email\n{rows}"));
+    let run = space.run(pipeline).await;
+    assert_eq!(space.value("select count(*) from address").await, "5");
+    assert_eq!(space.value("select string_agg(email, ' ' order by id) from item").await, "c@x a@x");
+    let undone = undo(&space, &run).await;
+    assert_eq!(undone.status, RunStatus::Published, "{undone:?}");
+    assert_eq!(space.value(state).await, before);
+}

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    failpoint,
     load::LoadTarget,
     postgres::undo::{self, Image, Written},
     run_id::RunId,
@@ -69,7 +70,7 @@ impl TargetPublisher<'_> {
     async fn classified(&self, mode: &dyn Mode) -> Result<Classified, tokio_postgres::Error> {
         let sql = &self.sql;
         let query = match mode.classify(sql) {
-            Some(query) if !self.target_is_empty().await? => query,
+            Some(query) if !mode.fills_empty_table() || !self.target_is_empty().await? => query,
             _ => {
                 let query =
                     format!("select count(*) from {} s where {}", sql.rows(), sql.publishable());
@@ -120,6 +121,7 @@ impl TargetPublisher<'_> {
             }
             let written = self.client.execute_typed(&write.sql, &[]).await;
             must_agree(self.load(), write.kinds, planned, written.map_err(failed("publish"))?)?;
+            failpoint::hit("publish.statement")?;
         }
         Ok(())
     }

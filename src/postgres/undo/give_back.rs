@@ -14,6 +14,7 @@ use crate::{
     postgres::{
         lease::Fence,
         session::{TRANSACTION_SETTINGS, database_error},
+        watch,
     },
     run_id::RunId,
 };
@@ -91,7 +92,8 @@ pub async fn undo(client: &mut Client, undoing: &Undoing<'_>) -> Result<Vec<Undo
         client.build_transaction().isolation_level(tokio_postgres::IsolationLevel::RepeatableRead);
     let transaction = opening.start().await.map_err(failed)?;
     let client = transaction.client();
-    client.batch_execute(TRANSACTION_SETTINGS).await.map_err(failed)?;
+    let settings = format!("{TRANSACTION_SETTINGS}; {}", watch::mark(undoing.run));
+    client.batch_execute(&settings).await.map_err(failed)?;
     undoing.fence.check(client).await?;
     let targets = TargetUndo::bind_all(client, undoing.kept).await?;
     let mut found = Vec::with_capacity(targets.len());
