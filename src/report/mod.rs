@@ -27,6 +27,9 @@ use crate::{
     source::{RejectedWriter, Source},
 };
 
+/// The file of the summary.
+const SUMMARY: &str = "summary.json";
+
 /// The report folder of one run, written as rejections come.
 pub struct Report {
     folder: PathBuf,
@@ -126,14 +129,33 @@ impl Report {
     /// # Errors
     /// `ErrorKind::Environment` when nothing can be written.
     pub fn write_summary(&self, summary: &impl serde::Serialize) -> Result<()> {
-        let path = self.folder.join("summary.json");
-        let text = serde_json::to_vec_pretty(summary).map_err(|cause| {
-            Error::unexpected("the summary cannot be written as JSON").caused_by(cause)
-        })?;
-        let mut file = private_file::create(&path)?;
-        let written = std::io::Write::write_all(&mut file, &text).and_then(|()| file.sync_all());
-        written.map_err(|cause| {
-            Error::environment(format!("`{}` cannot be written", path.display())).caused_by(cause)
-        })
+        write_summary(&self.folder, summary)
     }
+
+    /// Writes `summary.json` of a report in place of the one that is there.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when nothing can be written.
+    pub fn replace_summary(folder: &Path, summary: &impl serde::Serialize) -> Result<()> {
+        match std::fs::remove_file(folder.join(SUMMARY)) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                Err(cannot_write(&folder.join(SUMMARY), cause))
+            }
+            _ => write_summary(folder, summary),
+        }
+    }
+}
+
+fn write_summary(folder: &Path, summary: &impl serde::Serialize) -> Result<()> {
+    let path = folder.join(SUMMARY);
+    let text = serde_json::to_vec_pretty(summary).map_err(|cause| {
+        Error::unexpected("the summary cannot be written as JSON").caused_by(cause)
+    })?;
+    let mut file = private_file::create(&path)?;
+    let written = std::io::Write::write_all(&mut file, &text).and_then(|()| file.sync_all());
+    written.map_err(|cause| cannot_write(&path, cause))
+}
+
+fn cannot_write(path: &Path, cause: std::io::Error) -> Error {
+    Error::environment(format!("`{}` cannot be written", path.display())).caused_by(cause)
 }
