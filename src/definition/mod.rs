@@ -8,6 +8,8 @@
 mod check;
 mod document;
 mod export;
+mod history;
+mod operation;
 mod read;
 mod render;
 mod schema;
@@ -19,6 +21,8 @@ mod walk;
 
 pub use document::Document;
 pub use export::{ExportDefinition, ExportKind, OutputDefinition, OutputFormat};
+pub use history::HistoryDefinition;
+pub use operation::OperationDefinition;
 pub use read::{Findings, ReadDefinition, read};
 pub use render::{render, to_json};
 pub use schema::json_schema;

@@ -15,17 +15,21 @@ use tokio_postgres::Client;
 
 use super::{
     checkpoint::{self, Checkpoint},
-    session::{TRANSACTION_SETTINGS, database_error},
+    session::{database_error, with_settings},
     sql::{create_schema, qualified, quote_identifier},
 };
 use crate::{
     error::{Error, Result},
-    load::{LoadColumn, LoadTarget},
+    load::{LoadColumn, LoadMode, LoadTarget},
     run_id::RunId,
 };
 
 /// The column that carries the record's ordinal ([`crate::outcome::Position::ordinal`]).
 pub const ORDINAL: &str = "__ordinal";
+
+/// The column that says whether a record orders its row to be deleted; only where a target
+/// is loaded by operations.
+pub const DELETES: &str = "__deletes";
 
 /// The column of `refused` and `kept` that says whether the record's whole key was read.
 pub const KEY_READ: &str = "__key_read";
@@ -113,10 +117,11 @@ impl Staging {
             self.splits(),
             checkpoint::COLUMNS
         ));
-        let created = client.batch_execute(&script).await;
+        let created = client.batch_execute(&with_settings(&script)).await;
         created.map_err(|error| {
-            database_error(&error, "create the staging tables")
-                .hint("the role needs CREATE on the database, or on the schema longshore_staging")
+            database_error(&error, "create the staging tables").or_hint(
+                "the role needs CREATE on the database, or on the schema longshore_staging",
+            )
         })
     }
 
@@ -124,9 +129,13 @@ impl Staging {
         let columns: String = copied_columns(load).map(as_in_target).collect();
         format!(
             "create unlogged table {} with (autovacuum_enabled = false) as
-               select null::bigint as {ORDINAL}{columns} from {} t with no data;\n",
+               select null::bigint as {ORDINAL}{operation}{columns} from {} t with no data;\n",
             self.copied(target),
-            qualified(&load.table.name)
+            qualified(&load.table.name),
+            operation = match load.mode {
+                LoadMode::Operations => format!(", null::boolean as {DELETES}"),
+                _ => String::new(),
+            }
         )
     }
 
@@ -135,7 +144,12 @@ impl Staging {
         let columns: String = copied_columns(load)
             .map(|column| format!(", {}", quote_identifier(&column.column.name)))
             .collect();
-        format!("copy {} ({ORDINAL}{columns}) from stdin (format binary)", self.copied(target))
+        let operation = match load.mode {
+            LoadMode::Operations => format!(", {DELETES}"),
+            _ => String::new(),
+        };
+        let copied = self.copied(target);
+        format!("copy {copied} ({ORDINAL}{operation}{columns}) from stdin (format binary)")
     }
 
     fn create_refused(&self, target: usize, load: &LoadTarget) -> String {
@@ -231,8 +245,8 @@ impl Staging {
             let refused = old.refused(target);
             script.push_str(&format!("alter table if exists {refused} rename to {new};\n"));
         }
-        script.push_str(&format!("truncate {}", self.excluded()));
         client.batch_execute(&script).await.map_err(failed)?;
+        self.forget_judgement(client).await?;
         Ok(true)
     }
 
@@ -265,14 +279,26 @@ impl Staging {
     /// # Errors
     /// `ErrorKind::Environment` when the server refuses.
     pub async fn forget_judgement(&self, client: &Client) -> Result<()> {
-        let computed: Vec<String> = (0..self.targets).map(|target| self.computed(target)).collect();
-        let script = format!(
-            "begin; {TRANSACTION_SETTINGS}; truncate {}; drop table if exists {}; commit",
-            self.excluded(),
-            computed.join(", ")
-        );
-        let done = client.batch_execute(&script).await;
+        let mut script = format!("truncate {};\n", self.excluded());
+        for target in 0..self.targets {
+            script.push_str(&format!("drop table if exists {};\n", self.computed(target)));
+            if self.has_kept(client, target).await? {
+                // What was rejected before COPY has no row; what judging rejected has one.
+                script.push_str(&format!(
+                    "delete from {} k using {} c where c.{ORDINAL} = k.{ORDINAL};\n",
+                    self.kept(target),
+                    self.copied(target)
+                ));
+            }
+        }
+        let done = client.batch_execute(&with_settings(&script)).await;
         done.map_err(|error| database_error(&error, "judge again"))
+    }
+
+    async fn has_kept(&self, client: &Client, target: usize) -> Result<bool> {
+        let query = "select to_regclass($1) is not null";
+        let row = client.query_typed_one(query, &[(&self.kept(target), Type::TEXT)]).await;
+        Ok(row.map_err(|error| database_error(&error, "look for the staging tables"))?.get(0))
     }
 
     /// Drops everything the run staged; what is not there is not missed.
@@ -285,11 +311,8 @@ impl Staging {
             tables.extend([self.copied(target), self.computed(target)]);
             tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
         }
-        let script = format!(
-            "begin; {TRANSACTION_SETTINGS}; drop table if exists {}; commit",
-            tables.join(", ")
-        );
-        let dropped = client.batch_execute(&script).await;
+        let script = format!("drop table if exists {}", tables.join(", "));
+        let dropped = client.batch_execute(&with_settings(&script)).await;
         dropped.map_err(|error| database_error(&error, "drop the staging tables"))
     }
 }

@@ -14,8 +14,10 @@ use crate::{
     outcome::{Position, Violation},
     plan::{Plan, TargetPlan},
     postgres::{checkpoint::Checkpoint, publish::CountedTable},
+    schema::Column,
     source::{Decoder, Split},
-    transform::geometry::GeometryNotes,
+    transform::{Operation, geometry::GeometryNotes},
+    value::Value,
 };
 
 /// What a worker made of one split.
@@ -63,7 +65,9 @@ impl ProcessedSplit {
         if Checkpoint::of(&self.tuples, &self.notes) != *checkpoint {
             self.broken = Some("a split differs from what an earlier run staged of it".to_owned());
         }
-        self.tuples.tables.iter_mut().for_each(|table| table.tuples = Bytes::new());
+        for table in &mut self.tuples.tables {
+            (table.tuples, table.refused) = (Bytes::new(), Bytes::new());
+        }
         Self { is_staged: true, ..self }
     }
 }
@@ -289,17 +293,27 @@ impl<'e> RowEncoder<'e> {
         let columns = load.columns.iter().enumerate();
         let mut staged = columns.filter(|(_, column)| column.computed.is_none());
         let (mut key, mut key_fields) = (KeyHash::default(), 0);
-        self.encoder.begin_row(self.target.columns.len() + 1);
+        let operations = self.target.operations.as_ref();
+        let fields = self.target.columns.len() + usize::from(operations.is_some()) + 1;
+        self.encoder.begin_row(fields);
         self.encoder.ordinal(record.position().ordinal());
+        let operation = operations.map(|operations| operations.of(record, self.arena));
+        // Of a record whose operation nobody knows, no more is judged than of a deletion.
+        let key_only = operation.as_ref().is_some_and(|it| *it != Ok(Operation::Write));
+        if let Some(operation) = operation {
+            self.encoder.truth(key_only);
+            violations.extend(operation.err());
+        }
         for transform in &self.target.columns {
             let (index, column) = staged.next().ok_or("a transform without a column")?;
+            if key_only && !load.is_read_of_deletion(index) {
+                write(self.encoder, &column.column, &Value::Null)?;
+                continue;
+            }
             let start = self.encoder.bytes();
             let value = transform.apply(record, self.arena, notes, violations);
             if let (Some(value), true) = (value, violations.is_empty()) {
-                let written = self.encoder.field(&column.column.pg_type, &value);
-                written.map_err(|_| {
-                    format!("a value of column `{}` does not fit its type", column.column.name)
-                })?;
+                write(self.encoder, &column.column, &value)?;
             }
             if load.key.contains(&index) {
                 key.add(self.encoder.encoded(start));
@@ -310,4 +324,10 @@ impl<'e> RowEncoder<'e> {
         let whole = key_fields > 0 && key_fields == load.key.len();
         Ok(whole.then(|| key.finish()))
     }
+}
+
+/// Adds a field to the row; that it does not fit is a fault of longshore.
+fn write(encoder: &mut TupleEncoder, column: &Column, value: &Value<'_>) -> Result<(), String> {
+    let written = encoder.field(&column.pg_type, value);
+    written.map_err(|_| format!("a value of column `{}` does not fit its type", column.name))
 }

@@ -5,7 +5,7 @@
 use postgres_types::Type;
 use tokio_postgres::Client;
 
-use super::{Failure, failed, statements::Statements};
+use super::{Failure, changes::Kind, failed, statements::Statements};
 use crate::{error::Error, postgres::sql::quote_identifier};
 
 /// Foreign keys to a table that keep its rows from being deleted: their name, the referring
@@ -22,20 +22,24 @@ const REFERENCES: &str = "select c.conname::text, format('%I.%I', n.nspname, r.r
       and not exists (select from pg_catalog.pg_constraint p where p.oid = c.conparentid and p.confrelid = c.confrelid)
     order by 1";
 
-/// Stops where a row that is gone is still referred to.
-pub(super) async fn must_be_free(client: &Client, sql: &Statements<'_>) -> Result<(), Failure> {
+/// Stops where a row of the kind that is to be deleted is still referred to.
+pub(super) async fn must_be_free(
+    client: &Client,
+    sql: &Statements<'_>,
+    kind: Kind,
+) -> Result<(), Failure> {
     let failed = || failed("look for rows that refer to deleted ones");
     let oid = sql.load.table.oid;
     let rows = client.query_typed(REFERENCES, &[(&oid, Type::OID)]).await.map_err(failed())?;
     for row in rows {
         let (name, table): (String, String) = (row.get(0), row.get(1));
         let (ours, theirs): (Vec<String>, Vec<String>) = (row.get(4), row.get(3));
-        let query = referring(sql, &table, row.get(2), &theirs, &ours);
+        let query = referring((sql, kind), (&table, row.get(2)), &theirs, &ours);
         let found = client.query_typed_one(&query, &[]).await.map_err(failed())?;
         let count: i64 = found.get(0);
         if count > 0 {
             let message = format!(
-                "{count} rows of {} are absent from the files, but {table} refers to them (foreign key `{name}`); nothing is published",
+                "{count} rows of {} are to be deleted, but {table} refers to them (foreign key `{name}`); nothing is published",
                 sql.load.table.name
             );
             return Err(Error::environment(message)
@@ -47,9 +51,8 @@ pub(super) async fn must_be_free(client: &Client, sql: &Statements<'_>) -> Resul
 }
 
 fn referring(
-    sql: &Statements<'_>,
-    table: &str,
-    is_itself: bool,
+    (sql, kind): (&Statements<'_>, Kind),
+    (table, is_itself): (&str, bool),
     theirs: &[String],
     ours: &[String],
 ) -> String {
@@ -59,8 +62,9 @@ fn referring(
     // What refers and goes with the same statement does not count.
     let but = match is_itself {
         true => format!(
-            " and not exists (select from {} g where g.kind = 'gone' and g.table_oid = r.tableoid and g.row_id = r.ctid)",
-            sql.changes()
+            " and not exists (select from {} g where g.kind = '{}' and g.table_oid = r.tableoid and g.row_id = r.ctid)",
+            sql.changes(),
+            kind.word()
         ),
         false => String::new(),
     };
@@ -68,7 +72,7 @@ fn referring(
         "select count(*) from {} c join {} t on {} where exists (select from {table} r where {}{but})",
         sql.changes(),
         sql.table(),
-        sql.is_gone(),
+        kind.notes_row(),
         pairs.collect::<Vec<_>>().join(" and ")
     )
 }

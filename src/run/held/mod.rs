@@ -23,7 +23,7 @@ use crate::{
         session::{TRANSACTION_SETTINGS, database_error},
         staging::Staging,
     },
-    report::{FileSummary, RejectionSummary, Report, RunStatus, RunSummary, Seconds, TableSummary},
+    report::{self, FileSummary, RejectionSummary, RunStatus, RunSummary, Seconds, TableSummary},
     run_id::RunId,
 };
 
@@ -95,7 +95,7 @@ async fn summary(
     // It may have run on another machine.
     if let Some(report) = held.record.report.as_deref().map(Path::new).filter(|path| path.is_dir())
     {
-        Report::replace_summary(report, &summary)?;
+        report::write_summary(report, &summary)?;
     }
     Ok(summary)
 }
