@@ -9,4 +9,5 @@ mod judging;
 mod lease;
 mod plans;
 mod privacy;
+mod versions;
 pub(crate) mod workspace;
