@@ -1,20 +1,7 @@
 //! What only newer servers have, in the tables of a run.
 
 use super::workspace::{Workspace, codes, first};
-use crate::support::{TestDatabase, tell};
-
-/// The server's major version; `None`, with the reason printed, where it is older than `least`.
-async fn at_least(least: u32, what: &str) -> Option<u32> {
-    let database = TestDatabase::create().await;
-    let client = database.client().await;
-    let row = client.query_typed_one("select current_setting('server_version_num')::int", &[]);
-    let major = u32::try_from(row.await.expect("it is told").get::<_, i32>(0)).expect("a number");
-    let major = major / 10_000;
-    if major < least {
-        tell(&format!("PostgreSQL {major} has none: {what}"));
-    }
-    (major >= least).then_some(major)
-}
+use crate::support::is_at_least;
 
 const PIPELINE: &str = r#"
 [source]
@@ -34,7 +21,7 @@ ends_on = { from = "to" }
 
 #[tokio::test]
 async fn virtual_columns_loose_constraints_and_temporal_keys_are_left_to_the_server() {
-    if at_least(18, "virtual columns, NOT ENFORCED, WITHOUT OVERLAPS").await.is_none() {
+    if !is_at_least(18, "virtual columns, NOT ENFORCED, WITHOUT OVERLAPS") {
         return;
     }
     let space = Workspace::with(
@@ -72,7 +59,7 @@ async fn virtual_columns_loose_constraints_and_temporal_keys_are_left_to_the_ser
 
 #[tokio::test]
 async fn a_virtual_column_cannot_be_written() {
-    if at_least(18, "virtual columns").await.is_none() {
+    if !is_at_least(18, "virtual columns") {
         return;
     }
     let space = Workspace::with(

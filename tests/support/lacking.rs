@@ -4,7 +4,7 @@
 //! one are built without PostGIS and TLS. On the system's own server nothing is left out:
 //! there, what is missing is a failure.
 
-use std::{env, path::Path, process::Command, sync::OnceLock};
+use std::{env, fs, path::Path, sync::OnceLock};
 
 use longshore::postgres::embedded::Installation;
 
@@ -15,6 +15,17 @@ pub(crate) enum Part {
     Postgis,
     /// Encrypted connections.
     Tls,
+}
+
+/// Whether the tests' server is of this major version or a later one; printed where it is not.
+pub(crate) fn is_at_least(major: u32, what: &str) -> bool {
+    static MAJOR: OnceLock<u32> = OnceLock::new();
+    let installed = || Installation::find(None).expect("a server is installed").major;
+    let own = *MAJOR.get_or_init(installed);
+    if own < major {
+        tell(&format!("PostgreSQL {own} has none: {what}"));
+    }
+    own >= major
 }
 
 /// Whether the server in `PGBIN` lacks a part.
@@ -33,7 +44,7 @@ pub(crate) fn is_left_out(part: Part, what: &str) -> bool {
 
 /// Why a test is left out.
 #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
-pub(crate) fn tell(why: &str) {
+fn tell(why: &str) {
     eprintln!("left out, for {why}");
 }
 
@@ -42,13 +53,15 @@ fn lacking() -> Vec<Part> {
         return Vec::new();
     }
     let installation = Installation::find(None).expect("PGBIN names a server's programs");
-    let said = |option: &str| {
-        let output = Command::new(installation.program("pg_config")).arg(option).output();
-        String::from_utf8(output.expect("pg_config runs").stdout).expect("it is text")
-    };
-    let postgis = Path::new(said("--sharedir").trim()).join("extension/postgis.control").exists();
-    let build = said("--configure");
-    let tls = build.contains("--with-openssl") || build.contains("--with-ssl");
+    // Some builds have no pg_config; what they are made of they all show.
+    let control = installation.programs.join("../share/**/extension/postgis.control");
+    let system = Path::new("/usr/share/postgresql").join(installation.major.to_string());
+    let postgis = glob::glob(&control.to_string_lossy())
+        .is_ok_and(|mut found| found.next().is_some())
+        || (installation.programs.starts_with("/usr/lib/postgresql")
+            && system.join("extension/postgis.control").exists());
+    let program = fs::read(installation.program("postgres")).expect("the program");
+    let tls = memchr::memmem::find(&program, b"libssl").is_some();
     [(Part::Postgis, postgis), (Part::Tls, tls)]
         .into_iter()
         .filter_map(|(part, there)| (!there).then_some(part))

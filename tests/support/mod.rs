@@ -19,7 +19,7 @@ use std::{
 use longshore::postgres::{endpoint::Endpoint, session::Session, sql::quote_identifier};
 use tokio_postgres::Client;
 
-pub(crate) use lacking::{Part, is_left_out, lacks, tell};
+pub(crate) use lacking::{Part, is_at_least, is_left_out, lacks};
 pub(crate) use own_server::OwnServer;
 
 /// An empty database with PostGIS, citext, unaccent and pg_trgm; dropped at the end.
