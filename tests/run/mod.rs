@@ -3,6 +3,7 @@
 mod accounts;
 mod command_line;
 mod constraints;
+mod exports;
 mod held;
 mod history;
 mod independence;
@@ -18,4 +19,5 @@ mod replace;
 mod resume;
 mod retries;
 mod untouched;
+mod versions;
 pub(crate) mod workspace;
