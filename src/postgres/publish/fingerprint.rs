@@ -38,14 +38,14 @@ fn all_new(sql: &Statements<'_>) -> String {
 fn noted(sql: &Statements<'_>) -> String {
     let (rows, table, changes) = (sql.rows(), sql.table(), sql.changes());
     format!(
-        "select 'new' || {after} as content from {changes} c join {rows} s on s.{ORDINAL} = c.ordinal where c.kind = 'new'
+        "select 'new' || {after} as content from {changes} c join {rows} s on s.{ORDINAL} = c.ordinal where c.kind in ('new', 'version')
          union all
          select 'changed' || {after} || {before} from {changes} c join {rows} s on s.{ORDINAL} = c.ordinal
            join {table} t on t.tableoid = c.table_oid and t.ctid = c.row_id where c.kind = 'changed'
          union all
-         select 'gone' || t::text from {changes} c join {table} t on {is_gone}",
+         select c.kind || t::text from {changes} c join {table} t on t.tableoid = c.table_oid and t.ctid = c.row_id
+           where c.kind in ('gone', 'removed', 'closed')",
         after = loaded(sql, "s"),
         before = loaded(sql, "t"),
-        is_gone = sql.is_gone()
     )
 }

@@ -104,7 +104,7 @@ impl Statements<'_> {
         )
     }
 
-    /// Deletes the rows that are noted as gone.
+    /// Deletes the rows that are noted as gone or removed.
     pub(super) fn delete(&self) -> String {
         format!(
             "delete from {} t using {} c where {}",
@@ -114,10 +114,12 @@ impl Statements<'_> {
         )
     }
 
-    /// The condition that `c` notes row `t` as gone.
+    /// The condition that `c` notes row `t` as gone or removed.
     pub(super) fn is_gone(&self) -> String {
-        let gone = Kind::Gone.word();
-        format!("c.kind = '{gone}' and t.tableoid = c.table_oid and t.ctid = c.row_id")
+        let (gone, removed) = (Kind::Gone.word(), Kind::Removed.word());
+        format!(
+            "c.kind in ('{gone}', '{removed}') and t.tableoid = c.table_oid and t.ctid = c.row_id"
+        )
     }
 
     /// Inserts the rows that are noted as new.
