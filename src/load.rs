@@ -240,7 +240,7 @@ pub struct TableTuples {
     pub rejected: u64,
     /// Binary COPY tuples of what was read of those, for [`LoadTarget::identifying`]: one per
     /// record, empty for targets that delete nothing.
-    pub kept: bytes::Bytes,
+    pub refused: bytes::Bytes,
 }
 
 #[cfg(test)]

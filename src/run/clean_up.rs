@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result, Transient},
-    postgres::{endpoint::Endpoint, ledger, publish, session::Session},
+    failpoint,
+    postgres::{endpoint::Endpoint, ledger, publish, session::Session, watch},
     report::RunStatus,
 };
 
@@ -44,7 +45,7 @@ impl CleanUp<'_, '_> {
     pub(super) async fn after(self, ended: Result<Ended>) -> Result<Ended> {
         let hurried = matches!(&ended, Err(error) if error.kind() == ErrorKind::Interrupted);
         let limit = if hurried { STOPPED } else { UNHURRIED };
-        let cleaned = tokio::time::timeout(limit, self.clean(&ended)).await;
+        let cleaned = tokio::time::timeout(failpoint::limit(limit), self.clean(&ended)).await;
         let cleaned =
             cleaned.unwrap_or_else(|_| Err(Error::environment("cleaning up took too long")));
         match (ended, cleaned) {
@@ -71,8 +72,12 @@ impl CleanUp<'_, '_> {
         if status.is_none() && can_be_resumed(ended) {
             self.progress.notice(KEPT);
         } else {
+            if ended.is_err() {
+                watch::end_sessions(&session.client, import.record.run.as_str()).await?;
+            }
             if status != Some(RunStatus::Held) {
                 import.staging.drop(&session.client).await?;
+                failpoint::hit("cleanup.dropped")?;
             }
             if matches!(status, Some(RunStatus::Held | RunStatus::Published)) {
                 held::supersede(&mut session.client, &import.record).await?;

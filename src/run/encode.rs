@@ -6,7 +6,7 @@
 use bumpalo::Bump;
 use bytes::Bytes;
 
-use super::{bound::BoundFile, kept::KeptEncoder, keys::KeyHash};
+use super::{bound::BoundFile, keys::KeyHash, refused::RefusedEncoder};
 use crate::{
     batch::{Record, RecordBatch},
     copy::TupleEncoder,
@@ -46,7 +46,7 @@ impl ProcessedSplit {
             rows: counted.staged,
             filtered: counted.filtered,
             rejected: counted.rejected,
-            kept: Bytes::new(),
+            refused: Bytes::new(),
         };
         let tuples = SplitTuples {
             file: checkpoint.file,
@@ -65,7 +65,9 @@ impl ProcessedSplit {
         if Checkpoint::of(&self.tuples, &self.notes) != *checkpoint {
             self.broken = Some("a split differs from what an earlier run staged of it".to_owned());
         }
-        self.tuples.tables.iter_mut().for_each(|table| table.tuples = Bytes::new());
+        for table in &mut self.tuples.tables {
+            (table.tuples, table.refused) = (Bytes::new(), Bytes::new());
+        }
         Self { is_staged: true, ..self }
     }
 }
@@ -93,7 +95,7 @@ pub(super) struct SplitEncoder<'a> {
     arena: Bump,
     encoders: Vec<TupleEncoder>,
     /// Per target, what was read of rejected records: which rows of the target they may be.
-    kept: Vec<TupleEncoder>,
+    refused: Vec<TupleEncoder>,
     /// Per target, the hashes of the keys encoded.
     keys: Vec<Vec<u64>>,
     /// Per target, whether the record at hand is filtered out.
@@ -110,7 +112,7 @@ impl<'a> SplitEncoder<'a> {
             batch: RecordBatch::default(),
             arena: Bump::new(),
             encoders: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
-            kept: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
+            refused: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
             keys: vec![Vec::new(); plan.targets.len()],
             filtered: vec![false; plan.targets.len()],
         }
@@ -136,11 +138,11 @@ impl<'a> SplitEncoder<'a> {
                 format!("a split of {records} records gave {} when decoded", outcome.records);
             outcome.broken.get_or_insert(message);
         }
-        let encoders = self.encoders.iter_mut().zip(&mut self.kept);
+        let encoders = self.encoders.iter_mut().zip(&mut self.refused);
         let tables = std::mem::take(&mut outcome.tables).into_iter().zip(encoders).map(
-            |(table, (encoder, kept))| {
+            |(table, (encoder, refused))| {
                 let rows = encoder.rows();
-                TableTuples { tuples: encoder.take(), rows, kept: kept.take(), ..table }
+                TableTuples { tuples: encoder.take(), rows, refused: refused.take(), ..table }
             },
         );
         let tuples =
@@ -222,9 +224,12 @@ impl<'a> SplitEncoder<'a> {
                 table.rejected += 1;
                 let target = &self.plan.targets[index];
                 if target.load.mode.deletes() {
-                    let kept =
-                        KeptEncoder { target, arena: &self.arena, encoder: &mut self.kept[index] };
-                    if let Err(broken) = kept.encode(record) {
+                    let refused = RefusedEncoder {
+                        target,
+                        arena: &self.arena,
+                        encoder: &mut self.refused[index],
+                    };
+                    if let Err(broken) = refused.encode(record) {
                         outcome.broken.get_or_insert(broken);
                     }
                 }

@@ -73,11 +73,12 @@ impl Statements<'_> {
         columns.filter(|(index, _)| !self.load.key.contains(index)).map(|(_, column)| column)
     }
 
-    /// The kinds of staged rows: new where the key is unknown, else changed where `changed` says so.
-    pub(super) fn classify_by_key(&self, changed: &str) -> String {
+    /// The kinds of staged rows: new where the key is unknown, else changed where `changed` says
+    /// so; `scope` is the value of the mode's scope as a `text[]`.
+    pub(super) fn classify_by_key(&self, changed: &str, scope: &str) -> String {
         format!(
             "select case when t.tableoid is null then 'new' when {changed} then 'changed' else 'same' end as kind,
-               s.{ORDINAL} as ordinal, t.tableoid as table_oid, t.ctid as row_id, null::text[] as scope
+               s.{ORDINAL} as ordinal, t.tableoid as table_oid, t.ctid as row_id, {scope} as scope
              from {} s left join {} t on {} where {}",
             self.rows(),
             self.table(),

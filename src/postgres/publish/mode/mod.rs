@@ -16,6 +16,9 @@ use super::{
 };
 use crate::load::LoadMode;
 
+/// The scope of a row where the mode has none.
+const NO_SCOPE: &str = "null::text[]";
+
 /// One way of writing staged rows to a table.
 pub(super) trait Mode {
     /// The query that says of each row what is to happen to it (see [`super::changes`]);
