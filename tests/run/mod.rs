@@ -19,4 +19,5 @@ mod replace;
 mod resume;
 mod retries;
 mod untouched;
+mod versions;
 pub(crate) mod workspace;
