@@ -20,6 +20,7 @@ use super::{
 use crate::{
     copy::{COPY_HEADER, COPY_TRAILER},
     error::{Error, Result, Transient},
+    failpoint,
     load::{LoadTarget, SplitTuples},
     transform::geometry::GeometryNotes,
 };
@@ -107,6 +108,7 @@ impl Stager {
     ) -> Result<bool> {
         let client = &self.session.client;
         answered(DOING, prepared::begin(client, SETTINGS, names_are_taken)).await?;
+        failpoint::hit("split.begun")?;
         let rows = self.copies.iter().zip(&split.tables);
         let rows = rows.map(|(copy, table)| (copy, &table.tuples, table.rows));
         let kept = self.kept.iter().zip(&split.tables);
@@ -118,8 +120,11 @@ impl Stager {
                 return Ok(false);
             }
         }
+        failpoint::hit("split.copied")?;
         self.write_checkpoint(&Checkpoint::of(split, notes)).await?;
+        failpoint::hit("split.before_commit")?;
         answered(DOING, client.batch_execute("commit")).await?;
+        failpoint::hit("split.committed")?;
         Ok(true)
     }
 
@@ -165,6 +170,7 @@ async fn send(sink: CopyInSink<Bytes>, tuples: &Bytes) -> Result<u64> {
         let end = tuples.len().min(start + MESSAGE_BYTES);
         answered(DOING, sink.feed(tuples.slice(start..end))).await?;
     }
+    failpoint::hit("split.copying")?;
     answered(DOING, sink.feed(Bytes::from_static(&COPY_TRAILER))).await?;
     answered(DOING, sink.finish()).await
 }

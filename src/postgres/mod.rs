@@ -15,7 +15,7 @@ pub mod judge;
 pub mod lease;
 pub mod ledger;
 pub mod migrate;
-mod prepared;
+pub mod prepared;
 pub mod privileges;
 pub mod prove;
 pub mod publish;

@@ -9,7 +9,10 @@ use std::{error::Error as StdError, fmt, io, time::Duration};
 use tokio_postgres::error::{DbError, SqlState};
 
 use super::tls::Connector;
-use crate::error::{Error, Result, Transient};
+use crate::{
+    error::{Error, Result, Transient},
+    failpoint,
+};
 
 /// Seconds in which the server has to take or answer something that costs it no work.
 ///
@@ -182,7 +185,8 @@ pub(super) async fn answered<T>(
     doing: &str,
     work: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T> {
-    match tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS), work).await {
+    let limit = failpoint::limit(Duration::from_secs(ANSWER_SECONDS));
+    match tokio::time::timeout(limit, work).await {
         Ok(done) => done.map_err(|error| database_error(&error, doing)),
         Err(_) => Err(unanswered(doing)),
     }

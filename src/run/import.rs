@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     error::Result,
+    failpoint,
     load::LoadTarget,
     outcome::Tally,
     postgres::{
@@ -74,6 +75,7 @@ async fn begin(
     staging: &Staging,
 ) -> Result<Option<Adopted>> {
     ledger::record_started(client, record).await?;
+    failpoint::hit("ledger.started")?;
     let adopted = adopt(client, record, staging).await?;
     lease::clear_abandoned(client, &record.pipeline).await?;
     Ok(adopted)
@@ -156,10 +158,12 @@ impl<'r> Import<'r> {
         if self.staged.by.is_none() {
             let creating = self.staging.create(&self.session.client, &self.loads);
             stopping::cancelling(progress, &self.session.canceller(), creating).await?;
+            failpoint::hit("staging.created")?;
         }
         progress.enter(Stage::Loading);
         let loading = Instant::now();
         let read = load::load(endpoint, self, progress).await?;
+        failpoint::hit("load.read")?;
         self.splits = read.splits;
         files::ensure_unchanged(&self.loaded.fresh).await?;
         self.seconds.stage = loading.elapsed().as_secs_f64();
@@ -203,7 +207,8 @@ impl<'r> Import<'r> {
             files: &read.files,
         };
         rejected.write(&mut writer, self.request.options.split_bytes)?;
-        self.report.finish_rejections()
+        self.report.finish_rejections()?;
+        failpoint::hit("report.finished")
     }
 
     async fn try_to_judge(
@@ -224,6 +229,7 @@ impl<'r> Import<'r> {
                 self.staging.forget_judgement(client).await?;
             }
             judge::judge(client, &self.staging, &self.loads, &read.keys_differ).await?;
+            failpoint::hit("judge.judged")?;
             judge::staged_rejections(client, &self.staging).await
         };
         let judging = watch::attended(endpoint, &self.record.run, judging);

@@ -39,6 +39,7 @@ use stopping::in_time;
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    failpoint,
     postgres::{
         endpoint::Endpoint,
         lease::{Lease, clear_abandoned},
@@ -117,6 +118,7 @@ async fn prepare_import<'r>(
     in_time(prove_sql(&session, &bound.plan)).await?;
     let loads = bound.loads();
     let lease = Lease::take(endpoint, &run, &request.pipeline.name, &loads).await?;
+    failpoint::hit("lease.taken")?;
     let fence = lease.fence().clone();
     let held = Held { endpoint, session, lease };
     let opened = Import::open(request, run, bound, loaded, held, started).await;

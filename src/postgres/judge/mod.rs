@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    failpoint,
     load::LoadTarget,
     outcome::Position,
 };
@@ -62,6 +63,7 @@ pub async fn judge(
         judge.check_conditions().await?;
         judge.check_constraints().await?;
         judge.check_partitions().await?;
+        failpoint::hit("judge.target")?;
     }
     // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
     for (target, load) in loads.iter().enumerate() {

@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Row, error::SqlState};
 use super::{LEASE_SECONDS, liveness};
 use crate::{
     error::{Error, ErrorKind, Result},
+    failpoint,
     load::LoadTarget,
     postgres::{
         session::{TRANSACTION_SETTINGS, answered, database_error},
@@ -88,8 +89,7 @@ impl Taking<'_> {
     /// A holder that is alive, and was heard of lately, keeps what it has.
     async fn ensure_gone(&self, row: &Row) -> Result<()> {
         let (run, seconds): (String, f64) = (row.get(0), row.get(5));
-        #[expect(clippy::cast_precision_loss, reason = "a minute is exact")]
-        let stale = seconds > LEASE_SECONDS as f64;
+        let stale = seconds > failpoint::limit(Duration::from_secs(LEASE_SECONDS)).as_secs_f64();
         if stale || liveness::is_gone(self.client, &run).await? {
             return watch::end_sessions(self.client, &run).await;
         }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    failpoint,
     load::{CountLimit, LoadTarget},
     outcome::Tally,
     postgres::{ledger, session::TRANSACTION_SETTINGS, watch},
@@ -32,6 +33,7 @@ impl Publishing<'_> {
         set_limits(client, &self.run.run).await?;
         self.fence.check(client).await?;
         lock_targets(client, self.loads).await?;
+        failpoint::hit("publish.begun")?;
         let (publishers, tables) = self.classify(client).await?;
         let ending = self.decide(client, &publishers, &tables).await?;
         match ending {
@@ -39,11 +41,13 @@ impl Publishing<'_> {
             Ending::Held => self.hold(client, &publishers, &tables).await?,
             Ending::Published => self.write(client, &publishers, &tables).await?,
         }
+        failpoint::hit("publish.before_commit")?;
         match ending {
             Ending::Held | Ending::Published => transaction.commit().await,
             Ending::Counted | Ending::Moved => transaction.rollback().await,
         }
         .map_err(failed("commit"))?;
+        failpoint::hit("publish.committed")?;
         Ok(Published { ending, tables })
     }
 
@@ -59,6 +63,7 @@ impl Publishing<'_> {
             let sql = Statements { staging: self.staging, target, load, any_excluded };
             let publisher = TargetPublisher { client, sql };
             let classified = publisher.classify().await?;
+            failpoint::hit("publish.classified")?;
             let tally = self.tally(client, &publisher.sql, &classified, read).await?;
             let (changes, limit) = (publisher.sql.changes(), self.limit());
             let guard = Guard { load, limit, changes };
@@ -149,6 +154,7 @@ impl Publishing<'_> {
         // All targets are classified and none is written: the place to note what rows were before.
         for (publisher, classified) in publishers {
             publisher.write(&classified.changes, &classified.writes).await?;
+            failpoint::hit("publish.written")?;
         }
         for (publisher, classified) in publishers.iter().rev() {
             publisher.write(&classified.changes, &classified.removals).await?;

@@ -10,7 +10,7 @@ use super::{
     references::must_be_free,
     statements::Statements,
 };
-use crate::{error::Error, load::LoadTarget};
+use crate::{error::Error, failpoint, load::LoadTarget};
 
 /// Publishes the rows of one target, inside the publishing transaction.
 pub(super) struct TargetPublisher<'a> {
@@ -66,6 +66,7 @@ impl TargetPublisher<'_> {
             }
             let written = self.client.execute_typed(&write.sql, &[]).await;
             must_agree(self.load(), write.kinds, planned, written.map_err(failed("publish"))?)?;
+            failpoint::hit("publish.statement")?;
         }
         Ok(())
     }
