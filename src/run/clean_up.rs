@@ -77,11 +77,11 @@ impl CleanUp<'_, '_> {
             }
             if status != Some(RunStatus::Held) {
                 import.staging.drop(&session.client).await?;
+                failpoint::hit("cleanup.dropped")?;
             }
             if matches!(status, Some(RunStatus::Held | RunStatus::Published)) {
                 held::supersede(&mut session.client, &import.record).await?;
             }
-            failpoint::hit("cleanup.dropped")?;
             self.note(&session, ended).await?;
         }
         import.lease.fence().release(&session.client).await?;
