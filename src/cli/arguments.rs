@@ -48,6 +48,13 @@ pub(super) enum Command {
     Plan(PlanArguments),
     /// Shows past runs, their tallies and rejections.
     History(HistoryArguments),
+    /// Shows what a run did, or what a held one would do, by scope.
+    Show(ShowArguments),
+    /// Publishes a run that is held, if its change is still the one that was shown.
+    #[command(after_help = EXIT_CODES)]
+    Approve(HeldArguments),
+    /// Drops a run that is held; nothing is published.
+    Discard(HeldArguments),
     /// Applies, reverts, lists or begins migrations of the database's tables.
     Migrate(MigrateArguments),
     /// Looks at database, extensions, privileges and limits, and says what to mend.
@@ -179,6 +186,23 @@ pub(super) struct HistoryArguments {
     /// How many runs.
     #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
     pub(super) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArguments {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// How many values of a scope, those that lose most first.
+    #[arg(long, short = 'n', default_value_t = 50, value_name = "N")]
+    pub(super) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HeldArguments {
+    /// The run that is held; `longshore run` said it, `longshore history` lists them.
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@
 //! two exceptions go by [`prepared`].
 
 pub mod catalog;
+pub mod checkpoint;
 pub mod copy_in;
 pub mod doctor;
 pub mod embedded;
@@ -14,12 +15,14 @@ pub mod judge;
 pub mod lease;
 pub mod ledger;
 pub mod migrate;
-mod prepared;
+pub mod prepared;
 pub mod privileges;
 pub mod prove;
 pub mod publish;
+pub mod resume;
 pub mod session;
 pub mod sql;
 pub mod staging;
 mod tls;
 pub mod version;
+pub mod watch;

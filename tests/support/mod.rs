@@ -5,12 +5,16 @@
 //! let client = database.client().await;
 //! ```
 
-mod cluster;
+pub(crate) mod cluster;
 mod lacking;
 mod own_server;
+pub(crate) mod pooler;
+pub(crate) mod proxy;
+pub(crate) mod small_disk;
 mod template;
 
 use std::{
+    path::PathBuf,
     process,
     sync::atomic::{AtomicU32, Ordering},
     thread,
@@ -46,6 +50,16 @@ impl TestDatabase {
     /// Where it is; no password is needed.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The socket of its server.
+    pub(crate) fn socket() -> PathBuf {
+        cluster::socket(cluster::shared())
     }
 
     /// The same as an endpoint.

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use longshore::postgres::{embedded::Cluster, endpoint::Endpoint};
+use longshore::postgres::{
+    embedded::{Cluster, Durability},
+    endpoint::Endpoint,
+};
 use tempfile::TempDir;
 use tokio_postgres::SimpleQueryMessage;
 
@@ -35,7 +38,7 @@ impl OwnServer {
         let folder = tempfile::Builder::new().prefix("longshore-").tempdir_in(cluster::place());
         let folder = folder.expect("a temporary folder");
         let watchdog = cluster::watch(folder.path());
-        let cluster = cluster::open(folder.path());
+        let cluster = cluster::open(folder.path(), Durability::None);
         cluster.initialise().expect("the cluster is set up");
         let port = free_port();
         let socket = cluster.run_folder();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use longshore::postgres::{
-    embedded::{Identity, Installation, StopMode, install_command},
+    embedded::{Durability, Identity, Installation, StopMode, install_command},
     endpoint::Endpoint,
 };
 
@@ -40,7 +40,7 @@ pub(super) fn prepared() -> PathBuf {
 
 fn prepare(template: &Path) {
     let scratch = tempfile::Builder::new().prefix("longshore-").tempdir().expect("a folder");
-    let cluster = cluster::open(scratch.path());
+    let cluster = cluster::open(scratch.path(), Durability::None);
     cluster.initialise().expect("the template cluster is set up");
     cluster.start().expect("the template cluster starts");
     let url = cluster.url("postgres");

@@ -14,8 +14,11 @@ use crate::{
 };
 
 /// The steps in order: a name that stays, and what it does.
-const STEPS: [(&str, &str); 2] =
-    [("runs", include_str!("1_runs.sql")), ("lease", include_str!("5_lease.sql"))];
+const STEPS: [(&str, &str); 3] = [
+    ("runs", include_str!("1_runs.sql")),
+    ("held", include_str!("2_held.sql")),
+    ("lease", include_str!("5_lease.sql")),
+];
 
 /// Creates the ledger where it is missing, and brings an older one up to date.
 ///
@@ -23,8 +26,9 @@ const STEPS: [(&str, &str); 2] =
 /// `ErrorKind::Environment` when the role may not create it.
 pub async fn ensure(client: &Client) -> Result<()> {
     let failed = |error| {
-        database_error(&error, "create the ledger (schema longshore)")
-            .hint("run it once as a role that may create schemas, or grant CREATE on the database")
+        database_error(&error, "create the ledger (schema longshore)").or_hint(
+            "run it once as a role that may create schemas, or grant CREATE on the database",
+        )
     };
     if exists(client).await? {
         return Ok(());
