@@ -3,6 +3,7 @@
 mod accounts;
 mod command_line;
 mod constraints;
+mod exports;
 mod held;
 mod history;
 mod independence;
