@@ -17,5 +17,5 @@ mod rules;
 mod steps;
 mod words;
 
-pub use column::{ColumnTransform, CompileEnvironment, check_column};
+pub use column::{ColumnTransform, CompileEnvironment};
 pub use filter::RowFilter;
