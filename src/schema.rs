@@ -25,7 +25,7 @@ pub enum PgType {
     Float8,
     /// `numeric`, with precision and scale where declared
     Numeric(Option<NumericLimit>),
-    /// `text`, `varchar` and `name` without a length of their own, `xml`
+    /// `text`, and `varchar` and `bpchar` without a length of their own
     Text,
     /// `varchar(n)`: at most `n` characters
     VarChar(u32),
@@ -166,8 +166,12 @@ pub enum RelationKind {
     Partitioned,
     /// A foreign table.
     Foreign,
-    /// A view or materialised view.
+    /// A view.
     View,
+    /// A materialised view.
+    MaterializedView,
+    /// A temporary table, which only the session that made it can write.
+    Temporary,
 }
 
 /// One column of a table.

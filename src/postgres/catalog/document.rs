@@ -13,6 +13,7 @@ pub(super) struct TableDocument {
     schema: String,
     name: String,
     kind: String,
+    temporary: bool,
     columns: Vec<ColumnDocument>,
     types: Vec<TypeDocument>,
     unique_keys: Vec<UniqueKey>,
@@ -39,7 +40,9 @@ impl TableDocument {
         let kind = match self.kind.as_str() {
             "p" => RelationKind::Partitioned,
             "f" => RelationKind::Foreign,
-            "v" | "m" => RelationKind::View,
+            "v" => RelationKind::View,
+            "m" => RelationKind::MaterializedView,
+            _ if self.temporary => RelationKind::Temporary,
             _ => RelationKind::Table,
         };
         TableSchema {

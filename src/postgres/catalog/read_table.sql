@@ -1,6 +1,6 @@
 -- One table, described as one JSON document; $1 is its name. No row if there is none.
 with recursive relation as (
-    select c.oid, c.relname, c.relkind, n.nspname
+    select c.oid, c.relname, c.relkind, c.relpersistence, n.nspname
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.oid = pg_catalog.to_regclass($1) and c.relkind in ('r', 'p', 'f', 'v', 'm')
@@ -26,6 +26,7 @@ select jsonb_build_object(
     'schema', r.nspname,
     'name', r.relname,
     'kind', r.relkind,
+    'temporary', r.relpersistence = 't',
     'columns', coalesce((
         select jsonb_agg(jsonb_build_object(
             'name', a.attname,
