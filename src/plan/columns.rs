@@ -1,6 +1,9 @@
 //! Columns: each one of the definition against the one in the table.
 
-use super::fields::{FieldsInUse, listed};
+use super::{
+    fields::{FieldsInUse, listed},
+    keys::nulls_are_equal,
+};
 use crate::{
     definition::{ColumnDefinition, TargetDefinition, WriteMode},
     diagnostic::{Finding, Place, did_you_mean},
@@ -52,8 +55,9 @@ impl ColumnBinder<'_> {
     ) {
         let mut column = column.clone();
         // A row without key could never be found again.
-        column.not_null |=
-            self.target.mode != WriteMode::Append && self.target.key.contains(&column.name);
+        column.not_null |= self.target.mode != WriteMode::Append
+            && self.target.key.contains(&column.name)
+            && !nulls_are_equal(&self.target.key, self.table);
         if definition.sql.is_none() {
             let cells = if definition.rest {
                 vec![self.rest_cell]
@@ -98,7 +102,11 @@ impl ColumnBinder<'_> {
             _ => return Some(column),
         };
         findings.extend(refusal.map(|message| {
-            Finding::new("bind.column_not_writable", place.clone(), message).at_key()
+            let finding = Finding::new("bind.column_not_writable", place.clone(), message).at_key();
+            match column.generated {
+                Generated::Stored => finding.hint("leave it out"),
+                _ => finding.hint("load it into a column of text and convert it in the database"),
+            }
         }));
         None
     }

@@ -5,7 +5,7 @@ use crate::{
     definition::{Duplicates, Keep, TargetDefinition, WriteMode},
     diagnostic::{Finding, Place},
     load::{DuplicateRule, LoadColumn},
-    schema::TableSchema,
+    schema::{TableSchema, UniqueKey},
 };
 
 /// The key as indexes into `columns`; a key the table does not hold unique is a finding.
@@ -27,7 +27,20 @@ pub(super) fn bind_key(
 }
 
 fn is_unique(key: &[String], table: &TableSchema) -> bool {
-    table.unique_keys.iter().any(|unique| {
+    constraints_on(key, table).next().is_some()
+}
+
+/// Whether NULL may be part of the key, since the table has two NULLs for the same.
+pub(super) fn nulls_are_equal(key: &[String], table: &TableSchema) -> bool {
+    constraints_on(key, table).any(|unique| unique.nulls_not_distinct)
+}
+
+/// The unique constraints on exactly these columns, in any order.
+fn constraints_on<'t>(
+    key: &'t [String],
+    table: &'t TableSchema,
+) -> impl Iterator<Item = &'t UniqueKey> {
+    table.unique_keys.iter().filter(|unique| {
         let whole = unique.predicate.is_none() && !unique.columns.is_empty();
         whole
             && unique.columns.len() == key.len()

@@ -7,6 +7,7 @@ mod independence;
 mod interruptions;
 mod judging;
 mod lease;
+mod odd_tables;
 mod plans;
 mod privacy;
 pub(crate) mod workspace;

@@ -5,7 +5,7 @@ use super::changes::Kind;
 use crate::{
     load::{LoadColumn, LoadTarget},
     postgres::{
-        sql::{qualified, quote_identifier},
+        sql::{own_rows, qualified, quote_identifier, same_key},
         staging::{ORDINAL, Staging},
     },
     schema::{Generated, PgType},
@@ -24,6 +24,11 @@ impl Statements<'_> {
     /// The target's table.
     pub(super) fn table(&self) -> String {
         qualified(&self.load.table.name)
+    }
+
+    /// The target's table as it is read, updated and deleted from.
+    pub(super) fn own_rows(&self) -> String {
+        own_rows(&self.load.table)
     }
 
     /// The table that holds its staged rows.
@@ -50,11 +55,7 @@ impl Statements<'_> {
 
     /// The condition that `s` and `t` are the same row.
     pub(super) fn same_key(&self) -> String {
-        let equal = |&index: &usize| {
-            let name = quote_identifier(&self.load.columns[index].column.name);
-            format!("t.{name} = s.{name}")
-        };
-        self.load.key.iter().map(equal).collect::<Vec<_>>().join(" and ")
+        same_key(self.load, "t", "s")
     }
 
     /// The condition that `s` brings `t` something new.
@@ -80,7 +81,7 @@ impl Statements<'_> {
                s.{ORDINAL} as ordinal, t.tableoid as table_oid, t.ctid as row_id
              from {} s left join {} t on {} where {}",
             self.rows(),
-            self.table(),
+            self.own_rows(),
             self.same_key(),
             self.publishable()
         )
@@ -97,7 +98,7 @@ impl Statements<'_> {
             .collect();
         format!(
             "update {} t set {} from {} s join {} c on c.ordinal = s.{ORDINAL} and c.kind = '{}' where {}",
-            self.table(),
+            self.own_rows(),
             assignments.join(", "),
             self.rows(),
             self.changes(),
@@ -164,7 +165,6 @@ fn difference(column: &LoadColumn) -> String {
     let cast = match &column.column.pg_type {
         PgType::Geometry(_) | PgType::Geography(_) => "::bytea",
         PgType::Json | PgType::Citext | PgType::Array { .. } => "::text",
-        PgType::Text if column.column.base_type_sql == "xml" => "::text",
         _ => "",
     };
     format!("t.{name}{cast} is distinct from s.{name}{cast}")

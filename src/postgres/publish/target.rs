@@ -65,7 +65,7 @@ impl TargetPublisher<'_> {
     }
 
     async fn target_is_empty(&self) -> Result<bool, tokio_postgres::Error> {
-        let query = format!("select not exists (select from {})", self.sql.table());
+        let query = format!("select not exists (select from {})", self.sql.own_rows());
         self.client.query_typed_one(&query, &[]).await?.try_get(0)
     }
 }
