@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use super::types::{TypeDocument, Types};
 use crate::schema::{
-    CheckConstraint, Column, ForeignKey, Generated, RelationKind, TableName, TableSchema, UniqueKey,
+    CheckConstraint, Column, Exclusion, Fill, ForeignKey, Generated, RelationKind, TableName,
+    TableSchema, UniqueKey,
 };
 
 #[derive(Debug, Deserialize)]
@@ -19,6 +20,8 @@ pub(super) struct TableDocument {
     unique_keys: Vec<UniqueKey>,
     checks: Vec<CheckConstraint>,
     foreign_keys: Vec<ForeignKey>,
+    exclusions: Vec<Exclusion>,
+    fills: Vec<Fill>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,6 +56,8 @@ impl TableDocument {
             unique_keys: self.unique_keys,
             checks: self.checks,
             foreign_keys: self.foreign_keys,
+            exclusions: self.exclusions,
+            fills: self.fills,
         }
     }
 }
