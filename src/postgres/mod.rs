@@ -10,6 +10,7 @@ pub mod copy_in;
 pub mod doctor;
 pub mod embedded;
 pub mod endpoint;
+mod guard;
 pub mod judge;
 pub mod lease;
 pub mod ledger;

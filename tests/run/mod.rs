@@ -3,6 +3,7 @@
 mod accounts;
 mod command_line;
 mod constraints;
+mod every_constraint;
 mod independence;
 mod interruptions;
 mod judging;

@@ -14,6 +14,7 @@
 mod changes;
 mod counted;
 mod mode;
+pub(in crate::postgres) mod rehearse;
 mod statements;
 mod target;
 
@@ -28,6 +29,7 @@ use statements::Statements;
 use target::TargetPublisher;
 
 use super::{
+    guard::{Attempt, attempt},
     lease::Fence,
     ledger::{self, RunRecord},
     session::{TRANSACTION_SETTINGS, database_error},
@@ -96,13 +98,34 @@ impl From<Error> for Failure {
 
 fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Failure {
     move |error| {
-        let passing = [
-            SqlState::T_R_SERIALIZATION_FAILURE,
-            SqlState::T_R_DEADLOCK_DETECTED,
-            SqlState::UNIQUE_VIOLATION,
-        ];
-        let passes = error.code().is_some_and(|code| passing.contains(code));
+        let passes = error.code().is_some_and(|code| may_pass(code.code()));
         Failure { error: database_error(&error, doing), passes }
+    }
+}
+
+/// Whether what failed may go well the next time: another writer was met.
+fn may_pass(sqlstate: &str) -> bool {
+    let passing = [
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::UNIQUE_VIOLATION,
+    ];
+    passing.iter().any(|code| code.code() == sqlstate)
+}
+
+/// Runs a statement whose failure may be about a row's values; how many rows it wrote.
+async fn guarded(client: &Client, statement: &str, doing: &'static str) -> Result<u64, Failure> {
+    match attempt(client, statement).await? {
+        Attempt::Done(rows) => Ok(rows),
+        Attempt::Refused(refused) => {
+            let passes = may_pass(refused.code());
+            let is_about_rows =
+                refused.code().starts_with("23") || refused.code().starts_with("P0");
+            let error = refused.into_error(doing);
+            let hint = "nothing is published; judging the rows before did not show it: look at \
+                        triggers and at who else writes to the table";
+            Err(Failure { error: if is_about_rows { error.hint(hint) } else { error }, passes })
+        }
     }
 }
 
@@ -124,6 +147,8 @@ impl Publishing<'_> {
             tallies.push(self.publish_target(client, target, read, any_excluded).await?);
         }
         if self.commit {
+            // What is checked at the end is checked here, where it does not reach the server's log.
+            guarded(client, "set constraints all immediate", "check deferred constraints").await?;
             ledger::record_published(client, self.run, self.loads, &tallies).await?;
             transaction.commit().await.map_err(failed("commit"))?;
         } else {

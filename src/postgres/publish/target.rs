@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use super::{
     Failure,
     changes::{self, Changes, Kind},
-    failed,
+    failed, guarded,
     mode::{Mode, Write, mode},
     statements::Statements,
 };
@@ -54,8 +54,8 @@ impl TargetPublisher<'_> {
             if planned == 0 {
                 continue;
             }
-            let written = self.client.execute_typed(&write.sql, &[]).await;
-            must_agree(self.load(), write.kinds, planned, written.map_err(failed("publish"))?)?;
+            let written = guarded(self.client, &write.sql, "publish").await?;
+            must_agree(self.load(), write.kinds, planned, written)?;
         }
         Ok(())
     }
