@@ -27,7 +27,7 @@ deps: ## install PostgreSQL with PostGIS, unless both are there
 	elif command -v brew >/dev/null; then \
 		brew install postgresql@17 postgis; \
 	else \
-		echo "Install PostgreSQL (13 to 18) with PostGIS, then run again." >&2; exit 1; \
+		echo "Install PostgreSQL (14 to 18) with PostGIS, then run again." >&2; exit 1; \
 	fi
 
 demo: deps ## everything at once, on the sample data and an embedded server

@@ -38,7 +38,9 @@ pub enum Transient {
     /// The connection was lost, or nothing moves on it any more; whether the server did what it
     /// was asked is not known.
     Disconnected,
-    /// The server cannot be reached, or takes no connections yet or any more.
+    /// The server takes no connections yet, or any more.
+    Starting,
+    /// Nobody answers where the server should be.
     Unreachable,
 }
 
@@ -104,6 +106,13 @@ impl Error {
     #[must_use]
     pub fn passing(mut self, transient: Option<Transient>) -> Self {
         self.inner.transient = transient;
+        self
+    }
+
+    /// Adds what to do about it, unless something nearer to the cause is known.
+    #[must_use]
+    pub fn or_hint(mut self, hint: impl Into<String>) -> Self {
+        self.inner.hint.get_or_insert_with(|| hint.into());
         self
     }
 

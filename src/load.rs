@@ -16,12 +16,21 @@ pub struct LoadTarget {
     pub mode: LoadMode,
     /// The columns written, staged ones and computed ones, in the definition's order.
     pub columns: Vec<LoadColumn>,
-    /// The key, as indexes into `columns`; empty for `append`.
+    /// What tells rows apart, as indexes into `columns`; empty for `append`, and for `replace`
+    /// without a key. A history's rows are versions: the moment they are valid from stands last.
     pub key: Vec<usize>,
     /// Which of several records with one key is loaded.
     pub duplicates: DuplicateRule,
     /// SQL conditions that every staged row must meet.
     pub checks: Vec<LoadCheck>,
+}
+
+impl LoadTarget {
+    /// Whether a column is read of a record that orders its row to be deleted: its key, and
+    /// what decides between several records with one key.
+    pub fn is_read_of_deletion(&self, column: usize) -> bool {
+        self.key.contains(&column) || self.duplicates == DuplicateRule::Max(column)
+    }
 }
 
 /// What happens to rows that are there already, with what each way needs to know.
@@ -34,6 +43,54 @@ pub enum LoadMode {
     Insert,
     /// New keys are inserted and rows that differ updated.
     Upsert,
+    /// As upsert; rows are deleted whose record says so.
+    Operations,
+    /// Every version of a row is kept.
+    History(Validity),
+    /// As upsert; rows whose key is absent are deleted.
+    Mirror {
+        /// Indexes into the columns: only rows that share their values with some record are
+        /// deleted. Empty for the whole table.
+        scope: Vec<usize>,
+        /// How rows are marked as deleted; `None` where they are deleted.
+        soft: Option<Box<SoftDelete>>,
+    },
+    /// Rows that are not in the files are deleted, whole rows being compared where there is no key.
+    Replace,
+}
+
+/// The columns of a table that say when a version is valid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validity {
+    /// From when on, as an index into the target's `columns`.
+    pub valid_from: usize,
+    /// The column that says to when, that moment excluded; longshore fills it.
+    pub valid_to: String,
+    /// The boolean column that marks the version without an end; longshore fills it.
+    pub current: Option<String>,
+    /// What `valid_to` holds while no end is known; NULL unless given.
+    pub open_end: Option<String>,
+}
+
+/// A column that says which rows are deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoftDelete {
+    /// The column as the catalog has it; not among the loaded ones.
+    pub column: Column,
+    /// What it says of a deleted row.
+    pub deleted: Mark,
+    /// What it says of the others, NULL for `None`.
+    pub present: Option<String>,
+}
+
+/// What the column of a soft deletion says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// The moment it was deleted: any but NULL.
+    Moment,
+    /// This value, as text.
+    Value(String),
 }
 
 impl LoadMode {
@@ -42,7 +99,62 @@ impl LoadMode {
         match self {
             LoadMode::Append => "append",
             LoadMode::Insert => "insert",
-            LoadMode::Upsert => "upsert",
+            LoadMode::Upsert | LoadMode::Operations => "upsert",
+            LoadMode::History(_) => "history",
+            LoadMode::Mirror { .. } => "mirror",
+            LoadMode::Replace => "replace",
+        }
+    }
+
+    /// Whether rows that the files do not have are deleted.
+    pub fn deletes(&self) -> bool {
+        matches!(self, LoadMode::Mirror { .. } | LoadMode::Replace)
+    }
+
+    /// The columns whose values bound what is deleted, as indexes.
+    pub fn scope(&self) -> &[usize] {
+        match self {
+            LoadMode::Mirror { scope, .. } => scope,
+            _ => &[],
+        }
+    }
+}
+
+impl LoadTarget {
+    /// The columns that say which row of the target a rejected record may be, as indexes: it
+    /// keeps that row. Empty where nothing is deleted, or nothing could tell.
+    pub fn identifying(&self) -> Vec<usize> {
+        if !self.mode.deletes() {
+            return Vec::new();
+        }
+        let all = self.key.iter().chain(self.mode.scope());
+        let mut columns: Vec<usize> = all.copied().collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+}
+
+/// A number of records or rows above which something does not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CountLimit {
+    /// So many.
+    Count(u64),
+    /// A share of all, 0.0 ..= 1.0.
+    Share(f64),
+}
+
+impl CountLimit {
+    /// Deletions where the definition says nothing.
+    pub const DELETED_DEFAULT: CountLimit = CountLimit::Share(0.05);
+
+    /// Whether `count` of `all` are too many.
+    pub fn is_crossed(self, count: u64, all: u64) -> bool {
+        match self {
+            CountLimit::Count(limit) => count > limit,
+            #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
+            CountLimit::Share(limit) => count as f64 > limit * all as f64,
         }
     }
 }
@@ -111,4 +223,20 @@ pub struct TableTuples {
     pub filtered: u64,
     /// Records rejected before COPY.
     pub rejected: u64,
+    /// Binary COPY tuples of what was read of those, for [`LoadTarget::identifying`]: one per
+    /// record, empty for targets that delete nothing.
+    pub refused: bytes::Bytes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CountLimit;
+
+    #[test]
+    fn a_limit_is_crossed_above_it_and_not_at_it() {
+        assert!(!CountLimit::Share(0.02).is_crossed(2, 100));
+        assert!(CountLimit::Share(0.02).is_crossed(3, 100));
+        assert!(!CountLimit::Count(0).is_crossed(0, 0));
+        assert!(CountLimit::Count(0).is_crossed(1, 9));
+    }
 }

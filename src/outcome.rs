@@ -3,7 +3,7 @@
 //! Every record has exactly one outcome per target, and the sums close (see
 //! [`Tally::closes`]): that equation is the promise the whole project makes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where a record stands in its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord)]
@@ -98,7 +98,7 @@ pub fn mask(value: &str, sensitive: bool) -> String {
 const MASK_CHARS_MAX: usize = 24;
 
 /// What became of the records offered to one target table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Records read from all files.
     pub read: u64,
@@ -110,11 +110,11 @@ pub struct Tally {
     pub duplicate: u64,
     /// New rows.
     pub inserted: u64,
-    /// Rows that changed.
+    /// Rows that changed, were deleted because their record says so, or got a new version.
     pub updated: u64,
     /// Rows that were already so.
     pub unchanged: u64,
-    /// Rows deleted since their keys were absent; apart from the sum.
+    /// Rows deleted, since their keys were absent or by order; apart from the sum.
     pub deleted: u64,
 }
 
@@ -146,6 +146,37 @@ impl Tally {
         let outcomes = self.filtered + self.rejected + self.duplicate;
         self.read == outcomes + self.inserted + self.updated + self.unchanged
     }
+}
+
+/// What a run does, or would do, to rows of one target that its files do not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletions {
+    /// Rows the target had before, within the scope.
+    pub rows: u64,
+    /// Rows that go.
+    pub gone: u64,
+    /// Rows that are not in the files and stay: a rejected record is one of them, or may be.
+    pub kept: u64,
+    /// Values of the scope that were looked at; 1 where the scope is the whole table.
+    pub scopes: u64,
+    /// Those of them in which more than the limit would go.
+    pub scopes_over_limit: u64,
+    /// Why this waits for approval; empty where it does not.
+    pub held_for: Vec<HoldReason>,
+}
+
+/// Why deletions wait for approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// The files have no record for this target.
+    NoRecords,
+    /// More rows would go than the limit allows.
+    OverLimit,
+    /// More rows would go in some scope than the limit allows.
+    OverLimitInScope,
+    /// Without a key nobody knows which rows the rejected records are.
+    RejectedWithoutKey,
 }
 
 #[cfg(test)]

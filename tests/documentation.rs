@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use longshore::definition::json_schema;
+use longshore::{definition::json_schema, postgres::version::SUPPORTED};
 use serde_json::Value;
 
 fn document(name: &str) -> String {
@@ -45,6 +45,19 @@ fn sources(folder: &str) -> Vec<String> {
     let pattern = format!("{}/{folder}/**/*.rs", env!("CARGO_MANIFEST_DIR"));
     let paths = glob::glob(&pattern).expect("a pattern");
     paths.map(|path| fs::read_to_string(path.expect("a path")).expect("a file")).collect()
+}
+
+#[test]
+fn the_supported_versions_are_the_same_everywhere() {
+    let range = format!("{} to {}", SUPPORTED.start(), SUPPORTED.end());
+    for (name, words) in [
+        ("README.md", "PostgreSQL "),
+        ("docs/database.md", "PostgreSQL "),
+        ("Makefile", "PostgreSQL ("),
+    ] {
+        let said = format!("{words}{range}");
+        assert!(document(name).contains(&said), "{name} does not say `{said}`");
+    }
 }
 
 #[test]

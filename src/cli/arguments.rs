@@ -48,10 +48,17 @@ pub(super) enum Command {
     Plan(PlanArguments),
     /// Shows past runs, their tallies and rejections.
     History(HistoryArguments),
+    /// Shows what a run did, or what a held one would do, by scope.
+    Show(ShowArguments),
+    /// Publishes a run that is held, if its change is still the one that was shown.
+    #[command(after_help = EXIT_CODES)]
+    Approve(HeldArguments),
+    /// Drops a run that is held; nothing is published.
+    Discard(HeldArguments),
     /// Applies, reverts, lists or begins migrations of the database's tables.
     Migrate(MigrateArguments),
     /// Looks at database, extensions, privileges and limits, and says what to mend.
-    Doctor,
+    Doctor(DoctorArguments),
     /// Starts, stops or opens the embedded server.
     Db(DbArguments),
     /// Prints the JSON Schema of pipeline definitions, for editors.
@@ -182,6 +189,23 @@ pub(super) struct HistoryArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ShowArguments {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// How many values of a scope, those that lose most first.
+    #[arg(long, short = 'n', default_value_t = 50, value_name = "N")]
+    pub(super) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HeldArguments {
+    /// The run that is held; `longshore run` said it, `longshore history` lists them.
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct MigrateArguments {
     /// The folder with the migrations.
     #[arg(long, default_value = "migrations", value_name = "DIR", global = true)]
@@ -214,6 +238,16 @@ pub(super) enum MigrateAction {
         /// What it does, in a few words: `add parcel address`.
         name: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    /// Pipeline files: what the role lacks for their tables is told too.
+    #[arg(value_name = "PIPELINE")]
+    pub(super) pipelines: Vec<PathBuf>,
+    /// Prints the SQL that gives this role what the pipelines need, and looks at nothing else.
+    #[arg(long, value_name = "ROLE")]
+    pub(super) grants: Option<String>,
 }
 
 #[derive(Debug, Args)]

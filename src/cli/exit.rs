@@ -59,7 +59,10 @@ impl From<&Error> for ExitStatus {
 impl From<RunStatus> for ExitStatus {
     fn from(status: RunStatus) -> Self {
         match status {
-            RunStatus::Published | RunStatus::Unchanged | RunStatus::DryRun => ExitStatus::Done,
+            RunStatus::Published
+            | RunStatus::Unchanged
+            | RunStatus::DryRun
+            | RunStatus::Discarded => ExitStatus::Done,
             RunStatus::Held => ExitStatus::Held,
             RunStatus::Rejected => ExitStatus::Rejected,
             RunStatus::Failed => ExitStatus::Unexpected,

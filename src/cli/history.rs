@@ -39,7 +39,7 @@ pub(super) async fn history(
     Ok(ExitStatus::Done)
 }
 
-fn parse_run(text: &str) -> Result<RunId> {
+pub(super) fn parse_run(text: &str) -> Result<RunId> {
     RunId::parse(text).ok_or_else(|| {
         Error::definition(format!("`{text}` is no run")).hint("`longshore history` lists the runs")
     })
@@ -62,7 +62,7 @@ fn line(past: &PastRun) -> String {
     )
 }
 
-fn details(past: &PastRun) -> String {
+pub(super) fn details(past: &PastRun) -> String {
     let mut lines = vec![format!("{} by {}", line(past), past.started_by)];
     lines.extend(past.message.as_ref().map(|message| format!("  {message}")));
     if !past.tables.is_empty() {

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod exit;
 mod export;
+mod held;
 mod history;
 mod migrate;
 mod pipeline;
@@ -22,6 +23,7 @@ mod progress;
 mod redact;
 mod run;
 mod schema;
+mod show;
 mod tally;
 mod validate;
 
@@ -79,8 +81,11 @@ async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {
         Command::Preview(command) => preview::preview(&command, global, console).await,
         Command::Plan(command) => plan::plan(&command, global, console).await,
         Command::History(command) => history::history(&command, global, console).await,
+        Command::Show(command) => show::show(&command, global, console).await,
+        Command::Approve(command) => held::approve(&command, global, console).await,
+        Command::Discard(command) => held::discard(&command, global, console).await,
         Command::Migrate(command) => migrate::migrate(&command, global, console).await,
-        Command::Doctor => doctor::doctor(global, console).await,
+        Command::Doctor(command) => doctor::doctor(&command, global, console).await,
         Command::Db(command) => db::db(&command, console).await,
         Command::Schema => schema::schema(console),
         Command::Completions(command) => completions::completions(&command, console),

@@ -59,13 +59,14 @@ fn preview_file(path: &Path, count: usize) -> Result<Vec<PreviewRecord>> {
 fn guess_source(path: &Path) -> Result<SourceDefinition> {
     let name = path.to_string_lossy().to_lowercase();
     let plain = name.trim_end_matches(".gz").trim_end_matches(".zst");
-    let formats: [(&[&str], &str); 7] = [
+    let formats: [(&[&str], &str); 8] = [
         (&[".csv", ".txt", ".tsv"], "csv"),
         (&[".xlsx", ".xlsm"], "xlsx"),
         (&[".xlsb"], "xlsb"),
         (&[".xls"], "xls"),
         (&[".ods"], "ods"),
         (&[".geojson", ".json", ".geojsonl", ".geojsons", ".ndjson"], "geojson"),
+        (&[".jsonl"], "jsonl"),
         (&[".shp", ".zip"], "shapefile"),
     ];
     let format =
@@ -107,7 +108,11 @@ fn text(record: &PreviewRecord) -> String {
             text,
             "  -> {}{}",
             row.table,
-            if row.filtered { ": left out by `when`" } else { "" }
+            match (row.filtered, row.deletes) {
+                (true, _) => ": left out by `when`",
+                (_, true) => ": deleted",
+                _ => "",
+            }
         );
         let width = row.columns.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         for (name, value) in &row.columns {

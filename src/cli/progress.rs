@@ -25,13 +25,22 @@ pub(super) async fn watch<T>(
 ) -> T {
     let mut view = View::new(console);
     let mut run = std::pin::pin!(run);
+    let mut told = 0;
     loop {
-        tokio::select! {
-            done = &mut run => {
+        let done = tokio::select! {
+            done = &mut run => Some(done),
+            () = tokio::time::sleep(REDRAW) => None,
+        };
+        for notice in progress.notices(told) {
+            told += 1;
+            view.tell(console, notice);
+        }
+        match done {
+            Some(done) => {
                 view.clear();
                 return done;
             }
-            () = tokio::time::sleep(REDRAW) => view.update(progress),
+            None => view.update(progress),
         }
     }
 }
@@ -58,6 +67,14 @@ impl<'c> View<'c> {
             View::Bars(bars) => bars.update(progress),
             View::Lines(lines) => lines.update(progress),
             View::Nothing => {}
+        }
+    }
+
+    /// A line for people; bars are drawn below it.
+    fn tell(&self, console: &Console, notice: &str) {
+        match self {
+            View::Bars(bars) => bars.all.suspend(|| console.say(notice)),
+            View::Lines(_) | View::Nothing => console.say(notice),
         }
     }
 

@@ -91,6 +91,10 @@ pub(super) async fn import(
             if summary.status == RunStatus::Rejected {
                 console.say("hint: correct the records in the report's folder `rejected`, or raise `limits.rejected`");
             }
+            if summary.status == RunStatus::Held {
+                let run = &summary.run;
+                console.say(&format!("hint: `longshore show {run}`, then `longshore approve {run}` or `longshore discard {run}`"));
+            }
             ExitStatus::from(summary.status)
         }
         Err(stop) => file.stopped(&stop, console),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::{
-    outcome::Tally,
+    outcome::{Deletions, HoldReason, Tally},
     report::{RunStatus, RunSummary, ValidationSummary},
 };
 
@@ -54,6 +54,20 @@ pub(super) fn summary(summary: &RunSummary) -> String {
         ));
         text.push('\n');
     }
+    if let Some(resumed) = &summary.resumed {
+        let _ = writeln!(
+            text,
+            "  resumed: {} of {} splits had been staged by run {}",
+            grouped(resumed.splits),
+            grouped(resumed.of),
+            resumed.run
+        );
+    }
+    for table in &summary.tables {
+        if let Some(deletions) = &table.deletions {
+            text.push_str(&self::deletions(&table.table, deletions));
+        }
+    }
     for (code, violations) in &summary.rejections.by_code {
         let _ = writeln!(text, "  {code}: {}", grouped(*violations));
     }
@@ -71,6 +85,35 @@ pub(super) fn summary(summary: &RunSummary) -> String {
         let _ = writeln!(text, "  report: {report}");
     }
     text.pop();
+    text
+}
+
+/// What there is to say about deletions in one table, a line each; often nothing.
+pub(super) fn deletions(table: &str, deletions: &Deletions) -> String {
+    let mut text = String::new();
+    let (gone, rows) = (grouped(deletions.gone), grouped(deletions.rows));
+    for reason in &deletions.held_for {
+        let why = match reason {
+            HoldReason::NoRecords => "the files have no record for it".to_owned(),
+            HoldReason::OverLimit => "that is more than `limits.deleted`".to_owned(),
+            HoldReason::OverLimitInScope => format!(
+                "in {} of {} scopes that is more than `limits.deleted`",
+                grouped(deletions.scopes_over_limit),
+                grouped(deletions.scopes)
+            ),
+            HoldReason::RejectedWithoutKey => {
+                "without a key nobody knows which rows the rejected records are".to_owned()
+            }
+        };
+        let _ = writeln!(text, "  {table}: {gone} of {rows} rows would be deleted; {why}");
+    }
+    if deletions.kept > 0 {
+        let kept = grouped(deletions.kept);
+        let _ = writeln!(
+            text,
+            "  {table}: {kept} rows without a record are kept, since rejected records are or may be theirs"
+        );
+    }
     text
 }
 
@@ -114,6 +157,7 @@ fn headline(summary: &RunSummary) -> String {
             format!("unchanged, {files} {} already loaded", plural(files, "file"))
         }
         RunStatus::Held => format!("held for approval, {took} (run {})", summary.run),
+        RunStatus::Discarded => format!("discarded, nothing published (run {})", summary.run),
         RunStatus::Rejected => {
             format!("nothing published: too many rejections, {took} (run {})", summary.run)
         }

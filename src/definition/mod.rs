@@ -8,6 +8,8 @@
 mod check;
 mod document;
 mod export;
+mod history;
+mod operation;
 mod read;
 mod render;
 mod schema;
@@ -19,6 +21,8 @@ mod walk;
 
 pub use document::Document;
 pub use export::{ExportDefinition, ExportKind, OutputDefinition, OutputFormat};
+pub use history::HistoryDefinition;
+pub use operation::OperationDefinition;
 pub use read::{Findings, ReadDefinition, read};
 pub use render::{render, to_json};
 pub use schema::json_schema;
@@ -26,8 +30,8 @@ pub use source::{FieldRef, Format, HeaderRow, SheetRef, SourceDefinition};
 pub use table_name::split_table;
 pub use target::{
     Axis, CheckDefinition, CodeList, CodeListFile, ColumnDefinition, Duplicates, FromFields,
-    InvalidGeometry, Keep, KeepRule, MaxRule, PadStep, PartStep, Rules, Scalar, Step,
-    TargetDefinition, WriteMode,
+    InvalidGeometry, Keep, KeepRule, MaxRule, PadStep, PartStep, Rules, Scalar,
+    SoftDeleteDefinition, Step, TargetDefinition, WriteMode,
 };
 
 use schemars::JsonSchema;
@@ -81,7 +85,8 @@ pub struct Limits {
     /// Rejected records: a count (`100`) or a share of those read (`"2%"`); above it, exit 4.
     #[serde(default)]
     pub rejected: Option<Limit>,
-    /// Rows deleted by mirror or replace; above it the run is held.
+    /// Rows deleted by mirror or replace: a count, or a share of those in scope; above it the run
+    /// is held. `"5%"` unless given.
     #[serde(default)]
     pub deleted: Option<Limit>,
 }

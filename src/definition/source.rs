@@ -81,6 +81,8 @@ pub enum Format {
     Ods,
     /// GeoJSON: a FeatureCollection, a text sequence, or a feature on each line.
     Geojson,
+    /// JSON lines: an object on each line; nested values by path (`a.b[0].c`).
+    Jsonl,
     /// An ESRI shapefile: the `.shp`, its folder, or a zip of it.
     Shapefile,
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::FieldRef;
+use super::{FieldRef, HistoryDefinition, OperationDefinition};
 
 /// A table and how its rows are made.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
@@ -16,14 +16,26 @@ pub struct TargetDefinition {
     pub table: String,
     /// What happens to rows that are there already.
     pub mode: WriteMode,
-    /// The columns that say which row is which; every mode but `append` needs them.
+    /// The columns that say which row is which; every mode but `append` and `replace` needs them.
     #[serde(default)]
     pub key: Vec<String>,
     /// Mirror: deletes only rows that share these columns' values with the file.
     #[serde(default)]
     pub scope: Vec<String>,
+    /// Mirror: absent rows stay, and a column says that they are deleted.
+    #[serde(default)]
+    pub soft_delete: Option<SoftDeleteDefinition>,
+    /// History: which columns say when a version is valid.
+    #[serde(default)]
+    #[validate(nested)]
+    pub history: Option<HistoryDefinition>,
+    /// Upsert: a field that says of each record whether its row is written or deleted.
+    #[serde(default)]
+    #[validate(nested)]
+    pub operation: Option<OperationDefinition>,
     /// Which of several records with the same key is loaded; unless given, all copies of
-    /// one record count as one, and records that differ are all rejected.
+    /// one record count as one, and records that differ are all rejected. With `operation`
+    /// it is the last unless given.
     #[serde(default)]
     pub duplicates: Option<Duplicates>,
     /// Rules on source fields; a record that breaks one is left out and counted as filtered.
@@ -49,6 +61,32 @@ pub enum WriteMode {
     Insert,
     /// Adds new keys and updates rows that differ.
     Upsert,
+    /// As upsert, and deletes rows whose key is absent.
+    Mirror,
+    /// Afterwards the table holds exactly the records, with a key or without.
+    Replace,
+    /// Keeps every version of a row, with the time it was valid (`[target.history]`).
+    History,
+}
+
+impl WriteMode {
+    /// Whether rows that the files do not have are deleted.
+    pub fn deletes(self) -> bool {
+        matches!(self, WriteMode::Mirror | WriteMode::Replace)
+    }
+}
+
+/// `{ column = "deleted_at", value = "now" }`
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SoftDeleteDefinition {
+    /// The column that says it; not among the target's columns.
+    pub column: String,
+    /// What it says of a deleted row; `"now"` for the moment, where it is a date or time.
+    pub value: Scalar,
+    /// What it says of the others; the opposite of a truth, else NULL, unless given.
+    #[serde(default)]
+    pub present: Option<Scalar>,
 }
 
 /// Which of several records with the same key is loaded.

@@ -15,6 +15,7 @@ use crate::{
     definition::{ExportDefinition, OutputDefinition},
     error::{Error, Result},
     postgres::{
+        prepared::copy_out,
         session::{Session, database_error},
         sql::quote_literal,
     },
@@ -52,13 +53,14 @@ pub async fn export(
     let path = PathBuf::from(fill_path(&definition.output.path, parameters)?);
     let copy = copy_statement(&sql, &definition.output);
     let mut part = PartFile::create(&path)?;
-    let stream = session.client.copy_out(&copy).await;
-    let stream = stream.map_err(|error| database_error(&error, "run the query of the export"))?;
+    let stream = copy_out(&session.client, &copy, "run the query of the export").await?;
     pin_mut!(stream);
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|error| database_error(&error, "read the rows of the export"))?;
         part.write(&chunk)?;
     }
+    let committed = session.client.batch_execute("commit").await;
+    committed.map_err(|error| database_error(&error, "end the export"))?;
     let (written, messages) = part.finish()?;
     let rows = messages - u64::from(definition.output.header);
     Ok(ExportSummary {

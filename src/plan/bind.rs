@@ -1,21 +1,20 @@
 //! Binding: definition + headers + catalog → plan. Pure: what it needs is handed in.
 
 use super::{
-    Plan, RejectedLimit, TargetPlan,
+    Plan, TargetPlan,
     columns::{ColumnBinder, cells},
+    deletion::bind_mode,
     fields::{FieldsInUse, file_projection},
     keys::{bind_duplicates, bind_key},
 };
 use crate::{
-    definition::{
-        CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, WriteMode, split_table,
-    },
+    definition::{CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, split_table},
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
-    load::{LoadCheck, LoadMode, LoadTarget},
+    load::{CountLimit, LoadCheck, LoadTarget},
     schema::{RelationKind, TableSchema},
     source::Header,
-    transform::{CompileEnvironment, RowFilter},
+    transform::{CompileEnvironment, Operations, RowFilter},
 };
 
 /// What a definition is bound to.
@@ -70,7 +69,14 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
         fields: fields.fields,
         rest,
         targets,
-        rejected_limit: input.definition.limits.rejected.as_ref().and_then(rejected_limit),
+        rejected_limit: input.definition.limits.rejected.as_ref().and_then(count_limit),
+        deleted_limit: input
+            .definition
+            .limits
+            .deleted
+            .as_ref()
+            .and_then(count_limit)
+            .unwrap_or(CountLimit::DELETED_DEFAULT),
     })
 }
 
@@ -93,6 +99,13 @@ impl<'a> TargetBinder<'a> {
             cells(definition, fields, &columns.key(name.clone()));
         }
         self.filter_cells(fields);
+        self.operations(fields);
+    }
+
+    fn operations(&self, fields: &mut FieldsInUse) -> Option<Operations> {
+        let operation = self.target.operation.as_ref()?;
+        let place = self.place.key("operation").key("from");
+        Some(Operations::new(operation, fields.cell(&operation.from, &[], false, place)))
     }
 
     fn filter_cells(&self, fields: &mut FieldsInUse) -> Vec<usize> {
@@ -132,6 +145,7 @@ impl<'a> TargetBinder<'a> {
         let bound = binder.bind(fields, findings);
         let filter = self.bind_filter(fields, findings);
         let key = bind_key(self.target, table, &bound.columns, &self.place, findings);
+        let mode = bind_mode(self.target, table, &bound.columns, &self.place, findings);
         let duplicates = bind_duplicates(self.target, &bound.columns);
         let checks = self.target.check.iter().map(|check| LoadCheck {
             sql: check.sql.clone(),
@@ -142,13 +156,14 @@ impl<'a> TargetBinder<'a> {
         });
         let load = LoadTarget {
             table: table.clone(),
-            mode: bind_mode(self.target.mode),
+            mode: mode?,
             columns: bound.columns,
             key,
             duplicates,
             checks: checks.collect(),
         };
-        Some(TargetPlan { load, filter, columns: bound.transforms })
+        let operations = self.operations(fields);
+        Some(TargetPlan { load, filter, operations, columns: bound.transforms })
     }
 
     fn bind_filter(
@@ -210,20 +225,12 @@ fn is_elsewhere(known: &str, wanted: &str) -> bool {
 }
 
 /// The limit as a number; its spelling was checked with the definition.
-fn rejected_limit(limit: &Limit) -> Option<RejectedLimit> {
+fn count_limit(limit: &Limit) -> Option<CountLimit> {
     match limit {
-        Limit::Count(records) => Some(RejectedLimit::Records(*records)),
+        Limit::Count(count) => Some(CountLimit::Count(*count)),
         Limit::Share(text) => {
             let percent: f64 = text.trim_end_matches('%').trim().parse().ok()?;
-            Some(RejectedLimit::Share(percent / 100.0))
+            Some(CountLimit::Share(percent / 100.0))
         }
-    }
-}
-
-fn bind_mode(mode: WriteMode) -> LoadMode {
-    match mode {
-        WriteMode::Append => LoadMode::Append,
-        WriteMode::Insert => LoadMode::Insert,
-        WriteMode::Upsert => LoadMode::Upsert,
     }
 }

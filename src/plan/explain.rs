@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{Plan, TargetPlan};
 use crate::{
-    load::{DuplicateRule, LoadColumn, LoadMode},
+    load::{CountLimit, DuplicateRule, LoadColumn, LoadMode, LoadTarget},
     schema::PgType,
 };
 
@@ -30,15 +30,26 @@ pub fn explain(plan: &Plan, files: &[(&str, u64)], split_bytes: usize) -> String
     for target in &plan.targets {
         explain_target(&mut text, target);
     }
-    let limit = plan.rejected_limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
-    let _ = write!(text, "\nlimit on rejections: {limit}");
+    let rejected = plan.rejected_limit.map_or_else(|| "none".to_owned(), |at| limit(at, "records"));
+    let _ = write!(text, "\nlimit on rejections: {rejected}");
+    if plan.targets.iter().any(|target| target.load.mode.deletes()) {
+        let deleted = limit(plan.deleted_limit, "rows");
+        let _ = write!(text, "\nlimit on deletions, in all and in each scope: {deleted}");
+    }
     text
+}
+
+fn limit(limit: CountLimit, of: &str) -> String {
+    match limit {
+        CountLimit::Count(count) => format!("{count} {of}"),
+        CountLimit::Share(share) => format!("{} % of the {of}", share * 100.0),
+    }
 }
 
 fn explain_target(text: &mut String, target: &TargetPlan) {
     let load = &target.load;
     let _ = writeln!(text, "\ntarget {}", load.table.name);
-    let _ = writeln!(text, "  {}", mode(&load.mode, &key(target)));
+    let _ = writeln!(text, "  {}", mode(load, &key(target)));
     let _ = writeln!(text, "  {}", duplicates(target));
     if target.filter.is_some() {
         text.push_str("  only records that pass `when`\n");
@@ -52,13 +63,11 @@ fn explain_target(text: &mut String, target: &TargetPlan) {
 }
 
 fn key(target: &TargetPlan) -> String {
-    let names =
-        target.load.key.iter().map(|index| target.load.columns[*index].column.name.as_str());
-    names.collect::<Vec<_>>().join(", ")
+    names(&target.load, &target.load.key)
 }
 
-fn mode(mode: &LoadMode, key: &str) -> String {
-    match mode {
+fn mode(load: &LoadTarget, key: &str) -> String {
+    match &load.mode {
         LoadMode::Append => "append: every record is inserted".to_owned(),
         LoadMode::Insert => {
             format!("insert: new keys ({key}) only, rows that are there stay as they are")
@@ -66,7 +75,37 @@ fn mode(mode: &LoadMode, key: &str) -> String {
         LoadMode::Upsert => {
             format!("upsert: new keys ({key}) are inserted, rows that differ are updated")
         }
+        LoadMode::Operations => format!(
+            "upsert by operation: new keys ({key}) are inserted, rows that differ are updated, and deleted where a record says so"
+        ),
+        LoadMode::History(validity) => format!(
+            "history: a version ({key}) that differs from the one valid then is inserted, `{}` follows",
+            validity.valid_to
+        ),
+        LoadMode::Mirror { scope, soft } => {
+            let within = match scope[..] {
+                [] => String::new(),
+                _ => format!(" that share {} with a record", names(load, scope)),
+            };
+            let how = match soft {
+                Some(soft) => format!("marked in `{}`", soft.column.name),
+                None => "deleted".to_owned(),
+            };
+            format!("mirror: as upsert ({key}), and rows{within} whose key is absent are {how}")
+        }
+        LoadMode::Replace if key.is_empty() => {
+            "replace: rows that are not in the files are deleted, whole rows being compared"
+                .to_owned()
+        }
+        LoadMode::Replace => {
+            format!("replace: as upsert ({key}), and rows whose key is absent are deleted")
+        }
     }
+}
+
+fn names(load: &LoadTarget, columns: &[usize]) -> String {
+    let names = columns.iter().map(|index| load.columns[*index].column.name.as_str());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn duplicates(target: &TargetPlan) -> String {

@@ -3,7 +3,7 @@
 use crate::{
     definition::FieldRef,
     diagnostic::{Finding, Place, did_you_mean},
-    source::{Header, Projection},
+    source::{Header, Listing, Projection},
 };
 
 /// A source field that the plan uses.
@@ -41,9 +41,6 @@ impl FieldsInUse {
         })
     }
 }
-
-/// Names that features offer beside their properties.
-const FEATURE_FIELDS: [&str; 4] = ["geometry", "id", "feature.geometry", "feature.id"];
 
 /// Where one file has the fields of a plan; missing and ambiguous ones are findings.
 pub fn file_projection(
@@ -90,11 +87,7 @@ fn count(field: &FieldRef, header: &Header) -> usize {
         FieldRef::Number(number) => {
             usize::from((1..=header.fields.len()).contains(&(*number as usize)))
         }
-        FieldRef::Name(name) => {
-            let listed = header.fields.iter().filter(|field| *field == name).count();
-            let of_feature = header.open && FEATURE_FIELDS.contains(&name.as_str());
-            if listed == 0 { usize::from(of_feature) } else { listed }
-        }
+        FieldRef::Name(name) => header.count(name),
     }
 }
 
@@ -123,8 +116,8 @@ fn missing(field: &FieldPlan, header: &Header, file: &str) -> Finding {
     };
     match did_you_mean(name, header.fields.iter().map(String::as_str)) {
         Some(near) => finding.hint(format!("did you mean `{near}`?")),
-        None if header.open => {
-            finding.hint("the first features lack it; `optional = true` allows that")
+        None if header.listing != Listing::All => {
+            finding.hint("the first records lack it; `optional = true` allows that")
         }
         None => finding.hint(format!("it has {}", listed(&header.fields))),
     }
@@ -143,8 +136,8 @@ pub(super) fn listed(names: &[String]) -> String {
 mod tests {
     use super::*;
 
-    fn header(names: &[&str], open: bool) -> Header {
-        Header { fields: names.iter().map(ToString::to_string).collect(), line: 1, open }
+    fn header(names: &[&str], listing: Listing) -> Header {
+        Header { fields: names.iter().map(ToString::to_string).collect(), line: 1, listing }
     }
 
     fn field(names: &[&str], optional: bool) -> FieldPlan {
@@ -161,18 +154,28 @@ mod tests {
     #[test]
     fn an_alias_is_found_where_the_name_is_not() {
         let (projection, findings) =
-            resolved(field(&["ID", "Id"], false), &header(&["Id", "Name"], false));
+            resolved(field(&["ID", "Id"], false), &header(&["Id", "Name"], Listing::All));
         assert!(findings.is_empty());
         assert_eq!(projection.fields, [FieldRef::Name("Id".into())]);
     }
 
     #[test]
     fn missing_ambiguous_and_optional_fields_are_told_apart() {
-        let columns = header(&["Name", "Name", "DOB"], false);
+        let columns = header(&["Name", "Name", "DOB"], Listing::All);
         assert_eq!(resolved(field(&["Name"], false), &columns).1[0].code, "bind.ambiguous_field");
         let (_, findings) = resolved(field(&["DOBB"], false), &columns);
         assert_eq!(findings[0].hint.as_deref(), Some("did you mean `DOB`?"));
         assert!(resolved(field(&["Phone"], true), &columns).1.is_empty());
-        assert!(resolved(field(&["geometry"], false), &header(&[], true)).1.is_empty());
+        assert!(
+            resolved(field(&["geometry"], false), &header(&[], Listing::Features)).1.is_empty()
+        );
+    }
+
+    #[test]
+    fn paths_lead_into_the_members_of_objects() {
+        let objects = header(&["user", "user.name"], Listing::Objects);
+        assert!(resolved(field(&["user.tags[0]"], false), &objects).1.is_empty());
+        assert_eq!(resolved(field(&["usr.tags"], false), &objects).1.len(), 1);
+        assert!(resolved(field(&["a"], false), &header(&[], Listing::Objects)).1.is_empty());
     }
 }

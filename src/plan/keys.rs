@@ -16,36 +16,49 @@ pub(super) fn bind_key(
     place: &Place,
     findings: &mut Vec<Finding>,
 ) -> Vec<usize> {
-    if target.mode == WriteMode::Append {
+    let keyless = target.mode == WriteMode::Replace && target.key.is_empty();
+    if target.mode == WriteMode::Append || keyless {
         return Vec::new();
     }
-    if !is_unique(&target.key, table) {
-        findings.push(not_unique(&target.key, table, place));
+    let names = row_key(target);
+    if !is_unique(&names, table) && !has_one_current_version(target, table) {
+        findings.push(not_unique(&names, table, place));
     }
     let index = |name: &String| columns.iter().position(|column| column.column.name == *name);
-    target.key.iter().filter_map(index).collect()
+    names.iter().filter_map(index).collect()
+}
+
+/// The columns that tell rows of the table apart: the key, and of a history's versions also
+/// from when they are valid.
+pub(super) fn row_key(target: &TargetDefinition) -> Vec<String> {
+    let valid_from = target.history.as_ref().map(|history| history.valid_from.clone());
+    target.key.iter().cloned().chain(valid_from).collect()
 }
 
 fn is_unique(key: &[String], table: &TableSchema) -> bool {
-    constraints_on(key, table).next().is_some()
+    whole_on(key, table).next().is_some()
 }
 
 /// Whether NULL may be part of the key, since the table has two NULLs for the same.
 pub(super) fn nulls_are_equal(key: &[String], table: &TableSchema) -> bool {
-    constraints_on(key, table).any(|unique| unique.nulls_not_distinct)
+    whole_on(key, table).any(|unique| unique.nulls_not_distinct)
 }
 
-/// The unique constraints on exactly these columns, in any order.
-fn constraints_on<'t>(
-    key: &'t [String],
-    table: &'t TableSchema,
-) -> impl Iterator<Item = &'t UniqueKey> {
-    table.unique_keys.iter().filter(|unique| {
-        let whole = unique.predicate.is_none() && !unique.columns.is_empty();
-        whole
-            && unique.columns.len() == key.len()
-            && unique.columns.iter().all(|column| key.contains(column))
-    })
+/// The unique constraints on exactly these columns that hold for every row.
+fn whole_on<'t>(key: &'t [String], table: &'t TableSchema) -> impl Iterator<Item = &'t UniqueKey> {
+    table.unique_keys.iter().filter(|unique| unique.predicate.is_none() && is_on(unique, key))
+}
+
+/// Whether a partial index holds the key unique, among the current versions presumably.
+fn has_one_current_version(target: &TargetDefinition, table: &TableSchema) -> bool {
+    let mut partial = table.unique_keys.iter().filter(|unique| unique.predicate.is_some());
+    target.mode == WriteMode::History && partial.any(|unique| is_on(unique, &target.key))
+}
+
+fn is_on(unique: &UniqueKey, key: &[String]) -> bool {
+    !unique.columns.is_empty()
+        && unique.columns.len() == key.len()
+        && unique.columns.iter().all(|column| key.contains(column))
 }
 
 fn not_unique(key: &[String], table: &TableSchema, place: &Place) -> Finding {
@@ -66,6 +79,8 @@ fn not_unique(key: &[String], table: &TableSchema, place: &Place) -> Finding {
 /// Which of several records with one key is loaded.
 pub(super) fn bind_duplicates(target: &TargetDefinition, columns: &[LoadColumn]) -> DuplicateRule {
     match &target.duplicates {
+        // What happened to a row last is what counts of its operations.
+        None if target.operation.is_some() => DuplicateRule::Last,
         None => DuplicateRule::Identical,
         Some(Duplicates::Keep(rule)) => match rule.keep {
             Keep::First => DuplicateRule::First,

@@ -6,8 +6,10 @@
 
 mod bind;
 mod columns;
+mod deletion;
 mod explain;
 mod fields;
+mod history;
 mod keys;
 
 pub use bind::{BindInput, bind};
@@ -15,8 +17,8 @@ pub use explain::explain;
 pub use fields::{FieldPlan, file_projection};
 
 use crate::{
-    load::LoadTarget,
-    transform::{ColumnTransform, RowFilter},
+    load::{CountLimit, LoadTarget},
+    transform::{ColumnTransform, Operations, RowFilter},
 };
 
 /// Everything a run needs to know.
@@ -31,7 +33,9 @@ pub struct Plan {
     /// The targets in definition order.
     pub targets: Vec<TargetPlan>,
     /// When to publish nothing.
-    pub rejected_limit: Option<RejectedLimit>,
+    pub rejected_limit: Option<CountLimit>,
+    /// The deletions above which a run is held.
+    pub deleted_limit: CountLimit,
 }
 
 /// One target: what the workers do, and what the database is told.
@@ -41,48 +45,8 @@ pub struct TargetPlan {
     pub load: LoadTarget,
     /// Which records are for this target; `None` for all.
     pub filter: Option<RowFilter>,
+    /// What says of each record whether its row is written or deleted; `None` where all write.
+    pub operations: Option<Operations>,
     /// The staged columns, in the order of COPY.
     pub columns: Vec<ColumnTransform>,
-}
-
-/// The rejections above which nothing is published.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RejectedLimit {
-    /// So many records.
-    Records(u64),
-    /// A share of the records read, 0.0 ..= 1.0.
-    Share(f64),
-}
-
-impl RejectedLimit {
-    /// Whether `rejected` of `read` records are too many.
-    pub fn is_crossed(self, rejected: u64, read: u64) -> bool {
-        match self {
-            RejectedLimit::Records(limit) => rejected > limit,
-            #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
-            RejectedLimit::Share(limit) => rejected as f64 > limit * read as f64,
-        }
-    }
-}
-
-impl std::fmt::Display for RejectedLimit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            RejectedLimit::Records(limit) => write!(f, "{limit} records"),
-            RejectedLimit::Share(limit) => write!(f, "{} % of the records", limit * 100.0),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::RejectedLimit;
-
-    #[test]
-    fn a_limit_is_crossed_above_it_and_not_at_it() {
-        assert!(!RejectedLimit::Share(0.02).is_crossed(2, 100));
-        assert!(RejectedLimit::Share(0.02).is_crossed(3, 100));
-        assert!(!RejectedLimit::Records(0).is_crossed(0, 0));
-        assert!(RejectedLimit::Records(0).is_crossed(1, 9));
-    }
 }

@@ -6,19 +6,25 @@
 //! two exceptions go by [`prepared`].
 
 pub mod catalog;
+mod caught;
+pub mod checkpoint;
 pub mod copy_in;
 pub mod doctor;
 pub mod embedded;
 pub mod endpoint;
-mod guard;
+
 pub mod judge;
 pub mod lease;
 pub mod ledger;
 pub mod migrate;
-mod prepared;
+pub mod prepared;
+pub mod privileges;
 pub mod prove;
 pub mod publish;
+pub mod resume;
 pub mod session;
 pub mod sql;
 pub mod staging;
 mod tls;
+pub mod version;
+pub mod watch;

@@ -5,11 +5,12 @@
 //! connection, which does not know the name, and the name stays behind on the
 //! first one. So statements are only prepared inside a transaction, which
 //! keeps its server connection, and closed before it ends. Two uses have no
-//! way around the name: COPY, and parsing SQL without running it.
+//! way around the name: COPY, in and out, and parsing SQL without running it.
 
-use tokio_postgres::{Client, error::SqlState};
+use tokio_postgres::{Client, CopyOutStream, error::SqlState};
 
-use super::session::TRANSACTION_SETTINGS;
+use super::session::{TRANSACTION_SETTINGS, database_error};
+use crate::error::Result;
 
 /// Takes back names that other clients of a pooler left on this server connection. Nobody can
 /// be relying on them: in transaction mode their owner cannot know where they are.
@@ -34,4 +35,23 @@ pub(super) async fn begin(
 /// Whether preparing failed since another client left a statement of this name.
 pub(super) fn name_is_taken(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::DUPLICATE_PSTATEMENT)
+}
+
+/// Opens a transaction and in it a COPY to the client; `commit` follows its last row. The
+/// session's settings stay as they are, since they decide how values are written.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses; `doing` completes "could not ...".
+pub async fn copy_out(client: &Client, statement: &str, doing: &str) -> Result<CopyOutStream> {
+    let failed = |error| database_error(&error, doing);
+    client.batch_execute("begin").await.map_err(failed)?;
+    let opened = match client.copy_out(statement).await {
+        Err(error) if name_is_taken(&error) => {
+            let again = format!("rollback; begin; {FORGET_NAMES}");
+            client.batch_execute(&again).await.map_err(failed)?;
+            client.copy_out(statement).await
+        }
+        opened => opened,
+    };
+    opened.map_err(failed)
 }

@@ -24,6 +24,16 @@ pub fn quote_literal(text: &str) -> String {
     }
 }
 
+/// Creates a schema of ours unless it is there. The server wants CREATE on the
+/// database for `if not exists` too, which a role without it must not need.
+pub fn create_schema(name: &str) -> String {
+    format!(
+        "do $create$ begin if to_regnamespace({}) is null then create schema if not exists {}; end if; end $create$",
+        quote_literal(&quote_identifier(name)),
+        quote_identifier(name)
+    )
+}
+
 /// A table's name with its schema, both quoted.
 pub fn qualified(table: &TableName) -> String {
     format!("{}.{}", quote_identifier(&table.schema), quote_identifier(&table.name))

@@ -10,16 +10,29 @@
 //! published, with the reason) and `split` (the checkpoints). All are unlogged
 //! together: a server crash empties all of them or none.
 
+use postgres_types::{ToSql, Type};
 use tokio_postgres::Client;
 
 use super::{
-    session::database_error,
-    sql::{qualified, quote_identifier},
+    checkpoint::{self, Checkpoint},
+    session::{database_error, with_settings},
+    sql::{create_schema, qualified, quote_identifier},
 };
-use crate::{error::Result, load::LoadTarget, run_id::RunId};
+use crate::{
+    error::{Error, Result},
+    load::{LoadColumn, LoadMode, LoadTarget},
+    run_id::RunId,
+};
 
 /// The column that carries the record's ordinal ([`crate::outcome::Position::ordinal`]).
 pub const ORDINAL: &str = "__ordinal";
+
+/// The column that says whether a record orders its row to be deleted; only where a target
+/// is loaded by operations.
+pub const DELETES: &str = "__deletes";
+
+/// The column of `refused` and `kept` that says whether the record's whole key was read.
+pub const KEY_READ: &str = "__key_read";
 
 /// The schema all staging lives in.
 pub const SCHEMA: &str = "longshore_staging";
@@ -84,13 +97,24 @@ impl Staging {
         self.table(&format!("{target}_changes"))
     }
 
+    /// What was read of records that were rejected before COPY, for a target that deletes:
+    /// ordinal, [`KEY_READ`], and the columns of [`LoadTarget::identifying`].
+    pub fn refused(&self, target: usize) -> String {
+        self.table(&format!("{target}_refused"))
+    }
+
+    /// The same of all rejected records; made by judging.
+    pub fn kept(&self, target: usize) -> String {
+        self.table(&format!("{target}_kept"))
+    }
+
     /// Records that are not published: `(target, ordinal, kind, code, column_name, message)`, and
     /// who stands against it: another record's ordinal, or the key of a row in the table.
     pub fn excluded(&self) -> String {
         self.table("excluded")
     }
 
-    /// Checkpoints: `(file, split, first_record, records, staged bigint[], rejected bigint[], filtered bigint[])`.
+    /// The checkpoints, one for each split: [`super::checkpoint::Checkpoint`].
     pub fn splits(&self) -> String {
         self.table("split")
     }
@@ -100,46 +124,41 @@ impl Staging {
     /// # Errors
     /// `ErrorKind::Environment` when the role may not create them.
     pub async fn create(&self, client: &Client, loads: &[LoadTarget]) -> Result<()> {
-        let mut script = format!("create schema if not exists {SCHEMA};\n");
+        let mut script = format!("{};\n", create_schema(SCHEMA));
         for (target, load) in loads.iter().enumerate() {
             script.push_str(&self.create_copied(target, load));
+            if load.mode.deletes() {
+                script.push_str(&self.create_refused(target, load));
+            }
         }
         script.push_str(&format!(
             "create unlogged table {} (target int not null, ordinal bigint not null, kind text not null,
                code text not null, column_name text not null, message text not null,
                other_ordinal bigint, other_key text[]);
-             create unlogged table {} (file int, split int, first_record bigint, records bigint,
-               staged bigint[], rejected bigint[], filtered bigint[], primary key (file, split));",
+             create unlogged table {} ({});",
             self.excluded(),
-            self.splits()
+            self.splits(),
+            checkpoint::COLUMNS
         ));
-        let created = client.batch_execute(&script).await;
+        let created = client.batch_execute(&with_settings(&script)).await;
         created.map_err(|error| {
-            database_error(&error, "create the staging tables")
-                .hint("the role needs CREATE on the database, or on the schema longshore_staging")
+            database_error(&error, "create the staging tables").or_hint(
+                "the role needs CREATE on the database, or on the schema longshore_staging",
+            )
         })
     }
 
     fn create_copied(&self, target: usize, load: &LoadTarget) -> String {
-        let columns: String = copied_columns(load)
-            .map(|column| {
-                let name = quote_identifier(&column.column.name);
-                // The cast turns a domain into its base type; elsewhere it changes nothing,
-                // and a cast would lose the column's collation.
-                let is_domain = column.column.type_sql != column.column.base_type_sql;
-                let cast = if is_domain {
-                    format!("::{}", column.column.base_type_sql)
-                } else {
-                    String::new()
-                };
-                format!(", t.{name}{cast} as {name}")
-            })
-            .collect();
+        let columns: String = copied_columns(load).map(as_in_target).collect();
         format!(
             "create unlogged table {} with (autovacuum_enabled = false) as
-               select null::bigint as {ORDINAL}{columns} from {} t with no data;\n",
+               select null::bigint as {ORDINAL}{operation}{columns} from {} t with no data;\n",
             self.copied(target),
-            qualified(&load.table.name)
+            qualified(&load.table.name),
+            operation = match load.mode {
+                LoadMode::Operations => format!(", null::boolean as {DELETES}"),
+                _ => String::new(),
+            }
         )
     }
 
@@ -148,7 +167,161 @@ impl Staging {
         let columns: String = copied_columns(load)
             .map(|column| format!(", {}", quote_identifier(&column.column.name)))
             .collect();
-        format!("copy {} ({ORDINAL}{columns}) from stdin (format binary)", self.copied(target))
+        let operation = match load.mode {
+            LoadMode::Operations => format!(", {DELETES}"),
+            _ => String::new(),
+        };
+        let copied = self.copied(target);
+        format!("copy {copied} ({ORDINAL}{operation}{columns}) from stdin (format binary)")
+    }
+
+    fn create_refused(&self, target: usize, load: &LoadTarget) -> String {
+        let identifying = load.identifying();
+        let columns: String =
+            identifying.iter().map(|index| as_in_target(&load.columns[*index])).collect();
+        format!(
+            "create unlogged table {} with (autovacuum_enabled = false) as
+               select null::bigint as {ORDINAL}, null::boolean as {KEY_READ}{columns} from {} t with no data;\n",
+            self.refused(target),
+            qualified(&load.table.name)
+        )
+    }
+
+    /// The COPY statement for what was read of a target's rejected records.
+    pub fn copy_refused_statement(&self, target: usize, load: &LoadTarget) -> String {
+        let identifying = load.identifying();
+        let columns = identifying.iter().map(|index| &load.columns[*index]);
+        let staged: String = columns
+            .filter(|column| column.computed.is_none())
+            .map(|column| format!(", {}", quote_identifier(&column.column.name)))
+            .collect();
+        format!(
+            "copy {} ({ORDINAL}, {KEY_READ}{staged}) from stdin (format binary)",
+            self.refused(target)
+        )
+    }
+
+    /// A held run may wait for long: whether its staging is still what the run left.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when a restart of the server emptied it, or it is gone.
+    pub async fn must_be_there(&self, client: &Client, records: u64) -> Result<()> {
+        let lost = || {
+            Error::environment("the staging tables of this run are lost")
+                .hint("the server was restarted after a crash: discard this run, and run the pipeline again")
+        };
+        let failed = |error| database_error(&error, "look for the staging tables");
+        let exists =
+            format!("select to_regclass('{}') is not null", self.splits().replace('\'', "''"));
+        if !client.query_typed_one(&exists, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+            return Err(lost());
+        }
+        let sum = format!("select coalesce(sum(records), 0)::bigint from {}", self.splits());
+        let staged: i64 = client.query_typed_one(&sum, &[]).await.map_err(failed)?.get(0);
+        if staged.cast_unsigned() == records { Ok(()) } else { Err(lost()) }
+    }
+
+    /// That no crash of the server has emptied the tables.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when they do not hold so many checkpoints, or the server refuses.
+    pub async fn ensure_holds(&self, client: &Client, splits: u64) -> Result<()> {
+        let query = format!("select count(*) from {}", self.splits());
+        let row = client.query_typed_one(&query, &[]).await;
+        let row = row.map_err(|error| database_error(&error, "count the checkpoints"))?;
+        if row.get::<_, i64>(0).cast_unsigned() == splits { Ok(()) } else { Err(emptied()) }
+    }
+
+    /// What the tables are called in the schema that splits are staged into.
+    fn loaded(targets: usize) -> impl Iterator<Item = String> {
+        let copied = (0..targets).map(|target| format!("{target}_copied"));
+        copied.chain(["excluded".to_owned(), "split".to_owned()])
+    }
+
+    /// Takes the tables of a run that was cut off; what it had judged by then is dropped. Gives
+    /// whether all were there: then they are locked until the transaction ends.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the server refuses.
+    pub(super) async fn rename_from(&self, client: &Client, run: &str) -> Result<bool> {
+        let failed = |error| database_error(&error, "take over the staging tables");
+        let old = Self { prefix: run.to_lowercase(), ..self.clone() };
+        let names: Vec<String> =
+            Self::loaded(self.targets).map(|suffix| format!("{}_{suffix}", old.prefix)).collect();
+        let count = "select count(*) from pg_catalog.pg_tables where schemaname = $1 and tablename = any($2)";
+        let values: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&SCHEMA, Type::TEXT), (&names, Type::TEXT_ARRAY)];
+        let there: i64 = client.query_typed_one(count, &values).await.map_err(failed)?.get(0);
+        if usize::try_from(there) != Ok(names.len()) {
+            return Ok(false);
+        }
+        let mut script = String::new();
+        for suffix in Self::loaded(self.targets) {
+            let new = quote_identifier(&format!("{}_{suffix}", self.prefix));
+            script.push_str(&format!("alter table {} rename to {new};\n", old.table(&suffix)));
+        }
+        for target in 0..self.targets {
+            let judged = [old.computed(target), old.changes(target), old.kept(target)].join(", ");
+            script.push_str(&format!("drop table if exists {judged};\n"));
+            // Only targets that delete have one.
+            let new = quote_identifier(&format!("{}_{target}_refused", self.prefix));
+            let refused = old.refused(target);
+            script.push_str(&format!("alter table if exists {refused} rename to {new};\n"));
+        }
+        client.batch_execute(&script).await.map_err(failed)?;
+        self.forget_judgement(client).await?;
+        Ok(true)
+    }
+
+    /// Whether the tables hold as many rows as the checkpoints say.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the server refuses.
+    pub(super) async fn agrees_with(
+        &self,
+        client: &Client,
+        checkpoints: &[Checkpoint],
+    ) -> Result<bool> {
+        for target in 0..self.targets {
+            let expected: Option<u64> = checkpoints
+                .iter()
+                .map(|found| found.tables.get(target).map(|table| table.staged))
+                .sum();
+            let query = format!("select count(*) from {}", self.copied(target));
+            let row = client.query_typed_one(&query, &[]).await;
+            let row = row.map_err(|error| database_error(&error, "count what is staged"))?;
+            if expected != Some(row.get::<_, i64>(0).cast_unsigned()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes back what judging has found so far, so that it can begin again.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the server refuses.
+    pub async fn forget_judgement(&self, client: &Client) -> Result<()> {
+        let mut script = format!("truncate {};\n", self.excluded());
+        for target in 0..self.targets {
+            script.push_str(&format!("drop table if exists {};\n", self.computed(target)));
+            if self.has_kept(client, target).await? {
+                // What was rejected before COPY has no row; what judging rejected has one.
+                script.push_str(&format!(
+                    "delete from {} k using {} c where c.{ORDINAL} = k.{ORDINAL};\n",
+                    self.kept(target),
+                    self.copied(target)
+                ));
+            }
+        }
+        let done = client.batch_execute(&with_settings(&script)).await;
+        done.map_err(|error| database_error(&error, "judge again"))
+    }
+
+    async fn has_kept(&self, client: &Client, target: usize) -> Result<bool> {
+        let query = "select to_regclass($1) is not null";
+        let row = client.query_typed_one(query, &[(&self.kept(target), Type::TEXT)]).await;
+        Ok(row.map_err(|error| database_error(&error, "look for the staging tables"))?.get(0))
     }
 
     /// Drops everything the run staged; what is not there is not missed.
@@ -158,13 +331,20 @@ impl Staging {
     pub async fn drop(&self, client: &Client) -> Result<()> {
         let mut tables = vec![self.excluded(), self.splits()];
         for target in 0..self.targets {
-            tables.extend([self.copied(target), self.computed(target), self.changes(target)]);
+            tables.extend([self.copied(target), self.computed(target)]);
+            tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
             tables.extend([self.filled(target), self.generated(target), self.compared(target)]);
         }
-        let dropped =
-            client.batch_execute(&format!("drop table if exists {}", tables.join(", "))).await;
+        let script = format!("drop table if exists {}", tables.join(", "));
+        let dropped = client.batch_execute(&with_settings(&script)).await;
         dropped.map_err(|error| database_error(&error, "drop the staging tables"))
     }
+}
+
+/// The error of a run whose unlogged tables were emptied by the recovery of the server.
+pub fn emptied() -> Error {
+    Error::environment("the server crashed and lost what was staged; nothing is published")
+        .hint("run it again: it starts afresh")
 }
 
 /// Whether a target has columns that SQL computes.
@@ -172,6 +352,16 @@ pub fn has_computed(load: &LoadTarget) -> bool {
     load.columns.iter().any(|column| column.computed.is_some())
 }
 
-fn copied_columns(load: &LoadTarget) -> impl Iterator<Item = &crate::load::LoadColumn> {
+/// A column of a staging table, from the target's `t`.
+fn as_in_target(column: &LoadColumn) -> String {
+    let name = quote_identifier(&column.column.name);
+    // The cast turns a domain into its base type; elsewhere it changes nothing,
+    // and a cast would lose the column's collation.
+    let is_domain = column.column.type_sql != column.column.base_type_sql;
+    let cast = if is_domain { format!("::{}", column.column.base_type_sql) } else { String::new() };
+    format!(", t.{name}{cast} as {name}")
+}
+
+fn copied_columns(load: &LoadTarget) -> impl Iterator<Item = &LoadColumn> {
     load.columns.iter().filter(|column| column.computed.is_none())
 }

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Report;
-use crate::{outcome::Tally, transform::geometry::GeometryNotes};
+use crate::{
+    outcome::{Deletions, Tally},
+    transform::geometry::GeometryNotes,
+};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -19,6 +22,8 @@ pub enum RunStatus {
     Unchanged,
     /// Deletions wait for approval.
     Held,
+    /// They waited, and are not going to happen.
+    Discarded,
     /// More rejections than the limit allows; nothing is published.
     Rejected,
     /// Nothing was to be published: the counts are what a run would do.
@@ -45,6 +50,9 @@ pub struct RunSummary {
     /// What happened to geometries; left out where there were none to mention.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub geometry: Option<GeometrySummary>,
+    /// What was there of an earlier run; left out where the run did everything itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<ResumedSummary>,
     /// How long the stages took.
     pub seconds: Seconds,
 }
@@ -57,6 +65,16 @@ pub struct TableSummary {
     /// Its counts.
     #[serde(flatten)]
     pub tally: Tally,
+    /// What became of rows without a record; left out where the mode deletes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletions: Option<Deletions>,
+}
+
+impl TableSummary {
+    /// The summary of a table by its name.
+    pub fn new(table: impl ToString, tally: Tally, deletions: Option<Deletions>) -> Self {
+        Self { table: table.to_string(), tally, deletions }
+    }
 }
 
 /// One file of a run.
@@ -95,6 +113,17 @@ impl RejectionSummary {
             report: Some(report.folder().display().to_string()),
         }
     }
+}
+
+/// How much an earlier run had staged that was cut off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResumedSummary {
+    /// That run.
+    pub run: String,
+    /// The splits that were staged already.
+    pub splits: u64,
+    /// All splits of the files.
+    pub of: u64,
 }
 
 /// What happened to geometries that were not valid.

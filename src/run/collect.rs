@@ -88,6 +88,11 @@ impl Collector {
             .collect()
     }
 
+    /// How many splits have been written.
+    pub(super) fn splits(&self) -> u64 {
+        self.next
+    }
+
     /// Whether every split that was taken has been written.
     pub(super) fn is_complete(&self) -> bool {
         self.waiting.is_empty()

@@ -2,31 +2,41 @@
 
 use std::{sync::Arc, time::Instant};
 
+use tokio_postgres::Client;
+
 use super::{
-    ImportRequest, collect,
-    files::FoundFile,
+    ImportRequest,
+    clean_up::CleanUp,
+    collect,
+    files::{self, FoundFile},
     load,
     loaded::{Loaded, summary_of},
     prepare::Bound,
     progress::{Progress, Stage},
-    recover, stopping,
+    recover,
+    resume::{self, Staged},
+    retry::Retry,
+    stopping,
 };
 use crate::{
     error::Result,
+    failpoint,
     load::LoadTarget,
     outcome::Tally,
     postgres::{
         endpoint::Endpoint,
-        judge,
+        judge::{self, StagedRejection},
         lease::{self, Lease},
         ledger::{self, FileRecord, RunRecord},
-        publish::{self, Publishing},
+        publish::{self, Ending, Intent, Published, Publishing, TableChange},
+        resume::{Adopted, adopt},
         session::Session,
         staging::Staging,
+        watch,
     },
     report::{
-        FileSummary, GeometrySummary, RejectionSummary, Report, RunStatus, RunSummary, Seconds,
-        TableSummary,
+        FileSummary, GeometrySummary, RejectionSummary, Report, ResumedSummary, RunStatus,
+        RunSummary, Seconds, TableSummary,
     },
     run_id::RunId,
 };
@@ -41,23 +51,40 @@ pub(super) struct Import<'r> {
     pub(super) staging: Staging,
     pub(super) loads: Vec<LoadTarget>,
     pub(super) record: RunRecord,
+    /// What an earlier run staged that was cut off.
+    pub(super) staged: Arc<Staged>,
+    /// How many splits the files have.
+    splits: u64,
     pub(super) report: Report,
+    geometry: Option<GeometrySummary>,
     pub(super) started: Instant,
     pub(super) seconds: Seconds,
 }
 
 /// What a run holds on the server.
-pub(super) struct Held {
+pub(super) struct Held<'e> {
+    pub(super) endpoint: &'e Endpoint,
     pub(super) session: Session,
     pub(super) lease: Lease,
+}
+
+/// Notes the start, takes what can be gone on with, and clears the rest away.
+async fn begin(
+    client: &mut Client,
+    record: &RunRecord,
+    staging: &Staging,
+) -> Result<Option<Adopted>> {
+    ledger::record_started(client, record).await?;
+    failpoint::hit("ledger.started")?;
+    let adopted = adopt(client, record, staging).await?;
+    lease::clear_abandoned(client, &record.pipeline).await?;
+    Ok(adopted)
 }
 
 /// How a run ended that did not fail.
 pub(super) struct Ended {
     pub(super) status: RunStatus,
-    pub(super) tallies: Vec<Tally>,
-    pub(super) records: Vec<u64>,
-    pub(super) geometry: Option<GeometrySummary>,
+    pub(super) tables: Vec<TableChange>,
 }
 
 impl<'r> Import<'r> {
@@ -71,14 +98,16 @@ impl<'r> Import<'r> {
         run: RunId,
         bound: Bound,
         loaded: Loaded,
-        held: Held,
+        held: Held<'_>,
         started: Instant,
     ) -> Result<Self> {
         let loads = bound.loads();
         let report = Report::create(&request.report_folder, &run)?;
         let staging = Staging::new(&run, loads.len());
+        let resume_key = resume::key(request, &loaded, &loads);
         let record = RunRecord {
             run,
+            resume_key,
             pipeline: request.pipeline.name.clone(),
             definition_sha256: loaded.definition_sha256.clone(),
             files: Vec::new(),
@@ -86,8 +115,8 @@ impl<'r> Import<'r> {
             report: Some(report.folder().display().to_string()),
         };
         let mut session = held.session;
-        lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
-        ledger::record_started(&session.client, &record).await?;
+        let beginning = begin(&mut session.client, &record, &staging);
+        let adopted = watch::attended(held.endpoint, &record.run, beginning).await?;
         let seconds = Seconds { read: started.elapsed().as_secs_f64(), ..Seconds::default() };
         let lease = held.lease;
         Ok(Self {
@@ -99,7 +128,10 @@ impl<'r> Import<'r> {
             staging,
             loads,
             record,
+            staged: Arc::new(adopted.map(Staged::by).unwrap_or_default()),
+            splits: 0,
             report,
+            geometry: None,
             started,
             seconds,
         })
@@ -123,43 +155,51 @@ impl<'r> Import<'r> {
         endpoint: &Endpoint,
         progress: &Arc<Progress>,
     ) -> Result<Ended> {
-        self.staging.create(&self.session.client, &self.loads).await?;
+        if self.staged.by.is_none() {
+            let creating = self.staging.create(&self.session.client, &self.loads);
+            stopping::cancelling(progress, &self.session.canceller(), creating).await?;
+            failpoint::hit("staging.created")?;
+        }
         progress.enter(Stage::Loading);
         let loading = Instant::now();
         let read = load::load(endpoint, self, progress).await?;
-        for file in &self.loaded.fresh {
-            file.ensure_unchanged()?;
-        }
+        failpoint::hit("load.read")?;
+        self.splits = read.splits;
+        files::ensure_unchanged(&self.loaded.fresh).await?;
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();
         progress.enter(Stage::Judging);
-        let canceller = self.session.canceller();
-        stopping::cancelling(progress, &canceller, self.judge(&read)).await?;
+        self.judge(endpoint, progress, &read).await?;
         self.note_files(&read);
-        let geometry = GeometrySummary::of(&read.notes);
+        self.geometry = GeometrySummary::of(&read.notes);
         let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
             limit.is_crossed(self.report.rejected_records(), read.counted.records)
         });
-        let (status, tallies) = if too_many {
+        let (status, tables) = if too_many {
             (RunStatus::Rejected, self.count_rejected(&read))
         } else {
             progress.enter(Stage::Publishing);
-            let publishing = self.publish(&read);
-            let tallies = stopping::cancelling(progress, &canceller, publishing).await?;
-            (self.published_status(), tallies)
+            let published = self.publish(endpoint, progress, &read).await?;
+            (status_of(published.ending), published.tables)
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
-        Ok(Ended { status, tallies, records: read.records, geometry })
-    }
-
-    fn published_status(&self) -> RunStatus {
-        if self.request.dry_run { RunStatus::DryRun } else { RunStatus::Published }
+        Ok(Ended { status, tables })
     }
 
     /// Lets the database judge what is staged and adds its rejections to the report.
-    async fn judge(&mut self, read: &load::Read) -> Result<()> {
-        judge::judge(&self.session.client, &self.staging, &self.loads, &read.keys_differ).await?;
-        let rejections = judge::staged_rejections(&self.session.client, &self.staging).await?;
+    async fn judge(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+    ) -> Result<()> {
+        let mut retry = Retry::new(progress);
+        let rejections = loop {
+            match self.try_to_judge(endpoint, progress, read, retry.is_again()).await {
+                Ok(rejections) => break rejections,
+                Err(error) => retry.again(error).await?,
+            }
+        };
         let rejected = recover::Rejected::group(rejections);
         let mut writer = collect::ReportWriter {
             report: &mut self.report,
@@ -167,7 +207,33 @@ impl<'r> Import<'r> {
             files: &read.files,
         };
         rejected.write(&mut writer, self.request.options.split_bytes)?;
-        self.report.finish_rejections()
+        self.report.finish_rejections()?;
+        failpoint::hit("report.finished")
+    }
+
+    async fn try_to_judge(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+        again: bool,
+    ) -> Result<Vec<StagedRejection>> {
+        if again {
+            self.session = endpoint.connect().await?;
+        }
+        let client = &self.session.client;
+        let judging = async {
+            self.staging.ensure_holds(client, read.splits).await?;
+            if again {
+                watch::end_sessions(client, self.record.run.as_str()).await?;
+                self.staging.forget_judgement(client).await?;
+            }
+            judge::judge(client, &self.staging, &self.loads, &read.keys_differ).await?;
+            failpoint::hit("judge.judged")?;
+            judge::staged_rejections(client, &self.staging).await
+        };
+        let judging = watch::attended(endpoint, &self.record.run, judging);
+        stopping::cancelling(progress, &self.session.canceller(), judging).await
     }
 
     fn note_files(&mut self, read: &load::Read) {
@@ -187,89 +253,104 @@ impl<'r> Import<'r> {
     }
 
     /// What a run over its limit tells: what was read and rejected; nothing else happened.
-    fn count_rejected(&self, read: &load::Read) -> Vec<Tally> {
+    fn count_rejected(&self, read: &load::Read) -> Vec<TableChange> {
         let tally = |table: &publish::CountedTable| Tally {
             read: read.counted.records,
             filtered: table.filtered,
             rejected: self.report.rejected_records(),
             ..Tally::default()
         };
-        read.counted.tables.iter().map(tally).collect()
+        let change = |table| TableChange { tally: tally(table), deletions: None };
+        read.counted.tables.iter().map(change).collect()
     }
 
-    async fn publish(&mut self, read: &load::Read) -> Result<Vec<Tally>> {
+    async fn publish(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+    ) -> Result<Published> {
+        let mut retry = Retry::new(progress);
+        loop {
+            match self.try_to_publish(endpoint, progress, read, retry.is_again()).await {
+                Ok(published) => return Ok(published),
+                Err(error) => retry.again(error).await?,
+            }
+        }
+    }
+
+    /// Before it publishes again, it looks whether a COMMIT arrived whose answer did not. One
+    /// that is still on its way is no danger: only one transaction can end a run.
+    async fn try_to_publish(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+        again: bool,
+    ) -> Result<Published> {
+        if again {
+            self.session = endpoint.connect().await?;
+        }
+        let canceller = self.session.canceller();
+        let client = &mut self.session.client;
+        let limit = self.bound.plan.deleted_limit;
+        let intent = match self.request.dry_run {
+            true => Intent::Count(limit),
+            false => Intent::Publish(limit),
+        };
         let publishing = Publishing {
             staging: &self.staging,
             loads: &self.loads,
             counted: &read.counted,
             run: &self.record,
             fence: self.lease.fence(),
-            commit: !self.request.dry_run,
+            intent,
         };
-        publish::publish(&mut self.session.client, &publishing).await
+        let work = async {
+            if again {
+                watch::end_sessions(client, self.record.run.as_str()).await?;
+                if let Some(settled) = publish::settled(client, &self.record.run).await? {
+                    return Ok(settled);
+                }
+            }
+            self.staging.ensure_holds(client, read.splits).await?;
+            publish::publish(client, &publishing).await
+        };
+        let work = watch::attended(endpoint, &self.record.run, work);
+        stopping::cancelling(progress, &canceller, work).await
     }
 
     /// Cleans up, notes the end in the ledger, and writes the summary.
     pub(super) async fn end(
         mut self,
         endpoint: &Endpoint,
+        progress: &Progress,
         ended: Result<Ended>,
     ) -> Result<RunSummary> {
-        let status = match &ended {
-            Ok(ended) => ended.status,
-            Err(_) => RunStatus::Failed,
-        };
-        let message = ended.as_ref().err().map(ToString::to_string);
         // The session of a failed run may hold an open transaction, or be gone.
-        let cleaned = self.clean_up(endpoint, status, message.as_deref()).await;
+        let cleaning = CleanUp { endpoint, import: &self, progress };
+        let ended = cleaning.after(ended).await;
         self.report.finish_rejections()?;
         let ended = ended?;
-        cleaned?;
         self.seconds.total = self.started.elapsed().as_secs_f64();
         let summary = self.summary(ended);
         self.report.write_summary(&summary)?;
         Ok(summary)
     }
 
-    async fn clean_up(
-        &self,
-        endpoint: &Endpoint,
-        status: RunStatus,
-        message: Option<&str>,
-    ) -> Result<()> {
-        let session = endpoint.connect().await?;
-        self.staging.drop(&session.client).await?;
-        self.note_end(&session, status, message).await?;
-        self.lease.fence().release(&session.client).await
-    }
-
-    async fn note_end(
-        &self,
-        session: &Session,
-        status: RunStatus,
-        message: Option<&str>,
-    ) -> Result<()> {
-        match status {
-            RunStatus::Rejected => {
-                ledger::record_ended(&session.client, &self.record, "rejected", message).await
-            }
-            RunStatus::Failed => {
-                ledger::record_ended(&session.client, &self.record, "failed", message).await
-            }
-            RunStatus::DryRun => ledger::forget(&session.client, &self.record.run).await,
-            RunStatus::Published | RunStatus::Unchanged | RunStatus::Held => Ok(()),
-        }
+    fn resumed(&self) -> Option<ResumedSummary> {
+        let run = self.staged.by.clone()?;
+        Some(ResumedSummary { run, splits: self.staged.count(), of: self.splits })
     }
 
     fn summary(&self, ended: Ended) -> RunSummary {
-        let tables = self
-            .loads
-            .iter()
-            .zip(ended.tallies)
-            .map(|(load, tally)| TableSummary { table: load.table.name.to_string(), tally });
-        let fresh = self.loaded.fresh.iter().zip(&ended.records);
+        let tables = self.loads.iter().zip(ended.tables).map(|(load, change)| {
+            TableSummary::new(&load.table.name, change.tally, change.deletions)
+        });
+        let records = self.record.files.iter().map(|file| file.records);
+        let fresh = self.loaded.fresh.iter().zip(records);
         let mut files: Vec<FileSummary> =
-            fresh.map(|(file, records)| summary_of(file, *records, None)).collect();
+            fresh.map(|(file, records)| summary_of(file, records, None)).collect();
         files.extend(self.loaded.known.iter().cloned());
         files.sort_by(|a, b| a.path.cmp(&b.path));
         RunSummary {
@@ -279,8 +360,24 @@ impl<'r> Import<'r> {
             tables: tables.collect(),
             files,
             rejections: RejectionSummary::of(&self.report),
-            geometry: ended.geometry,
+            geometry: self.geometry.clone(),
+            resumed: self.resumed(),
             seconds: self.seconds,
         }
+    }
+}
+
+impl Ended {
+    /// How publishing ended.
+    pub(super) fn of(published: Published) -> Self {
+        Self { status: status_of(published.ending), tables: published.tables }
+    }
+}
+
+fn status_of(ending: Ending) -> RunStatus {
+    match ending {
+        Ending::Counted => RunStatus::DryRun,
+        Ending::Published => RunStatus::Published,
+        Ending::Held | Ending::Moved => RunStatus::Held,
     }
 }

@@ -1,6 +1,9 @@
 //! Reading into staging: the workers on one side, the COPY connections on the other.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
 
 use futures_util::future::try_join_all;
 use tokio::sync::{Mutex, mpsc};
@@ -12,12 +15,15 @@ use super::{
     encode::ProcessedSplit,
     interrupted,
     progress::Progress,
+    resume::Staged,
+    stage::{StagingArea, StagingConnection},
+    stopping,
     workers::ReadJob,
 };
 use crate::{
     error::{Error, Result},
     plan::Plan,
-    postgres::{copy_in::Stager, endpoint::Endpoint, publish::Counted},
+    postgres::{endpoint::Endpoint, publish::Counted},
     report::Report,
     source::split::split_bytes_for,
     transform::geometry::GeometryNotes,
@@ -45,6 +51,8 @@ impl Default for LoadOptions {
 pub struct Read {
     /// The run's own counts.
     pub counted: Counted,
+    /// Splits, each with its checkpoint.
+    pub splits: u64,
     /// Per target, whether no two staged rows have the same bytes as their key.
     pub keys_differ: Vec<bool>,
     /// Records per file.
@@ -62,17 +70,26 @@ pub(super) async fn load(
     progress: &Arc<Progress>,
 ) -> Result<Read> {
     let options = import.request.options;
-    let mut stagers = Vec::with_capacity(options.connections);
+    let area = Arc::new(StagingArea {
+        endpoint: endpoint.clone(),
+        staging: import.staging.clone(),
+        loads: import.loads.clone(),
+        progress: Arc::clone(progress),
+        confirmed: AtomicU64::new(import.staged.count()),
+    });
+    let mut connections = Vec::with_capacity(options.connections);
     for _ in 0..options.connections.max(1) {
-        stagers.push(Stager::new(endpoint.connect().await?, &import.staging, &import.loads));
+        let opening = StagingConnection::open(Arc::clone(&area));
+        connections.push(stopping::unless_stopped(progress, opening).await?);
     }
     let reading = Reading {
         plan: Arc::clone(&import.bound.plan),
         files: Arc::clone(&import.bound.files),
         options,
         progress: Arc::clone(progress),
+        staged: Arc::clone(&import.staged),
     };
-    reading.run(&mut import.report, stagers).await
+    reading.run(&mut import.report, connections).await
 }
 
 /// Reads all files and checks every record; nothing is sent anywhere.
@@ -86,7 +103,8 @@ pub async fn validate(
     progress: &Arc<Progress>,
 ) -> Result<Read> {
     let (plan, files) = (Arc::clone(&bound.plan), Arc::clone(&bound.files));
-    let reading = Reading { plan, files, options, progress: Arc::clone(progress) };
+    let (progress, staged) = (Arc::clone(progress), Arc::default());
+    let reading = Reading { plan, files, options, progress, staged };
     let read = reading.run(report, Vec::new()).await?;
     report.finish_rejections()?;
     Ok(read)
@@ -97,29 +115,33 @@ struct Reading {
     files: Arc<Vec<BoundFile>>,
     options: LoadOptions,
     progress: Arc<Progress>,
+    staged: Arc<Staged>,
 }
 
 impl Reading {
-    async fn run(self, report: &mut Report, stagers: Vec<Stager>) -> Result<Read> {
+    async fn run(self, report: &mut Report, connections: Vec<StagingConnection>) -> Result<Read> {
         let collector = Collector::new(self.plan.targets.len());
         let writer = ReportWriter { report, plan: &self.plan, files: &self.files };
         let collecting = Mutex::new(Collecting { collector, writer });
         let (sender, receiver) = mpsc::channel(self.options.connections.max(1));
+        let stop = Arc::new(AtomicBool::new(false));
         let job = ReadJob {
             plan: Arc::clone(&self.plan),
             files: Arc::clone(&self.files),
             split_bytes: self.options.split_bytes,
             threads: self.options.threads.max(1),
             progress: Arc::clone(&self.progress),
+            staged: Arc::clone(&self.staged),
+            stop: Arc::clone(&stop),
         };
         let reading = tokio::task::spawn_blocking(move || job.read(&sender));
         let taken = tokio::select! {
-            taken = self.take_all(receiver, &collecting, stagers) => taken,
+            taken = self.take_all(receiver, &collecting, connections) => taken,
             () = self.progress.cancelled() => Err(interrupted()),
         };
         // Whoever failed first, the others stop at their next split.
         if taken.is_err() {
-            self.progress.cancel();
+            stop.store(true, Relaxed);
         }
         let read = reading.await;
         let read = read.map_err(|cause| Error::unexpected("a worker failed").caused_by(cause))?;
@@ -138,23 +160,24 @@ impl Reading {
             )));
         }
         let keys_differ = collector.keys_differ();
+        let splits = collector.splits();
         let Collector { counted, notes, .. } = collector;
-        Ok(Read { counted, keys_differ, records, notes, files: Arc::clone(&self.files) })
+        Ok(Read { counted, splits, keys_differ, records, notes, files: Arc::clone(&self.files) })
     }
 
     async fn take_all(
         &self,
         receiver: mpsc::Receiver<ProcessedSplit>,
         collecting: &Mutex<Collecting<'_>>,
-        stagers: Vec<Stager>,
+        connections: Vec<StagingConnection>,
     ) -> Result<()> {
         let receiver = Mutex::new(receiver);
-        if stagers.is_empty() {
+        if connections.is_empty() {
             return self.take_until_end(&receiver, collecting, None).await;
         }
-        let taking = stagers
+        let taking = connections
             .into_iter()
-            .map(|stager| self.take_until_end(&receiver, collecting, Some(stager)));
+            .map(|connection| self.take_until_end(&receiver, collecting, Some(connection)));
         try_join_all(taking).await.map(|_| ())
     }
 
@@ -163,14 +186,16 @@ impl Reading {
         &self,
         receiver: &Mutex<mpsc::Receiver<ProcessedSplit>>,
         collecting: &Mutex<Collecting<'_>>,
-        stager: Option<Stager>,
+        mut connection: Option<StagingConnection>,
     ) -> Result<()> {
         loop {
             let next = receiver.lock().await.recv().await;
             let Some(mut split) = next else { return Ok(()) };
             collecting.lock().await.take(&mut split)?;
-            if let Some(stager) = &stager {
-                stager.stage(&split.tuples).await?;
+            if let Some(connection) = &mut connection {
+                if !split.is_staged {
+                    connection.stage(&split.tuples, &split.notes).await?;
+                }
                 self.progress.add_staged(split.tuples.tables.iter().map(|table| table.rows).sum());
             }
         }

@@ -1,4 +1,8 @@
 //! Which of the files found have been loaded already: the ledger's answer.
+//!
+//! A pipeline that deletes what is absent reads all its files or none: a file that is not read
+//! again is not absent. What counts for it is the last published run alone, since after A and
+//! B, A is new again.
 
 use std::time::Instant;
 
@@ -33,12 +37,17 @@ impl Loaded {
             definition_sha256: &loaded.definition_sha256,
             any_definition: appends,
         };
+        let client = &session.client;
+        let same_as_last = match (request.force, prepare::deletes(&request.pipeline.definition)) {
+            (false, true) => ledger::last_load_of(client, &question, &hashes(&found)).await?,
+            _ => None,
+        };
         let mut known = Vec::new();
         for mut file in found {
-            let by = if request.force {
-                None
-            } else {
-                ledger::loaded_by(&session.client, &question, &file.sha256).await?
+            let by = match prepare::deletes(&request.pipeline.definition) {
+                _ if request.force => None,
+                true => same_as_last.clone(),
+                false => ledger::loaded_by(client, &question, &file.sha256).await?,
             };
             match by {
                 Some(run) => known.push(summary_of(&file, 0, Some(run))),
@@ -59,10 +68,8 @@ impl Loaded {
         started: Instant,
     ) -> RunSummary {
         let targets = &request.pipeline.definition.targets;
-        let table = |target: &TargetDefinition| TableSummary {
-            table: target.table.clone(),
-            tally: Tally::default(),
-        };
+        let table =
+            |target: &TargetDefinition| TableSummary::new(&target.table, Tally::default(), None);
         let total = started.elapsed().as_secs_f64();
         RunSummary {
             run: run.to_string(),
@@ -72,9 +79,17 @@ impl Loaded {
             files: self.known,
             rejections: RejectionSummary::default(),
             geometry: None,
+            resumed: None,
             seconds: Seconds { read: total, total, ..Seconds::default() },
         }
     }
+}
+
+/// The hashes of all files, sorted.
+fn hashes(found: &[FoundFile]) -> Vec<&str> {
+    let mut hashes: Vec<&str> = found.iter().map(|file| file.sha256.as_str()).collect();
+    hashes.sort_unstable();
+    hashes
 }
 
 /// A file as the summary has it.

@@ -5,17 +5,25 @@
 //! staging tables, and is noted in the ledger.
 
 mod bound;
+mod clean_up;
 mod collect;
 mod encode;
 pub mod files;
+pub mod held;
 mod import;
+
 mod keys;
 mod load;
 mod loaded;
+pub mod needs;
 pub mod prepare;
 pub mod preview;
 pub mod progress;
 mod recover;
+mod refused;
+mod resume;
+mod retry;
+mod stage;
 mod stopping;
 mod workers;
 
@@ -28,10 +36,16 @@ use loaded::Loaded;
 pub use prepare::{Pipeline, Stop};
 use prepare::{bind_files, find_files, prove_sql, read_tables};
 use progress::{Progress, Stage};
+use stopping::in_time;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    postgres::{endpoint::Endpoint, lease::Lease, ledger},
+    failpoint,
+    postgres::{
+        endpoint::Endpoint,
+        lease::{Lease, clear_abandoned},
+        ledger, privileges,
+    },
     report::RunSummary,
     run_id::RunId,
 };
@@ -69,7 +83,7 @@ pub async fn import(
     };
     let ended = import.carry_out(endpoint, progress).await;
     progress.enter(Stage::Ended);
-    import.end(endpoint, ended).await.map_err(Stop::Error)
+    import.end(endpoint, progress, ended).await.map_err(Stop::Error)
 }
 
 /// What preparing came to.
@@ -89,20 +103,26 @@ async fn prepare_import<'r>(
 ) -> Result<Prepared<'r>, Stop> {
     let run = RunId::generate();
     let found = find_files(&request.pipeline.definition).await?;
-    let session = endpoint.connect().await?;
-    ledger::ensure(&session.client).await?;
-    let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
-    let loaded = Loaded::ask(&session, request, found).await?;
+    let mut session = retry::connect(endpoint, progress).await?;
+    let needed = needs::needs(&request.pipeline.definition);
+    in_time(privileges::ensure(&session.client, &needed)).await?;
+    in_time(ledger::ensure(&session.client)).await?;
+    let (tables, names) = in_time(read_tables(&session, &request.pipeline.definition)).await?;
+    let loaded = in_time(Loaded::ask(&session, request, found)).await?;
     if loaded.fresh.is_empty() {
+        // A run that was cut off right after its COMMIT left staging, and nothing to load.
+        in_time(clear_abandoned(&mut session.client, &request.pipeline.name)).await?;
         return Ok(Prepared::Unchanged(Box::new(loaded.unchanged(request, &run, started))));
     }
     prepare::announce(progress, &loaded.fresh);
     let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
-    prove_sql(&session, &bound.plan).await?;
+    in_time(prove_sql(&session, &bound.plan)).await?;
     let loads = bound.loads();
     let lease = Lease::take(endpoint, &run, &request.pipeline.name, &loads).await?;
+    failpoint::hit("lease.taken")?;
     let fence = lease.fence().clone();
-    let opened = Import::open(request, run, bound, loaded, Held { session, lease }, started).await;
+    let held = Held { endpoint, session, lease };
+    let opened = Import::open(request, run, bound, loaded, held, started).await;
     if opened.is_err() {
         // What keeps this from being done keeps nobody from taking the targets: we are gone then.
         drop(fence.release(&endpoint.connect().await?.client).await);

@@ -234,6 +234,11 @@ pub fn definition_sha256(pipeline: &Pipeline) -> Result<String> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// Whether any target deletes rows that are absent from the files.
+pub fn deletes(definition: &ImportDefinition) -> bool {
+    definition.targets.iter().any(|target| target.mode.deletes())
+}
+
 /// Whether any target would add the same rows again.
 pub fn appends(definition: &ImportDefinition) -> bool {
     definition.targets.iter().any(|target| target.mode == WriteMode::Append)

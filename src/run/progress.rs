@@ -1,7 +1,7 @@
 //! Counters that the stages of a run bump and a console reads: nothing waits for them.
 
 use std::sync::{
-    OnceLock,
+    Mutex, OnceLock, PoisonError,
     atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
 };
 
@@ -32,6 +32,7 @@ pub struct Progress {
     staged_rows: AtomicU64,
     cancelled: AtomicBool,
     cancellation: tokio::sync::Notify,
+    notices: Mutex<Vec<&'static str>>,
 }
 
 /// How far one file is.
@@ -110,6 +111,20 @@ impl Progress {
     /// Whether the run has been asked to stop.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Relaxed)
+    }
+
+    /// What people are to be told, from the notice of this number on.
+    pub fn notices(&self, from: usize) -> Vec<&'static str> {
+        let notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.iter().skip(from).copied().collect()
+    }
+
+    /// Tells people something, once in a run.
+    pub(super) fn notice(&self, notice: &'static str) {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        if !notices.contains(&notice) {
+            notices.push(notice);
+        }
     }
 
     pub(super) fn enter(&self, stage: Stage) {

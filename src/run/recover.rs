@@ -132,7 +132,7 @@ fn holds_any(split: &Split, records: &BTreeMap<u64, Violations>) -> bool {
 }
 
 /// The codes that judging over staging gives.
-const CODES: [&str; 13] = [
+const CODES: [&str; 14] = [
     "constraint.check",
     "constraint.exclusion",
     "constraint.foreign_key",
@@ -143,6 +143,7 @@ const CODES: [&str; 13] = [
     "constraint.unique",
     "rule.check",
     "rule.duplicate_key",
+    "rule.history",
     "rule.not_null",
     "rule.unique",
     "sql.error",

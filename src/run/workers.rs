@@ -7,6 +7,7 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering::Relaxed},
     mpsc::{Receiver, SyncSender, sync_channel},
 };
 
@@ -16,6 +17,7 @@ use super::{
     bound::BoundFile,
     encode::{ProcessedSplit, SplitEncoder},
     progress::Progress,
+    resume::Staged,
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
@@ -39,6 +41,10 @@ pub(super) struct ReadJob {
     pub(super) threads: usize,
     /// Where progress is noted.
     pub(super) progress: Arc<Progress>,
+    /// What need not be staged again.
+    pub(super) staged: Arc<Staged>,
+    /// Set when the run has failed elsewhere: what is not read yet need not be.
+    pub(super) stop: Arc<AtomicBool>,
 }
 
 impl ReadJob {
@@ -63,32 +69,27 @@ impl ReadJob {
                 scope.spawn(|_| self.work(&receiver, processed));
             }
             // The sender is dropped when splitting ends, which ends the workers.
-            self.split_files(sender)
+            self.split_files(&Splits { sender, processed })
         })
     }
 
-    fn split_files(&self, sender: SyncSender<(u64, Split)>) -> Result<Vec<u64>> {
+    fn split_files(&self, splits: &Splits<'_>) -> Result<Vec<u64>> {
         let mut sequence = 0;
         let read = |file: &BoundFile| {
             let reading = || format!("while reading `{}`", file.input.display);
-            self.split_file(file, &mut sequence, &sender).context(reading)
+            self.split_file(file, &mut sequence, splits).context(reading)
         };
         self.files.iter().map(read).collect()
     }
 
-    fn split_file(
-        &self,
-        file: &BoundFile,
-        sequence: &mut u64,
-        sender: &SyncSender<(u64, Split)>,
-    ) -> Result<u64> {
+    fn split_file(&self, file: &BoundFile, sequence: &mut u64, splits: &Splits<'_>) -> Result<u64> {
         let progress = &self.progress.files()[file.input.ordinal as usize];
         let mut splitter = Tiling::of_records(file.source.splitter(self.split_bytes)?);
         let mut records = 0;
         while let Some(split) = splitter.next_split()? {
             records += split.records;
             progress.set_bytes_read(splitter.bytes_read());
-            if self.progress.is_cancelled() || sender.send((*sequence, split)).is_err() {
+            if self.is_stopped() || !self.hand_over(*sequence, split, splits)? {
                 return Err(Error::new(ErrorKind::Interrupted, "the run was stopped"));
             }
             *sequence += 1;
@@ -97,18 +98,50 @@ impl ReadJob {
         Ok(records)
     }
 
+    /// Gives a split to a worker, or says that it is staged: only its rejections can still be
+    /// of interest then. Gives whether anybody takes it.
+    fn hand_over(&self, sequence: u64, split: Split, splits: &Splits<'_>) -> Result<bool> {
+        let staged = self.staged.find(split.file, split.ordinal);
+        let Some(checkpoint) = staged.filter(|found| !found.has_rejections()) else {
+            return Ok(splits.sender.send((sequence, split)).is_ok());
+        };
+        if (checkpoint.first_record, checkpoint.records) != (split.first_record, split.records) {
+            return Err(Error::unexpected(
+                "a split begins or ends elsewhere than an earlier run had it",
+            ));
+        }
+        self.progress.files()[split.file as usize].add(split.records, 0);
+        Ok(splits.processed.blocking_send(ProcessedSplit::staged(sequence, checkpoint)).is_ok())
+    }
+
     fn work(&self, splits: &Mutex<Receiver<(u64, Split)>>, processed: &Sender<ProcessedSplit>) {
         let mut encoder = SplitEncoder::new(&self.plan, &self.files);
         while let Some((sequence, split)) = next(splits) {
             let progress = &self.progress.files()[split.file as usize];
-            let encoded = encoder.encode(sequence, split);
+            let staged = self.staged.find(split.file, split.ordinal);
+            let mut encoded = encoder.encode(sequence, split);
+            if let Some(checkpoint) = staged {
+                encoded = encoded.already_staged(checkpoint);
+            }
             progress.add(encoded.tuples.records, encoded.rejected.len() as u64);
             // Nobody listens once the run has failed: the splits left are drained unread.
-            if self.progress.is_cancelled() || processed.blocking_send(encoded).is_err() {
-                self.progress.cancel();
+            if self.is_stopped() || processed.blocking_send(encoded).is_err() {
+                self.stop.store(true, Relaxed);
             }
         }
     }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Relaxed) || self.progress.is_cancelled()
+    }
+}
+
+/// Where splits go.
+struct Splits<'a> {
+    /// To the workers.
+    sender: SyncSender<(u64, Split)>,
+    /// To where the workers' results go.
+    processed: &'a Sender<ProcessedSplit>,
 }
 
 /// Takes the next split; the lock is held only while waiting for it.

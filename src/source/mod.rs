@@ -21,6 +21,8 @@ mod block;
 mod csv;
 mod encoding;
 mod geojson;
+mod json;
+mod jsonl;
 #[cfg(test)]
 mod reading;
 mod shapefile;
@@ -47,6 +49,7 @@ pub fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Box<dyn S
     match definition.format {
         Format::Csv => csv::open(definition, file),
         Format::Geojson => geojson::open(definition, file),
+        Format::Jsonl => jsonl::open(definition, file),
         Format::Shapefile => shapefile::open(definition, file),
         Format::Xlsx | Format::Xlsb | Format::Xls | Format::Ods => sheet::open(definition, file),
     }
@@ -70,8 +73,39 @@ pub struct Header {
     pub fields: Vec<String>,
     /// The source line or sheet row the names stand on, 0 where there is none.
     pub line: u64,
-    /// Whether records may have fields that are not listed (JSON: sampled from the first features).
-    pub open: bool,
+    /// What the list says.
+    pub listing: Listing,
+}
+
+/// Names that features offer beside their properties.
+const FEATURE_FIELDS: [&str; 4] = ["geometry", "id", "feature.geometry", "feature.id"];
+
+/// What a list of fields says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Listing {
+    /// These and no others.
+    #[default]
+    All,
+    /// Those of the first features; others may follow.
+    Features,
+    /// Those of the first objects; others may follow, and paths lead into them.
+    Objects,
+}
+
+impl Header {
+    /// How many fields a name may mean.
+    pub fn count(&self, name: &str) -> usize {
+        let listed = self.fields.iter().filter(|field| *field == name).count();
+        let also_meant = match self.listing {
+            Listing::All => false,
+            Listing::Features => FEATURE_FIELDS.contains(&name),
+            Listing::Objects => {
+                let member = name.split(['.', '[']).next().unwrap_or(name);
+                self.fields.is_empty() || self.fields.iter().any(|field| field == member)
+            }
+        };
+        if listed == 0 { usize::from(also_meant) } else { listed }
+    }
 }
 
 /// The cells decoders are to deliver, in this order; made by the plan.

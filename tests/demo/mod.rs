@@ -1,4 +1,5 @@
 //! What a newcomer loads in the first minute: the shipped migrations, pipelines and data.
 
+mod least_privilege;
 mod loads;
 mod migrations;

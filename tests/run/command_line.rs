@@ -164,6 +164,53 @@ async fn history_shows_runs_and_one_of_them() {
 }
 
 #[tokio::test]
+async fn a_held_run_is_shown_approved_and_discarded() {
+    let session = Session::new().await;
+    let mirror = PIPELINE
+        .replace("upsert", "mirror")
+        .replace("rejected = 0", "rejected = 0\ndeleted = \"20%\"");
+    let mirror = mirror.replace("$DIR", &session.space.folder.path().display().to_string());
+    session.space.write("items.toml", mirror);
+    let run = |file: &str| {
+        session.space.write("items.csv", file);
+        session.longshore(&["run", "--output", "json", &session.pipeline])
+    };
+    assert_eq!(code(&run("id,name\n1,a\n2,b\n3,c\n")), 0);
+    let held = run("id,name\n2,b\n3,c\n");
+    assert_eq!(code(&held), 3);
+    let document = json(&held);
+    assert_eq!(document["status"], "held");
+    assert_eq!(document["tables"][0]["deletions"]["held_for"][0], "over_limit");
+    assert_eq!(document["tables"][0]["deleted"], 1);
+    let id = document["run"].as_str().expect("a run").to_owned();
+    assert!(errors(&held).contains(&format!("longshore approve {id}")), "{}", errors(&held));
+    let shown = session.longshore(&["show", &id]);
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(text.contains("the whole table: of 3 rows 1 deleted"), "{text}");
+    let shown = session.longshore(&["show", "--output", "json", &id]);
+    assert_eq!(json(&shown)["held"][0]["scopes"][0]["deleted"], 1);
+    session
+        .space
+        .client
+        .batch_execute("update item set name = 'moved' where id = 1")
+        .await
+        .expect("a row");
+    let moved = session.longshore(&["approve", "--output", "json", &id]);
+    assert_eq!((code(&moved), &json(&moved)["status"]), (3, &Value::from("held")));
+    let discarded = session.longshore(&["discard", "--output", "json", &id]);
+    assert_eq!((code(&discarded), &json(&discarded)["status"]), (0, &Value::from("discarded")));
+    assert_eq!(code(&session.longshore(&["approve", &id])), 2);
+    let held = run("id,name\n2,b\n3,c\n");
+    let id = json(&held)["run"].as_str().expect("a run").to_owned();
+    let approved = session.longshore(&["approve", "--output", "json", &id]);
+    assert_eq!((code(&approved), &json(&approved)["status"]), (0, &Value::from("published")));
+    assert_eq!(session.space.value("select count(*) from item").await, "2");
+    let shown = session.longshore(&["show", "--output", "json", &id]);
+    assert_eq!(json(&shown)["tables"][0]["deleted"], 1);
+    assert_eq!(code(&session.longshore(&["show", "01J00000000000000000000000"])), 2);
+}
+
+#[tokio::test]
 async fn an_export_streams_a_query_into_a_file() {
     let session = Session::new().await;
     session.longshore(&["run", &session.pipeline]);

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use longshore::postgres::embedded::Cluster;
+use longshore::postgres::embedded::{Cluster, Durability};
 use tempfile::TempDir;
 
 use super::cluster;
@@ -34,7 +34,7 @@ impl OwnServer {
         let folder = tempfile::Builder::new().prefix("longshore-").tempdir_in(cluster::place());
         let folder = folder.expect("a temporary folder");
         let watchdog = cluster::watch(folder.path());
-        let cluster = cluster::open(folder.path());
+        let cluster = cluster::open(folder.path(), Durability::None);
         cluster.initialise().expect("the cluster is set up");
         let port = free_port();
         let socket = cluster.run_folder();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use longshore::postgres::{
-    embedded::{Identity, Installation, StopMode, install_command},
+    embedded::{Durability, Identity, Installation, StopMode, install_command},
     endpoint::Endpoint,
 };
 
@@ -16,8 +16,19 @@ use super::cluster;
 /// The database that test databases are copies of.
 pub(super) const DATABASE: &str = "longshore_template";
 
+/// The extension that a server named by hand may lack.
+const POSTGIS: &str = "postgis";
+
 /// The extensions it has.
-const EXTENSIONS: [&str; 4] = ["postgis", "citext", "unaccent", "pg_trgm"];
+const EXTENSIONS: [&str; 4] = [POSTGIS, "citext", "unaccent", "pg_trgm"];
+
+/// Whether the server's files have PostGIS.
+pub(super) fn has_postgis(installation: &Installation) -> bool {
+    let output =
+        std::process::Command::new(installation.program("pg_config")).arg("--sharedir").output();
+    let folder = String::from_utf8(output.expect("pg_config runs").stdout).expect("a path");
+    Path::new(folder.trim()).join("extension/postgis.control").exists()
+}
 
 /// The folder of the prepared data; made under a lock if it is not there yet.
 pub(super) fn prepared() -> PathBuf {
@@ -36,7 +47,7 @@ pub(super) fn prepared() -> PathBuf {
 
 fn prepare(template: &Path) {
     let scratch = tempfile::Builder::new().prefix("longshore-").tempdir().expect("a folder");
-    let cluster = cluster::open(scratch.path());
+    let cluster = cluster::open(scratch.path(), Durability::None);
     cluster.initialise().expect("the template cluster is set up");
     cluster.start().expect("the template cluster starts");
     let url = cluster.url("postgres");
@@ -63,6 +74,9 @@ async fn create_template(url: &str) {
     let template =
         endpoint.with_database(DATABASE).connect().await.expect("it accepts connections");
     for extension in EXTENSIONS {
+        if extension == POSTGIS && super::is_without_postgis() {
+            continue;
+        }
         let create = format!("create extension {extension}");
         let created = template.client.batch_execute(&create).await;
         created.unwrap_or_else(|error| {

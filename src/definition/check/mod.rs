@@ -12,7 +12,9 @@ mod crs;
 mod date_format;
 mod encoding;
 mod export;
+mod history;
 mod names;
+mod operation;
 mod path;
 mod pattern;
 mod rules;
@@ -22,8 +24,8 @@ mod target;
 mod zone;
 
 use super::{
-    Document, ExportDefinition, ImportDefinition, read::is_sound, table_name::split_table,
-    walk::MIRROR_HINT,
+    Document, ExportDefinition, ImportDefinition, WriteMode, read::is_sound,
+    table_name::split_table,
 };
 use crate::diagnostic::{Finding, Place};
 use character::Marks;
@@ -123,19 +125,36 @@ impl Checker<'_> {
             Some(super::Limit::Share(share)) => share.trim_end_matches('%').parse::<f64>().ok(),
             _ => None,
         };
-        if share(&definition.limits.rejected).is_some_and(|share| share > 100.0) {
-            let message = "a share is at most 100%";
-            self.report("definition.range", &place.key("rejected"), message);
+        let limits =
+            [("rejected", &definition.limits.rejected), ("deleted", &definition.limits.deleted)];
+        for (key, limit) in limits {
+            if share(limit).is_some_and(|share| share > 100.0) {
+                let message = "a share is at most 100%";
+                self.report("definition.range", &place.key(key), message);
+            }
         }
-        self.only_for_mirror("deleted", place);
+        self.deletions(definition, place);
     }
 
-    /// Reports a key that says something about deleting.
-    fn only_for_mirror(&mut self, key: &str, place: &Place) {
-        let here = place.key(key);
-        if self.is_given(&here) {
-            let message = format!("`{key}` means something with `mode = \"mirror\"` only");
-            self.report_key("definition.not_available", &here, message).hint = hinted(MIRROR_HINT);
+    /// What goes together when rows are deleted, and what does not.
+    fn deletions(&mut self, definition: &ImportDefinition, limits: &Place) {
+        let modes: Vec<WriteMode> = definition.targets.iter().map(|target| target.mode).collect();
+        let mode = |index: usize| Place::root().key("target").index(index).key("mode");
+        if (0..modes.len()).any(|index| !self.is_sound(&mode(index))) {
+            return;
+        }
+        let deletes = modes.iter().any(|mode| mode.deletes());
+        let deleted = limits.key("deleted");
+        if !deletes && self.is_given(&deleted) {
+            let message = "no target of this pipeline deletes rows";
+            self.report_key("definition.no_effect", &deleted, message).hint =
+                hinted("it is for `mode = \"mirror\"` and `mode = \"replace\"`");
+        }
+        let appends = modes.iter().position(|mode| *mode == WriteMode::Append);
+        if let (true, Some(index)) = (deletes, appends) {
+            let message = "`append` adds records again that are read again, and a pipeline that deletes reads all files again";
+            self.report("definition.conflict", &mode(index), message).hint =
+                hinted("give the table a pipeline of its own, or a key and `upsert`");
         }
     }
 

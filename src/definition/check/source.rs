@@ -118,6 +118,7 @@ fn name(format: Format) -> &'static str {
         Format::Xls => "xls",
         Format::Ods => "ods",
         Format::Geojson => "geojson",
+        Format::Jsonl => "jsonl",
         Format::Shapefile => "shapefile",
     }
 }

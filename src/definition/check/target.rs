@@ -10,12 +10,16 @@ impl Checker<'_> {
     pub(super) fn target(&mut self, target: &TargetDefinition, place: &Place) {
         self.table_name(&target.table, &place.key("table"));
         self.mode_and_key(target, place);
-        self.only_for_mirror("scope", place);
+        self.history(target, place);
+        self.operation(target, place);
         let columns: Vec<&str> = target.columns.keys().map(String::as_str).collect();
-        for (index, name) in target.key.iter().enumerate() {
-            self.known_column(name, &columns, &place.key("key").index(index));
+        for (list, names) in [("key", &target.key), ("scope", &target.scope)] {
+            for (index, name) in names.iter().enumerate() {
+                self.known_column(name, &columns, &place.key(list).index(index));
+            }
+            self.repeated(names, &place.key(list));
         }
-        self.repeated(&target.key, &place.key("key"));
+        self.deletes(target, place);
         if let Some(Duplicates::Max(rule)) = &target.duplicates {
             self.known_column(&rule.max, &columns, &place.key("duplicates").key("max"));
         }
@@ -32,7 +36,8 @@ impl Checker<'_> {
             return;
         }
         let appends = target.mode == WriteMode::Append;
-        if !appends && target.key.is_empty() {
+        let keyless = appends || target.mode == WriteMode::Replace;
+        if !keyless && target.key.is_empty() {
             let message = "this mode needs a key, to know which rows are there already";
             self.report("definition.missing_key", &mode, message).hint =
                 hinted("add `key = [\"...\"]` with the columns that tell rows apart");
@@ -41,10 +46,42 @@ impl Checker<'_> {
             let message = "`key` does nothing with `mode = \"append\"`, which adds every record";
             self.report_key("definition.conflict", &key, message).hint =
                 hinted("`insert` leaves rows alone that are there, `upsert` updates them");
-        } else if appends && target.duplicates.is_some() {
-            let message = "`duplicates` needs a key, and `mode = \"append\"` has none";
+        } else if keyless && target.key.is_empty() && target.duplicates.is_some() {
+            let message = "`duplicates` needs a key, and this target has none";
             self.report_key("definition.conflict", &duplicates, message).hint =
                 hinted("use `insert` or `upsert` with a `key`");
+        }
+    }
+
+    /// What says which rows are deleted, and how.
+    fn deletes(&mut self, target: &TargetDefinition, place: &Place) {
+        if !self.is_sound(&place.key("mode")) {
+            return;
+        }
+        let (scope, soft) = (place.key("scope"), place.key("soft_delete"));
+        if target.mode != WriteMode::Mirror {
+            for (key, place) in [("scope", &scope), ("soft_delete", &soft)] {
+                if self.is_given(place) {
+                    let message = format!("`{key}` means something with `mode = \"mirror\"` only");
+                    self.report_key("definition.conflict", place, message).hint =
+                        hinted("use `mirror`, or take the key out");
+                }
+            }
+            return;
+        }
+        let keyed =
+            !target.key.is_empty() && target.key.iter().all(|key| target.scope.contains(key));
+        if keyed {
+            let message =
+                "a scope that holds the whole key has no absent rows: nothing is ever deleted";
+            self.report_key("definition.no_effect", &scope, message).hint =
+                hinted("name the columns that many rows share, or use `upsert`");
+        }
+        let written = target.soft_delete.as_ref().map(|soft| &soft.column);
+        if let Some(column) = written.filter(|column| target.columns.contains_key(*column)) {
+            let message = format!("`{column}` is written by this target itself");
+            self.report("definition.conflict", &soft.key("column"), message).hint =
+                hinted("take it out of the columns: deleting and coming back write it");
         }
     }
 

@@ -19,8 +19,6 @@ use super::schema;
 use crate::diagnostic::{Finding, Place, did_you_mean};
 use repair::{neutral, set};
 
-pub(crate) use planned::MIRROR_HINT;
-
 /// Reports what in `value` does not fit the definition `name`, and mends `value` where
 /// it does not, so that it can be deserialised.
 pub(crate) fn walk(name: &str, value: &mut Value) -> Walked {

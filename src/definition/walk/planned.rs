@@ -7,13 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::{Finding, PathStep, Place};
 
-/// What to do without `mirror`.
-pub(crate) const MIRROR_HINT: &str =
-    "only `mirror` deletes rows, and it is not available yet; take this key out";
-
 /// Words by the key they stand under; the first step tells a source from an output.
 const WORDS: &[(&str, &str, &[&str])] = &[
-    ("target", "mode", &["mirror", "replace", "history"]),
     ("source", "format", &["fixed", "gpkg", "gml"]),
     ("output", "format", &["xlsx", "geojson", "jsonl"]),
 ];
@@ -35,11 +30,7 @@ pub(super) fn word(word: &str, place: &Place) -> Option<Finding> {
         above == first && name == key && words.contains(&word)
     };
     let (_, key, _) = WORDS.iter().find(is_planned)?;
-    let finding = not_available(&format!("{key} = \"{word}\""), place);
-    Some(match *key {
-        "mode" => finding.hint("`append`, `insert` and `upsert` are available"),
-        _ => finding,
-    })
+    Some(not_available(&format!("{key} = \"{word}\""), place))
 }
 
 /// A finding for a key that is to come.

@@ -1,7 +1,7 @@
 //! What the catalog says of a table, in one round trip.
 //!
 //! The server answers with one JSON document (`document`), so that one
-//! statement fits PostgreSQL 13 to 18: columns that only newer catalogs have
+//! statement fits every supported PostgreSQL: columns that only newer catalogs have
 //! are picked out of `to_jsonb(row)`. `types` turns what it says of types
 //! into [`PgType`](crate::schema::PgType); extension types are known by name
 //! and extension, since their OIDs differ between databases.
@@ -47,7 +47,8 @@ pub async fn read_table(
     Ok(Some(document.into_schema()))
 }
 
-fn not_a_name(name: &str) -> Error {
+/// The error for a text that SQL does not take for a table's name.
+pub(super) fn not_a_name(name: &str) -> Error {
     Error::definition(format!("`{name}` is not a table's name"))
         .hint("write schema.table, with double quotes round parts that are not plain words")
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::postgres::embedded::install_command;
-
-/// The versions longshore is made for.
-const VERSIONS: std::ops::RangeInclusive<u32> = 13..=18;
+use crate::postgres::{
+    embedded::install_command,
+    version::{SUPPORTED, lacks},
+};
 
 /// Connections that a run with its reports may need.
 const CONNECTIONS_MIN: i64 = 6;
@@ -17,6 +17,12 @@ const CLOCK_SECONDS_MAX: f64 = 30.0;
 
 /// Free bytes below which the disk is short.
 const DISK_BYTES_MIN: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Bytes of the log that a reader may be behind.
+const SLOT_BYTES_MAX: f64 = 1024.0 * 1024.0 * 1024.0;
+
+/// Milliseconds that a session must be let idle while files are read.
+const IDLE_MILLIS_MIN: i64 = 10 * 60 * 1000;
 
 /// How a fact stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -65,8 +71,6 @@ pub(super) struct ServerDocument {
     pub(super) version: u32,
     encoding: String,
     superuser: bool,
-    may_create_schema: bool,
-    own_schemas: Vec<String>,
     extensions: BTreeMap<String, bool>,
     connections_max: i64,
     connections_used: i64,
@@ -75,18 +79,28 @@ pub(super) struct ServerDocument {
     full_page_writes: bool,
     autovacuum: bool,
     pub(super) data_directory: Option<String>,
-    idle_slots: i64,
+    timeouts: Option<BTreeMap<String, i64>>,
+    slots: Vec<Slot>,
     collations_changed: i64,
     pub(super) seconds: f64,
+}
+
+/// A replication slot: a place in the log that somebody reads from.
+#[derive(Debug, Clone, Deserialize)]
+struct Slot {
+    active: bool,
+    lost: bool,
+    bytes: Option<f64>,
 }
 
 impl ServerDocument {
     /// All facts that the document alone decides.
     pub(super) fn facts(&self, is_local: bool) -> Vec<Fact> {
-        let mut facts = vec![self.version_fact(), self.encoding_fact(), self.privileges(is_local)];
+        let mut facts = vec![self.version_fact(), self.encoding_fact(), self.superuser(is_local)];
         facts.extend(self.extension_facts());
         facts.extend([
             self.connections(),
+            self.time_limits(),
             self.durability(),
             self.upkeep(),
             self.slots(),
@@ -98,13 +112,17 @@ impl ServerDocument {
     fn version_fact(&self) -> Fact {
         let major = self.version / 10_000;
         let said = format!("PostgreSQL {major}.{}", self.version % 10_000);
-        if VERSIONS.contains(&major) {
-            return Fact::ok("version", said);
+        let range = format!("longshore is for {} to {}", SUPPORTED.start(), SUPPORTED.end());
+        if major > *SUPPORTED.end() {
+            return Fact::warning("version", said, &format!("{range}: look for a newer release"));
         }
-        if major > *VERSIONS.end() {
-            return Fact::warning("version", said, "newer than longshore was tested with");
+        if !SUPPORTED.contains(&major) {
+            return Fact::problem("version", said, &format!("upgrade the server: {range}"));
         }
-        Fact::problem("version", said, "upgrade the server: 13 is the oldest that works")
+        match lacks(major).as_slice() {
+            [] => Fact::ok("version", said),
+            lacking => Fact::ok("version", format!("{said}; it lacks {}", lacking.join("; "))),
+        }
     }
 
     fn encoding_fact(&self) -> Fact {
@@ -118,24 +136,15 @@ impl ServerDocument {
         }
     }
 
-    fn privileges(&self, is_local: bool) -> Fact {
-        let ready = self.own_schemas.len() == 2;
-        if !ready && !self.may_create_schema {
-            return Fact::problem(
-                "privileges",
-                "the role may neither create schemas nor use longshore's own",
-                "as an administrator: create schema longshore and longshore_staging, both \
-                 authorization to this role",
-            );
-        }
-        if self.superuser && !is_local {
-            return Fact::warning(
-                "privileges",
+    fn superuser(&self, is_local: bool) -> Fact {
+        match self.superuser && !is_local {
+            false => Fact::ok("superuser", "the role has no more rights than it should"),
+            true => Fact::warning(
+                "superuser",
                 "the role is a superuser, which loads do not need",
-                "use a role that owns longshore's schemas and may write the targets",
-            );
+                "make a role for loads: longshore doctor --grants ROLE PIPELINE... says how",
+            ),
         }
-        Fact::ok("privileges", "longshore's schemas are there or may be created")
     }
 
     fn extension_facts(&self) -> Vec<Fact> {
@@ -196,12 +205,49 @@ impl ServerDocument {
     }
 
     fn slots(&self) -> Fact {
-        match self.idle_slots {
-            0 => Fact::ok("replication_slots", "no idle replication slot holds the log back"),
-            count => Fact::warning(
-                "replication_slots",
-                format!("{count} idle replication slots keep the log of every load on the disk"),
+        let lost = self.slots.iter().filter(|slot| slot.lost).count();
+        let idle = self.slots.iter().filter(|slot| !slot.active && !slot.lost).count();
+        let behind = |slot: &&Slot| slot.active && slot.bytes.unwrap_or(0.0) > SLOT_BYTES_MAX;
+        let behind = self.slots.iter().filter(behind).count();
+        let (said, remedy) = match (idle, behind, lost) {
+            (0, 0, 0) => {
+                return Fact::ok("replication_slots", "no replication slot holds the log back");
+            }
+            (0, 0, lost) => (
+                format!("{lost} replication slots have lost what their readers still needed"),
+                "set their readers up anew",
+            ),
+            (0, behind, _) => (
+                format!("{behind} replication slots are more than 1 GiB of the log behind"),
+                "let their readers catch up before a large load",
+            ),
+            (idle, ..) => (
+                format!("{idle} idle replication slots keep the log of every load on the disk"),
                 "drop them or bring their readers back",
+            ),
+        };
+        Fact::warning("replication_slots", said, remedy)
+    }
+
+    /// Limits of the role or database that a run does not set for its transactions.
+    fn time_limits(&self) -> Fact {
+        let timeouts = self.timeouts.iter().flatten();
+        let short = timeouts
+            .clone()
+            .find(|(name, millis)| *name == "idle_session_timeout" && **millis < IDLE_MILLIS_MIN);
+        if let Some((name, millis)) = short {
+            return Fact::warning(
+                "time_limits",
+                format!("{name} ends sessions after {millis} ms, also those of a run that reads"),
+                "alter role ... set idle_session_timeout = 0",
+            );
+        }
+        let own: Vec<&str> = timeouts.map(|(name, _)| name.as_str()).collect();
+        match own.is_empty() {
+            true => Fact::ok("time_limits", "no limit of the server cuts a long load off"),
+            false => Fact::ok(
+                "time_limits",
+                format!("{} is set; a run sets its own for its transactions", own.join(", ")),
             ),
         }
     }
@@ -246,17 +292,31 @@ pub(super) fn disk(free_bytes: u64) -> Fact {
     }
 }
 
+/// How full a sequence is, in percent, from which it is told, and from which it is urgent.
+const SEQUENCE_PERCENT: (f64, f64) = (50.0, 90.0);
+
+/// A sequence behind a column that has used much of its range; `None` for one that has not.
+pub(super) fn sequence(column: &str, percent: f64) -> Option<Fact> {
+    let said = format!("{column} has used {percent:.0} % of its numbers");
+    let remedy = "widen the column (alter column ... type bigint) and its sequence";
+    match percent {
+        few if few < SEQUENCE_PERCENT.0 => None,
+        some if some < SEQUENCE_PERCENT.1 => Some(Fact::warning("sequence", said, remedy)),
+        _ => Some(Fact::problem("sequence", said, remedy)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn healthy() -> ServerDocument {
-        let text = r#"{"version": 150018, "encoding": "UTF8", "superuser": false,
-            "may_create_schema": true, "own_schemas": [], "extensions": {"postgis": true,
+        let text = r#"{"version": 180006, "encoding": "UTF8", "superuser": false,
+            "extensions": {"postgis": true,
             "citext": true, "unaccent": true, "pg_trgm": true}, "connections_max": 97,
             "connections_used": 3, "role_connections_max": null, "fsync": true,
             "full_page_writes": true, "autovacuum": true, "data_directory": null,
-            "idle_slots": 0, "collations_changed": 0, "seconds": 0}"#;
+            "timeouts": null, "slots": [{"active": true, "lost": false, "bytes": 7.0}], "collations_changed": 0, "seconds": 0}"#;
         serde_json::from_str(text).expect("it is the document's shape")
     }
 
@@ -268,6 +328,18 @@ mod tests {
             .collect()
     }
 
+    fn idle(millis: i64) -> BTreeMap<String, i64> {
+        BTreeMap::from([("idle_session_timeout".to_owned(), millis)])
+    }
+
+    #[test]
+    fn what_a_version_lacks_is_told_and_no_fault() {
+        let mut server = healthy();
+        server.version = 140_011;
+        assert_eq!(amiss(&server), []);
+        assert!(server.version_fact().explanation.contains("NULLS NOT DISTINCT"));
+    }
+
     #[test]
     fn a_healthy_server_has_nothing_amiss() {
         assert_eq!(amiss(&healthy()), []);
@@ -277,18 +349,20 @@ mod tests {
     fn each_fault_is_found_alone() {
         use Verdict::{Problem, Warning};
         type Change = fn(&mut ServerDocument);
-        let table: [(Change, &str, Verdict); 12] = [
-            (|server| server.version = 120_000, "version", Problem),
+        let table: [(Change, &str, Verdict); 14] = [
+            (|server| server.version = 130_000, "version", Problem),
             (|server| server.version = 990_000, "version", Warning),
             (|server| server.encoding = "SQL_ASCII".into(), "encoding", Problem),
-            (|server| server.may_create_schema = false, "privileges", Problem),
-            (|server| server.superuser = true, "privileges", Warning),
+            (|server| server.superuser = true, "superuser", Warning),
+            (|server| server.timeouts = Some(idle(60_000)), "time_limits", Warning),
             (|server| server.extensions.clear(), "extension_postgis", Warning),
             (|server| server.connections_used = 95, "connections", Warning),
             (|server| server.role_connections_max = Some(5), "connections", Warning),
             (|server| server.fsync = false, "durability", Problem),
             (|server| server.autovacuum = false, "autovacuum", Warning),
-            (|server| server.idle_slots = 1, "replication_slots", Warning),
+            (|server| server.slots[0].active = false, "replication_slots", Warning),
+            (|server| server.slots[0].lost = true, "replication_slots", Warning),
+            (|server| server.slots[0].bytes = Some(2e9), "replication_slots", Warning),
             (|server| server.collations_changed = 2, "collations", Problem),
         ];
         for (change, name, verdict) in table {
@@ -297,6 +371,9 @@ mod tests {
             assert_eq!(amiss(&server)[0], (name.to_owned(), verdict), "{name}");
         }
         assert_eq!(clock(100.0, 10.0).verdict, Warning);
+        let filled = |percent| sequence("a.b.c", percent).map(|fact| fact.verdict);
+        let told = [49.0, 51.0, 99.0].map(filled);
+        assert_eq!(told, [None, Some(Warning), Some(Problem)]);
         assert_eq!(disk(1).verdict, Warning);
     }
 }

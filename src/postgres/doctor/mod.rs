@@ -6,20 +6,23 @@ mod judge;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio_postgres::types::Type;
+
 pub use judge::{Fact, Verdict};
 
 use self::judge::ServerDocument;
 use super::{
     endpoint::Endpoint,
+    privileges::{self, TableNeed},
     session::{Session, database_error},
 };
 use crate::error::{Error, Result};
 
-/// Looks at the database of `endpoint`.
+/// Looks at the database of `endpoint`, and at what its role lacks for `targets`.
 ///
 /// # Errors
 /// `ErrorKind::Environment` if it cannot be connected to, which is itself the answer.
-pub async fn examine(endpoint: &Endpoint) -> Result<Vec<Fact>> {
+pub async fn examine(endpoint: &Endpoint, targets: &[TableNeed]) -> Result<Vec<Fact>> {
     let session = endpoint.connect_for_reading().await?;
     let text = text(&session, include_str!("server.sql")).await?;
     let server: ServerDocument = serde_json::from_str(&text).map_err(|cause| {
@@ -32,11 +35,64 @@ pub async fn examine(endpoint: &Endpoint) -> Result<Vec<Fact>> {
         pooler(endpoint, &session).await?,
     ];
     facts.extend(server.facts(endpoint.is_local()));
+    let privileges = privileges(&session, targets).await?;
+    // A table that the role may not see has no sequences to look at.
+    if privileges.iter().all(|fact| fact.verdict == Verdict::Ok) {
+        facts.extend(full_sequences(&session, targets).await?);
+    }
+    facts.extend(privileges);
     facts.extend(database_collation(&session, server.version).await?);
     facts.push(judge::clock(server.seconds, own_seconds()));
     let folder = server.data_directory.as_deref().filter(|_| endpoint.is_local());
     if let Some(space) = folder.and_then(|folder| rustix::fs::statvfs(folder).ok()) {
         facts.push(judge::disk(space.f_bavail.saturating_mul(space.f_frsize)));
+    }
+    Ok(facts)
+}
+
+async fn privileges(session: &Session, targets: &[TableNeed]) -> Result<Vec<Fact>> {
+    let needed = privileges::needed(&session.client, targets).await?;
+    let role = privileges::current_role(&session.client).await?;
+    let unknown = needed.unknown_tables.iter().map(|name| {
+        let said = format!("there is no table {name}, or the role may not see it");
+        Fact::problem("tables", said, "make it: longshore migrate up")
+    });
+    let missing = needed.missing();
+    let facts: Vec<Fact> = missing
+        .map(|privilege| {
+            let said = format!("the role {role} lacks {}", privilege.describe());
+            let remedy = format!("as an administrator of the database: {}", privilege.grant(&role));
+            Fact::problem("privileges", said, &remedy)
+        })
+        .chain(unknown)
+        .collect();
+    if facts.is_empty() {
+        let said = match targets.is_empty() {
+            true => {
+                "the role may use longshore's schemas, or make them; name pipelines to look at their tables"
+            }
+            false => "the role has everything these pipelines need",
+        };
+        return Ok(vec![Fact::ok("privileges", said)]);
+    }
+    Ok(facts)
+}
+
+/// Columns of the targets whose sequences come to their end.
+async fn full_sequences(session: &Session, targets: &[TableNeed]) -> Result<Vec<Fact>> {
+    let failed = |error| database_error(&error, "be examined");
+    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    let names = serde_json::json!(names).to_string();
+    let rows = session
+        .client
+        .query_typed(include_str!("sequences.sql"), &[(&names, Type::TEXT)])
+        .await
+        .map_err(failed)?;
+    let mut facts = Vec::new();
+    for row in rows {
+        let name = |at| row.try_get::<_, String>(at).map_err(failed);
+        let column = format!("{}.{}.{}", name(0)?, name(1)?, name(2)?);
+        facts.extend(judge::sequence(&column, row.try_get(3).map_err(failed)?));
     }
     Ok(facts)
 }

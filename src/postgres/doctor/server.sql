@@ -3,13 +3,6 @@ select jsonb_build_object(
     'version', current_setting('server_version_num')::int,
     'encoding', current_setting('server_encoding'),
     'superuser', (select rolsuper from pg_catalog.pg_roles where rolname = current_user),
-    'may_create_schema', has_database_privilege(current_database(), 'CREATE'),
-    'own_schemas', (
-        select coalesce(jsonb_agg(nspname), '[]')
-        from pg_catalog.pg_namespace
-        where nspname in ('longshore', 'longshore_staging')
-          and has_schema_privilege(oid, 'USAGE') and has_schema_privilege(oid, 'CREATE')
-    ),
     'extensions', (
         select coalesce(jsonb_object_agg(name, installed_version is not null), '{}')
         from pg_catalog.pg_available_extensions
@@ -21,7 +14,10 @@ select jsonb_build_object(
         select count(*) from pg_catalog.pg_stat_activity where backend_type is null or backend_type = 'client backend'
     ),
     'role_connections_max', (
-        select nullif(rolconnlimit, -1) from pg_catalog.pg_roles where rolname = current_user
+        select least(nullif(r.rolconnlimit, -1), nullif(d.datconnlimit, -1))
+        from pg_catalog.pg_roles r
+        cross join pg_catalog.pg_database d
+        where r.rolname = current_user and d.datname = current_database()
     ),
     'fsync', current_setting('fsync')::bool,
     'full_page_writes', current_setting('full_page_writes')::bool,
@@ -29,7 +25,22 @@ select jsonb_build_object(
     'data_directory', case
         when pg_has_role('pg_read_all_settings', 'USAGE') then current_setting('data_directory')
     end,
-    'idle_slots', (select count(*) from pg_catalog.pg_replication_slots where not active),
+    -- What a setting is for this role in this database, in milliseconds; NULL if unknown here.
+    'timeouts', (
+        select jsonb_object_agg(name, setting::bigint)
+        from pg_catalog.pg_settings
+        where name in ('statement_timeout', 'transaction_timeout', 'idle_session_timeout',
+            'idle_in_transaction_session_timeout') and setting <> '0'
+    ),
+    'slots', (
+        select coalesce(jsonb_agg(jsonb_build_object(
+            'active', active,
+            'lost', wal_status is not distinct from 'lost',
+            'bytes', case when not pg_is_in_recovery() then
+                greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0) end
+        )), '[]')
+        from pg_catalog.pg_replication_slots
+    ),
     'collations_changed', (
         select count(*) from pg_catalog.pg_collation
         where collversion is distinct from pg_catalog.pg_collation_actual_version(oid)

@@ -113,6 +113,11 @@ impl Endpoint {
         format!("{}@{}/{}", self.user, hosts.join(","), self.database)
     }
 
+    /// The database's name.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
     /// The same server, another database.
     #[must_use]
     pub fn with_database(&self, database: &str) -> Self {

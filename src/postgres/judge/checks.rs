@@ -6,7 +6,7 @@ use super::{Failing, Judge, OF_DEFINITION, Reason};
 use crate::{
     error::Result,
     postgres::{
-        guard::{Attempt, attempt_alone},
+        caught::{Attempt, attempt_alone},
         sql::quote_identifier,
     },
     schema::CheckConstraint,

@@ -61,7 +61,7 @@ impl Judge<'_> {
             false => String::new(),
         };
         format!(
-            "create unlogged table {} with (autovacuum_enabled = false) as select s.*{values} from {} s{join} where {}",
+            "drop table if exists {0}; create unlogged table {0} with (autovacuum_enabled = false) as select s.*{values} from {1} s{join} where {2}",
             self.staging.filled(self.target),
             self.rows(),
             not_rejected(self.staging)
@@ -113,8 +113,9 @@ impl Judge<'_> {
             .collect();
         // Without `offset` the columns might be computed for rows that are left out.
         let create = format!(
-            "create unlogged table {} with (autovacuum_enabled = false) as
-               select s.*{columns} from (select * from {filled} s where {} offset 0) s",
+            "drop table if exists {0};
+             create unlogged table {0} with (autovacuum_enabled = false) as
+               select s.*{columns} from (select * from {filled} s where {1} offset 0) s",
             self.staging.generated(self.target),
             can_be_evaluated(self.staging)
         );
@@ -125,7 +126,8 @@ impl Judge<'_> {
 
 /// Whether a constraint needs what is known only when it is written.
 pub(in crate::postgres) fn has_unknown(load: &LoadTarget) -> bool {
-    constraints(load).flatten().any(|name| !is_known(load, name))
+    let names = || constraints(load).flatten();
+    names().any(|name| !is_known(load, name) && !is_modes_own(load, name))
 }
 
 /// The columns that each constraint needs.
@@ -141,11 +143,26 @@ fn is_known(load: &LoadTarget, name: &str) -> bool {
     if loads(load, name) {
         return true;
     }
+    if is_modes_own(load, name) {
+        return false;
+    }
     match fill(load, name) {
         Some(fill) if fill.generated => fill.uses.iter().all(|name| is_known(load, name)),
         Some(fill) => fill.sql.is_some(),
         // An identity or a domain's default.
         None => load.table.column(name).is_some_and(|column| !column.has_default),
+    }
+}
+
+/// Columns that the mode fills by itself (a history's ends, a mark of deletion), and keeps to
+/// what constraints ask of them.
+fn is_modes_own(load: &LoadTarget, name: &str) -> bool {
+    match &load.mode {
+        LoadMode::History(validity) => {
+            validity.valid_to == name || validity.current.as_deref() == Some(name)
+        }
+        LoadMode::Mirror { soft: Some(soft), .. } => soft.column.name == name,
+        _ => false,
     }
 }
 

@@ -37,9 +37,10 @@ impl Judge<'_> {
         for (target, load) in loads.iter().enumerate() {
             if load.table.name == key.references && loads_all(load, &key.referenced_columns) {
                 known.push(format!(
-                    "exists (select from {} p where {} and {})",
+                    "exists (select from {} p where {} and {} and {})",
                     self.staging.rows(target, load),
                     refers_to(key, "p"),
+                    Judge { target, load, ..*self }.is_written_as("p"),
                     not_rejected_as(self.staging, "p")
                 ));
             }
@@ -67,10 +68,11 @@ impl Judge<'_> {
         let column = if let [column] = &key.columns[..] { column } else { "" };
         let reason = Reason { code: "constraint.foreign_key", column, message };
         format!(
-            "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {rows} s where {condition} and {}",
+            "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {rows} s where {condition} and {} and {}",
             self.staging.excluded(),
             self.target,
             reason.as_columns(),
+            self.is_written(),
             not_rejected(self.staging)
         )
     }

@@ -12,6 +12,8 @@ mod duplicates;
 mod exclusions;
 mod filled;
 mod foreign_keys;
+mod history;
+mod kept;
 mod keys;
 mod unique;
 
@@ -20,15 +22,16 @@ pub(super) use filled::has_unknown;
 use tokio_postgres::Client;
 
 use super::{
-    guard::{Attempt, Refused, attempt_alone},
+    caught::{Attempt, Refused, attempt_alone},
     publish::rehearse::rehearse,
-    session::database_error,
+    session::{database_error, with_settings},
     sql::{quote_identifier, quote_literal},
-    staging::{ORDINAL, Staging, has_computed},
+    staging::{DELETES, ORDINAL, Staging, has_computed},
 };
 use crate::{
     error::{Error, Result},
-    load::LoadTarget,
+    failpoint,
+    load::{LoadMode, LoadTarget},
     outcome::Position,
 };
 
@@ -79,10 +82,12 @@ pub async fn judge(
         judge.analyze_key().await?;
         judge.compute_columns().await?;
         judge.check_computed_nulls().await?;
+        judge.check_moments().await?;
         judge.check_conditions().await?;
         judge.fill().await?;
         judge.check_constraints().await?;
         judge.check_partitions().await?;
+        failpoint::hit("judge.target")?;
     }
     // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
     for (target, load) in loads.iter().enumerate() {
@@ -94,11 +99,21 @@ pub async fn judge(
         judge.check_unique_constraints().await?;
         judge.check_exclusions().await?;
     }
-    reject_orphans(client, staging, loads).await?;
+    settle(client, staging, loads).await?;
     if rehearse(client, staging, loads).await? {
-        reject_orphans(client, staging, loads).await?;
+        settle(client, staging, loads).await?;
     }
-    analyze_excluded(client, staging).await
+    Ok(())
+}
+
+/// What follows from the rejections so far.
+async fn settle(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Result<()> {
+    reject_orphans(client, staging, loads).await?;
+    analyze_excluded(client, staging).await?;
+    for (target, load) in loads.iter().enumerate() {
+        Judge { client, staging, target, load }.keep_rejected().await?;
+    }
+    Ok(())
 }
 
 /// A rejected row may be the one that others refer to, so this goes on until nothing changes.
@@ -157,7 +172,8 @@ fn other(row: &tokio_postgres::Row) -> Option<Other> {
 }
 
 async fn analyze_excluded(client: &Client, staging: &Staging) -> Result<()> {
-    let analyzed = client.batch_execute(&format!("analyze {}", staging.excluded())).await;
+    let analyzed =
+        client.batch_execute(&with_settings(&format!("analyze {}", staging.excluded()))).await;
     analyzed.map_err(|error| database_error(&error, "analyse rejections"))
 }
 
@@ -197,6 +213,26 @@ impl Judge<'_> {
         self.staging.rows(self.target, self.load)
     }
 
+    /// The condition that row `s` is to be written, and has to be what rows must be: of one
+    /// that is to be deleted nothing is known but its key.
+    fn is_written(&self) -> String {
+        self.is_written_as("s")
+    }
+
+    fn is_written_as(&self, row: &str) -> String {
+        match self.load.mode {
+            LoadMode::Operations => format!("not {row}.{DELETES}"),
+            _ => "true".to_owned(),
+        }
+    }
+
+    fn unless_deleted(&self, sql: &str) -> String {
+        match self.load.mode {
+            LoadMode::Operations => format!("case when not s.{DELETES} then {sql} end"),
+            _ => sql.to_owned(),
+        }
+    }
+
     /// Staging is gone before autovacuum would look at it; without statistics of the key the
     /// planner takes millions of rows for a thousand.
     async fn analyze_key(&self) -> Result<()> {
@@ -234,7 +270,8 @@ impl Judge<'_> {
         let computed = self.load.columns.iter().filter_map(|column| {
             let sql = column.computed.as_ref()?;
             let name = quote_identifier(&column.column.name);
-            Some((name, format!("({sql}\n)::{}", column.column.base_type_sql)))
+            let typed = format!("({sql}\n)::{}", column.column.base_type_sql);
+            Some((name, self.unless_deleted(&typed)))
         });
         computed.collect()
     }
@@ -272,11 +309,12 @@ impl Judge<'_> {
         failing: &Failing<'_>,
     ) -> Result<()> {
         let insert = format!(
-            "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {} s where not {condition} and {}",
+            "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {} s where not {condition} and {} and {}",
             self.staging.excluded(),
             self.target,
             reason.as_columns(),
             rows,
+            self.is_written(),
             can_be_evaluated(self.staging)
         );
         self.run_or_find_offenders(&insert, condition, &Failing { rows, ..*failing }).await
@@ -308,7 +346,7 @@ impl Judge<'_> {
         let tag = format!("$longshore_{}$", self.staging.run.as_str().to_lowercase());
         format!(
             "do {tag} declare r {rows}%rowtype; begin
-               for r in select s.* from {rows} s where {can_be_evaluated} loop
+               for r in select s.* from {rows} s where {is_written} and {can_be_evaluated} loop
                  begin perform {expression} from (select (r).*) s;
                  exception when others then
                    insert into {excluded} values ({target}, r.{ORDINAL}, 'rejected', '{code}', {column},
@@ -316,6 +354,7 @@ impl Judge<'_> {
                  end;
                end loop;
              end {tag}",
+            is_written = self.is_written(),
             can_be_evaluated = can_be_evaluated(self.staging),
             excluded = self.staging.excluded(),
             target = self.target,

@@ -7,7 +7,7 @@ use crate::{
     load::LoadMode,
     postgres::{
         sql::{own_rows, quote_identifier, same_key},
-        staging::ORDINAL,
+        staging::{DELETES, ORDINAL},
     },
     schema::UniqueKey,
 };
@@ -34,7 +34,8 @@ impl Judge<'_> {
 
     /// The condition on rows that a constraint is about, and that no other rejected.
     pub(super) fn subject_to(&self, predicate: Option<&str>) -> String {
-        let mut conditions = vec![not_rejected(self.staging), self.is_no_duplicate()];
+        let mut conditions =
+            vec![self.is_written(), not_rejected(self.staging), self.is_no_duplicate()];
         conditions.extend(predicate.map(|predicate| format!("({predicate})")));
         conditions.join(" and ")
     }
@@ -120,6 +121,11 @@ impl Judge<'_> {
             true => String::new(),
             false => format!(" and not ({})", same_key(self.load, "t", "s")),
         };
+        // Where whole rows are compared, who has the values is either the same row or goes.
+        let stays = match self.load.mode {
+            LoadMode::Replace if self.load.key.is_empty() => " and false".to_owned(),
+            _ => self.is_not_deleted(),
+        };
         let key = |&index: &usize| {
             format!("t.{}::text", quote_identifier(&self.load.columns[index].column.name))
         };
@@ -128,7 +134,7 @@ impl Judge<'_> {
             if key.is_empty() { "null".to_owned() } else { format!("array[{}]", key.join(", ")) };
         format!(
             "insert into {} select distinct on (s.{ORDINAL}) {}, s.{ORDINAL}, 'rejected', {}, null::bigint, {key}
-             from ({subject}) s join (select true as there{}{} from {} t where {}) t on {}{other_row}",
+             from ({subject}) s join (select true as there{}{} from {} t where {}) t on {}{other_row}{stays}",
             self.staging.excluded(),
             self.target,
             reason.as_columns(),
@@ -137,6 +143,21 @@ impl Judge<'_> {
             own_rows(&self.load.table),
             against.predicate.map_or("true".to_owned(), |predicate| format!("({predicate})")),
             against.same
+        )
+    }
+
+    /// That no record of the run orders row `t` to be deleted, as one more condition.
+    fn is_not_deleted(&self) -> String {
+        if self.load.mode != LoadMode::Operations {
+            return String::new();
+        }
+        format!(
+            " and not exists (select from {} d where d.{DELETES} and {} and not exists (
+               select from {} e where e.ordinal = d.{ORDINAL} and (e.kind = 'rejected' or e.target = {})))",
+            self.rows(),
+            same_key(self.load, "t", "d"),
+            self.staging.excluded(),
+            self.target
         )
     }
 

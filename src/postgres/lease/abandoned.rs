@@ -1,6 +1,6 @@
 //! Runs that ended without saying so: the process, the machine or the server went away.
 
-use tokio_postgres::{Client, types::Type};
+use tokio_postgres::{Client, Row, types::Type};
 
 use super::{LEASE_SECONDS, liveness};
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
     postgres::{
         session::{TRANSACTION_SETTINGS, database_error},
         staging::SCHEMA,
+        watch,
     },
 };
 
@@ -15,46 +16,78 @@ use crate::{
 /// that pipeline's next run may want to go on with it.
 const KEPT_HOURS: i32 = 24;
 
-/// Drops the staging tables of runs that were cut off, and notes their end; returns how many
-/// there were. The caller has its targets to itself.
+/// Clears away what runs left that were cut off: their staging tables, their leases, and their
+/// being called running; returns how many there were.
 ///
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn clear_abandoned(client: &mut Client, pipeline: &str) -> Result<usize> {
     let transaction = client.transaction().await.map_err(failed)?;
     transaction.batch_execute(TRANSACTION_SETTINGS).await.map_err(failed)?;
-    let mut cleared = 0;
-    for run in cut_off(transaction.client(), pipeline).await? {
-        clear(transaction.client(), &run).await?;
-        cleared += 1;
+    let mut runs = cut_off(transaction.client(), pipeline).await?;
+    runs.extend(ended(transaction.client()).await?);
+    for run in &runs {
+        clear(transaction.client(), run).await?;
     }
     transaction.commit().await.map_err(failed)?;
-    Ok(cleared)
+    Ok(runs.len())
 }
 
-/// The runs that were cut off, latest first: of this pipeline all, of others the old ones.
-async fn cut_off(client: &Client, pipeline: &str) -> Result<Vec<String>> {
+/// The runs that were cut off before their end, latest first: of this pipeline all, of others the
+/// old ones. None of them can come back before the transaction ends: it holds their locks.
+pub(in crate::postgres) async fn cut_off(client: &Client, pipeline: &str) -> Result<Vec<String>> {
     // A run whose lock's session broke is alive as long as its heart beats.
-    let query = "select run_id from longshore.run r where status = 'running'
+    let query = format!(
+        "select run_id from longshore.run r where status = 'running'
           and (pipeline = $1 or started_at < clock_timestamp() - make_interval(hours => $2))
-          and not exists (select from longshore.lease l where l.run_id = r.run_id
-            and l.heartbeat_at > clock_timestamp() - make_interval(secs => $3))
-        order by started_at desc, run_id desc";
-    #[expect(clippy::cast_precision_loss, reason = "a minute is exact")]
-    let seconds = LEASE_SECONDS as f64;
-    let values: [(&(dyn postgres_types::ToSql + Sync), Type); 3] =
-        [(&pipeline, Type::TEXT), (&KEPT_HOURS, Type::INT4), (&seconds, Type::FLOAT8)];
-    let mut runs = Vec::new();
-    for row in client.query_typed(query, &values).await.map_err(failed)? {
-        let run: String = row.get(0);
+          and not {}
+        order by started_at desc, run_id desc",
+        beats("r.run_id")
+    );
+    let values: [(&(dyn postgres_types::ToSql + Sync), Type); 2] =
+        [(&pipeline, Type::TEXT), (&KEPT_HOURS, Type::INT4)];
+    gone(client, client.query_typed(&query, &values).await.map_err(failed)?).await
+}
+
+/// The runs that ended, or of which nobody knows, and that left tables or leases.
+async fn ended(client: &Client) -> Result<Vec<String>> {
+    // Who is just beginning has a lease, but is not in the ledger yet.
+    let query = format!(
+        "select left_by from (
+          select upper(left(tablename, 26)) from pg_catalog.pg_tables
+            where schemaname = $1 and tablename ~ '^[0-9a-z]{{26}}_'
+          union select run_id from longshore.lease
+        ) as leftovers (left_by) left join longshore.run on run_id = left_by
+        where case when run_id is null then not {} else status not in ('running', 'held') end
+        order by left_by",
+        beats("left_by")
+    );
+    let values: [(&(dyn postgres_types::ToSql + Sync), Type); 1] = [(&SCHEMA, Type::TEXT)];
+    gone(client, client.query_typed(&query, &values).await.map_err(failed)?).await
+}
+
+/// SQL: whether a run's heart was heard lately.
+fn beats(run: &str) -> String {
+    format!(
+        "exists (select from longshore.lease l where l.run_id = {run}
+           and l.heartbeat_at > clock_timestamp() - interval '{LEASE_SECONDS} seconds')"
+    )
+}
+
+/// Those runs whose process is gone.
+async fn gone(client: &Client, runs: Vec<Row>) -> Result<Vec<String>> {
+    let mut gone = Vec::new();
+    for run in runs {
+        let run: String = run.get(0);
         if liveness::is_gone(client, &run).await? {
-            runs.push(run);
+            gone.push(run);
         }
     }
-    Ok(runs)
+    Ok(gone)
 }
 
 async fn clear(client: &Client, run: &str) -> Result<()> {
+    watch::end_sessions(client, run).await?;
     let query = "select coalesce(string_agg(format('drop table if exists %I.%I', schemaname, tablename), '; '), '')
         from pg_catalog.pg_tables where schemaname = $1 and starts_with(tablename, $2)";
     let prefix = format!("{}_", run.to_lowercase());

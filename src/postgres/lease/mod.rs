@@ -20,6 +20,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_postgres::{Client, types::Type};
 
 pub use abandoned::clear_abandoned;
+pub(super) use abandoned::cut_off;
 
 use self::heartbeat::{Beat, Heart};
 use super::{

@@ -114,7 +114,8 @@ async fn past_tallies(client: &Client, run: &str) -> Result<Vec<PastTally>, toki
     Ok(rows.iter().map(|row| PastTally { table: row.get(0), tally: past_tally(row) }).collect())
 }
 
-fn past_tally(row: &tokio_postgres::Row) -> Tally {
+/// Columns 1 to 8 of a row, in the order of the tally's table.
+pub(super) fn past_tally(row: &tokio_postgres::Row) -> Tally {
     let count = |column: usize| row.get::<_, i64>(column).cast_unsigned();
     Tally {
         read: count(1),

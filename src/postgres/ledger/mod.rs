@@ -4,9 +4,12 @@
 //! already, and (after a COMMIT whose answer was lost) did it happen. The row
 //! of a published run is written in the publishing transaction itself.
 
+mod held;
 mod history;
 mod steps;
 
+pub use held::{Dropped, HeldRun, held_run, other_held_runs, record_dropped};
+pub(super) use held::{record_approved, record_held};
 pub use history::{PastFile, PastRejections, PastRun, PastTally, history};
 use postgres_types::{ToSql, Type};
 pub use steps::{ensure, exists};
@@ -35,6 +38,9 @@ pub struct RunRecord {
     pub violations: Vec<(String, u64)>,
     /// The report folder, where there is one.
     pub report: Option<String>,
+    /// What a later run has to have in common with it to go on where it was cut off; `None` when
+    /// none may.
+    pub resume_key: Option<String>,
 }
 
 /// One file of a run.
@@ -56,11 +62,18 @@ pub struct FileRecord {
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn record_started(client: &Client, run: &RunRecord) -> Result<()> {
     let insert =
-        "insert into longshore.run (run_id, pipeline, definition_sha256, status, version, report)
-        values ($1, $2, $3, 'running', $4, $5)";
+        "insert into longshore.run (run_id, pipeline, definition_sha256, status, version, report, resume_key)
+        values ($1, $2, $3, 'running', $4, $5, $6)";
     let version = env!("CARGO_PKG_VERSION");
     let run_id = run.run.as_str();
-    let values = texts([&run_id, &run.pipeline, &run.definition_sha256, &version, &run.report]);
+    let values = texts([
+        &run_id,
+        &run.pipeline,
+        &run.definition_sha256,
+        &version,
+        &run.report,
+        &run.resume_key,
+    ]);
     let written = client.execute_typed(insert, &values).await;
     written.map(|_| ()).map_err(|error| database_error(&error, "write the ledger"))
 }
@@ -72,11 +85,9 @@ pub(super) async fn record_published(
     loads: &[LoadTarget],
     tallies: &[Tally],
 ) -> Result<()> {
-    for (target, (load, tally)) in loads.iter().zip(tallies).enumerate() {
-        record_tally(client, run, target, load, tally).await?;
-    }
+    insert_tallies(client, run, loads, tallies).await?;
     record_details(client, run).await?;
-    if set_status(client, &run.run, "published", None).await? {
+    if set_status(client, &run.run, ("running", "published"), None).await? {
         return Ok(());
     }
     Err(Error::environment("the ledger does not know this run as running any more")
@@ -94,10 +105,36 @@ pub async fn record_ended(
     status: &str,
     message: Option<&str>,
 ) -> Result<()> {
-    if set_status(client, &run.run, status, message).await? {
+    if set_status(client, &run.run, ("running", status), message).await? {
         record_details(client, run).await?;
     }
     Ok(())
+}
+
+async fn insert_tallies(
+    client: &Client,
+    run: &RunRecord,
+    loads: &[LoadTarget],
+    tallies: &[Tally],
+) -> Result<()> {
+    for (target, (load, tally)) in loads.iter().zip(tallies).enumerate() {
+        record_tally(client, run, target, load, tally).await?;
+    }
+    Ok(())
+}
+
+/// The tallies of a run by target, if it was published: what became of a COMMIT whose answer
+/// was lost.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn published(client: &Client, run: &RunId) -> Result<Option<Vec<Tally>>> {
+    let query = "select table_name, read, filtered, rejected, duplicate, inserted, updated, unchanged, deleted
+        from longshore.tally join longshore.run using (run_id)
+        where run_id = $1 and status = 'published' order by target";
+    let rows = client.query_typed(query, &texts([&run.as_str()])).await;
+    let rows = rows.map_err(|error| database_error(&error, "ask the ledger"))?;
+    Ok((!rows.is_empty()).then(|| rows.iter().map(history::past_tally).collect()))
 }
 
 async fn record_tally(
@@ -158,17 +195,18 @@ fn texts<const N: usize>(values: [&(dyn ToSql + Sync); N]) -> [Parameter<'_>; N]
     values.map(|value| (value, Type::TEXT))
 }
 
-/// Ends a run that has not ended yet; whether it had not.
+/// Gives a run another status, if it has the one expected; whether it had.
 async fn set_status(
     client: &Client,
     run: &RunId,
-    status: &str,
+    (from, to): (&str, &str),
     message: Option<&str>,
 ) -> Result<bool> {
     let update =
         "update longshore.run set status = $2, message = $3, finished_at = clock_timestamp()
-        where run_id = $1 and status = 'running'";
-    let written = client.execute_typed(update, &texts([&run.as_str(), &status, &message])).await;
+        where run_id = $1 and status = $4";
+    let run = run.as_str();
+    let written = client.execute_typed(update, &texts([&run, &to, &message, &from])).await;
     written.map(|rows| rows == 1).map_err(|error| database_error(&error, "write the ledger"))
 }
 
@@ -203,6 +241,31 @@ pub async fn loaded_by(
         (&question.pipeline, Type::TEXT),
         (&question.any_definition, Type::BOOL),
         (&question.definition_sha256, Type::TEXT),
+    ];
+    let row = client.query_typed_opt(query, &values).await;
+    let row = row.map_err(|error| database_error(&error, "ask the ledger"))?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// The last published run of the pipeline, if it read just the files of these hashes (sorted) by
+/// this definition.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn last_load_of(
+    client: &Client,
+    question: &LoadedQuestion<'_>,
+    sha256: &[&str],
+) -> Result<Option<String>> {
+    let query = "select run_id from (
+          select run_id, definition_sha256 from longshore.run where pipeline = $1 and status = 'published'
+          order by finished_at desc limit 1) last
+        where definition_sha256 = $2
+          and array(select sha256 from longshore.file f where f.run_id = last.run_id order by sha256 collate \"C\") = $3";
+    let values: [Parameter<'_>; 3] = [
+        (&question.pipeline, Type::TEXT),
+        (&question.definition_sha256, Type::TEXT),
+        (&sha256, Type::TEXT_ARRAY),
     ];
     let row = client.query_typed_opt(query, &values).await;
     let row = row.map_err(|error| database_error(&error, "ask the ledger"))?;

@@ -7,12 +7,18 @@ use tokio_postgres::Client;
 
 use crate::{
     error::Result,
-    postgres::session::{TRANSACTION_SETTINGS, database_error},
+    postgres::{
+        session::{TRANSACTION_SETTINGS, database_error},
+        sql::create_schema,
+    },
 };
 
 /// The steps in order: a name that stays, and what it does.
-const STEPS: [(&str, &str); 2] =
-    [("runs", include_str!("1_runs.sql")), ("lease", include_str!("5_lease.sql"))];
+const STEPS: [(&str, &str); 3] = [
+    ("runs", include_str!("1_runs.sql")),
+    ("held", include_str!("2_held.sql")),
+    ("lease", include_str!("5_lease.sql")),
+];
 
 /// Creates the ledger where it is missing, and brings an older one up to date.
 ///
@@ -20,17 +26,19 @@ const STEPS: [(&str, &str); 2] =
 /// `ErrorKind::Environment` when the role may not create it.
 pub async fn ensure(client: &Client) -> Result<()> {
     let failed = |error| {
-        database_error(&error, "create the ledger (schema longshore)")
-            .hint("run it once as a role that may create schemas, or grant CREATE on the database")
+        database_error(&error, "create the ledger (schema longshore)").or_hint(
+            "run it once as a role that may create schemas, or grant CREATE on the database",
+        )
     };
     if exists(client).await? {
         return Ok(());
     }
     let open = format!(
         "begin; {TRANSACTION_SETTINGS}; select pg_advisory_xact_lock(hashtext('longshore.ledger'));
-         create schema if not exists longshore;
+         {};
          create table if not exists longshore.step (name text primary key, made_at timestamptz not null default clock_timestamp());
-         comment on table longshore.step is 'The steps in which the ledger was made.'"
+         comment on table longshore.step is 'The steps in which the ledger was made.'",
+        create_schema("longshore")
     );
     let made = async {
         client.batch_execute(&open).await?;

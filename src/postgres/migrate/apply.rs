@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    postgres::session::{Session, TRANSACTION_SETTINGS, database_error},
+    postgres::{
+        session::{Session, TRANSACTION_SETTINGS, database_error},
+        sql::create_schema,
+    },
 };
 
 /// The advisory lock of all migrations of a database: `longshor` in ASCII.
@@ -19,7 +22,6 @@ const LOCK_SECONDS: u32 = 60;
 
 /// The table that says what is applied.
 const CREATE_TABLE: &str = "\
-    create schema if not exists longshore; \
     create table if not exists longshore.migration (\
         version bigint primary key, \
         name text not null, \
@@ -122,7 +124,7 @@ async fn prepare(session: &Session, migration: &Migration, direction: Direction)
     let exists = session.client.query_typed_one(exists, &[]).await.map_err(doing)?;
     // Not `if not exists` alone: it asks for the privilege even where nothing is made.
     if !exists.try_get::<_, bool>(0).map_err(doing)? {
-        batch(session, CREATE_TABLE).await?;
+        batch(session, &format!("{}; {CREATE_TABLE}", create_schema("longshore"))).await?;
     }
     let query = "select 1 from longshore.migration where version = $1";
     let found = session.client.query_typed(query, &[(&migration.version, Type::INT8)]).await;

@@ -1,15 +1,17 @@
 //! Counts on both sides: what the run counted, and what the server says it holds.
 
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
-use super::{Failure, Publishing, failed};
+use super::{Failure, Publishing, failed, statements::Statements};
 use crate::{
     error::Error,
+    outcome::Tally,
     postgres::{judge::not_rejected, staging::ORDINAL},
 };
 
 /// What the run counted on its side; the server's counts must agree.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     /// Records read from all files.
     pub records: u64,
@@ -18,7 +20,7 @@ pub struct Counted {
 }
 
 /// What the run counted for one target.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountedTable {
     /// Rows sent.
     pub staged: u64,
@@ -52,6 +54,20 @@ impl Publishing<'_> {
             }
         }
         Ok(read)
+    }
+
+    /// A rejected record keeps its row: each must have left what is known of it.
+    pub(super) async fn recount_kept(
+        &self,
+        client: &Client,
+        sql: &Statements<'_>,
+        tally: &Tally,
+    ) -> Result<(), Failure> {
+        if !sql.load.mode.deletes() {
+            return Ok(());
+        }
+        let kept = format!("select count(*) from {}", self.staging.kept(sql.target));
+        must_agree("rejected records", tally.rejected, count(client, &kept).await?)
     }
 
     /// In most runs the database has nothing to object, and no row need be looked up.

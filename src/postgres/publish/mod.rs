@@ -1,51 +1,51 @@
 //! Publishes what is staged, in one transaction for all targets, or nothing.
 //!
-//! Each target is classified by one join against its key: rows that are new,
-//! rows that differ, rows that are already so. Then only rows that differ are
-//! updated and only new ones inserted: an unchanged row costs no row version,
+//! Each target is classified by one join with its rows: new, changed, the same,
+//! gone. Then only rows that differ are updated, only new ones inserted, and only
+//! those that are gone deleted: an unchanged row costs no row version,
 //! no WAL, no trigger, and no sequence value. What the server then says it
 //! wrote must equal what was classified, and every record read must have one
 //! outcome; otherwise the transaction is rolled back.
+//!
+//! Where too much would be deleted the run is held: what was classified stays in
+//! staging for somebody to look at, and nothing is written to a target.
 //!
 //! The isolation level is REPEATABLE READ: a row that somebody else changes
 //! between classifying and writing shows as 40001, a key that somebody adds as
 //! 23505, and the whole transaction is tried again.
 
+mod attempt;
 mod changes;
 mod counted;
+mod fingerprint;
+mod guard;
+pub mod held;
+mod locks;
 mod mode;
+mod references;
 pub(in crate::postgres) mod rehearse;
+mod settled;
 mod statements;
 mod target;
 
-use std::time::Duration;
-
-use postgres_types::Type;
+use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, error::SqlState};
 
-use changes::Kind;
 pub use counted::{Counted, CountedTable};
-use statements::Statements;
-use target::TargetPublisher;
+pub use settled::settled;
 
 use super::{
-    guard::{Attempt, attempt},
+    caught::{Attempt, attempt},
     lease::Fence,
-    ledger::{self, RunRecord},
-    session::{TRANSACTION_SETTINGS, database_error},
+    ledger::RunRecord,
+    session::database_error,
     staging::Staging,
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
-    load::LoadTarget,
-    outcome::Tally,
+    error::{Error, Result, Transient},
+    load::{CountLimit, LoadTarget},
+    outcome::{Deletions, Tally},
 };
-
-/// How often a publish that met another writer is tried.
-const ATTEMPTS_MAX: u32 = 5;
-
-/// How much longer each wait before trying again is than the one before.
-const RETRY_MILLIS: u64 = 200;
 
 /// What is published.
 pub struct Publishing<'a> {
@@ -59,8 +59,50 @@ pub struct Publishing<'a> {
     pub run: &'a RunRecord,
     /// What proves that the targets are this run's.
     pub fence: &'a Fence,
-    /// Whether to write and commit; otherwise rows are only classified.
-    pub commit: bool,
+    /// How far to go.
+    pub intent: Intent<'a>,
+}
+
+/// How far publishing goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Intent<'a> {
+    /// To the counts of what would happen, judged by this limit; nothing is written.
+    Count(CountLimit),
+    /// To the end, unless more would be deleted than this.
+    Publish(CountLimit),
+    /// To the end, if the change is still the one with these fingerprints, a target each.
+    Approve(&'a [String]),
+}
+
+/// What publishing came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// How it ended.
+    pub ending: Ending,
+    /// What was, or would be, done to each target.
+    pub tables: Vec<TableChange>,
+}
+
+/// How publishing ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// As [`Intent::Count`] asks.
+    Counted,
+    /// All targets are written and committed.
+    Published,
+    /// Deletions wait for approval; staging and the ledger say which.
+    Held,
+    /// The change is not the approved one any more; nothing happened.
+    Moved,
+}
+
+/// What is done to one target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableChange {
+    /// What became of the records.
+    pub tally: Tally,
+    /// What became of rows without a record, where the mode deletes.
+    pub deletions: Option<Deletions>,
 }
 
 /// Publishes all targets and writes the ledger, in one transaction.
@@ -68,20 +110,13 @@ pub struct Publishing<'a> {
 /// # Errors
 /// `ErrorKind::Busy` when another run publishes one of the targets;
 /// `ErrorKind::Unexpected` when the counts do not agree;
-/// `ErrorKind::Environment` when the server refuses. Nothing is published then.
-pub async fn publish(client: &mut Client, publishing: &Publishing<'_>) -> Result<Vec<Tally>> {
-    let mut attempt = 1;
-    loop {
-        let error = match publishing.attempt(client).await {
-            Ok(tallies) => return Ok(tallies),
-            Err(error) => error,
-        };
-        if attempt == ATTEMPTS_MAX || !error.passes {
-            return Err(error.error);
-        }
-        tokio::time::sleep(Duration::from_millis(u64::from(attempt) * RETRY_MILLIS)).await;
-        attempt += 1;
-    }
+/// `ErrorKind::Environment` when the server refuses. Nothing is published then, unless the
+/// connection was lost over the COMMIT: the ledger knows.
+pub async fn publish(client: &mut Client, publishing: &Publishing<'_>) -> Result<Published> {
+    publishing.attempt(client).await.map_err(|failure| match failure.error.transient() {
+        None if failure.passes => failure.error.passing(Some(Transient::Conflict)),
+        _ => failure.error,
+    })
 }
 
 /// An error, and whether trying again may help.
@@ -127,96 +162,4 @@ async fn guarded(client: &Client, statement: &str, doing: &'static str) -> Resul
             Err(Failure { error: if is_about_rows { error.hint(hint) } else { error }, passes })
         }
     }
-}
-
-impl Publishing<'_> {
-    async fn attempt(&self, client: &mut Client) -> Result<Vec<Tally>, Failure> {
-        let opening = client
-            .build_transaction()
-            .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead);
-        let transaction =
-            opening.start().await.map_err(failed("open the publishing transaction"))?;
-        let client = transaction.client();
-        set_limits(client).await?;
-        self.fence.check(client).await?;
-        lock_targets(client, self.loads).await?;
-        let read = self.recount(client).await?;
-        let any_excluded = self.any_excluded(client).await?;
-        let mut tallies = Vec::with_capacity(self.loads.len());
-        for target in 0..self.loads.len() {
-            tallies.push(self.publish_target(client, target, read, any_excluded).await?);
-        }
-        if self.commit {
-            // What is checked at the end is checked here, where it does not reach the server's log.
-            guarded(client, "set constraints all immediate", "check deferred constraints").await?;
-            ledger::record_published(client, self.run, self.loads, &tallies).await?;
-            transaction.commit().await.map_err(failed("commit"))?;
-        } else {
-            transaction.rollback().await.map_err(failed("end the dry run"))?;
-        }
-        Ok(tallies)
-    }
-
-    async fn publish_target(
-        &self,
-        client: &Client,
-        target: usize,
-        read: u64,
-        any_excluded: bool,
-    ) -> Result<Tally, Failure> {
-        let (staging, load) = (self.staging, &self.loads[target]);
-        let sql = Statements { staging, target, load, any_excluded };
-        let publisher = TargetPublisher { client, sql };
-        let classified = publisher.classify().await?;
-        if self.commit {
-            publisher.write(&classified).await?;
-        }
-        let (rejected, duplicate) =
-            if any_excluded { self.excluded(client, target).await? } else { (0, 0) };
-        let (counted, changes) = (self.counted.tables[target], classified.changes);
-        let tally = Tally {
-            read,
-            filtered: counted.filtered,
-            rejected: counted.rejected + rejected,
-            duplicate,
-            inserted: changes.of(Kind::New),
-            updated: changes.of(Kind::Changed),
-            unchanged: changes.of(Kind::Same),
-            deleted: changes.of(Kind::Gone),
-        };
-        must_close(load, &tally)?;
-        Ok(tally)
-    }
-}
-
-fn must_close(load: &LoadTarget, tally: &Tally) -> Result<(), Failure> {
-    if tally.closes() {
-        return Ok(());
-    }
-    let message = format!("the tally of {} does not close: {tally:?}", load.table.name);
-    Err(Error::unexpected(message).into())
-}
-
-async fn set_limits(client: &Client) -> Result<(), Failure> {
-    client.batch_execute(TRANSACTION_SETTINGS).await.map_err(failed("set limits"))
-}
-
-/// Advisory locks last until the transaction ends, so they are safe behind a pooler.
-async fn lock_targets(client: &Client, loads: &[LoadTarget]) -> Result<(), Failure> {
-    let mut tables: Vec<_> = loads.iter().map(|load| (load.table.oid, &load.table.name)).collect();
-    tables.sort_by_key(|(oid, _)| *oid);
-    for (oid, name) in tables {
-        let query = "select pg_try_advisory_xact_lock(hashtext('longshore'), $1::oid::bigint::int)";
-        let row = client
-            .query_typed_one(query, &[(&oid, Type::OID)])
-            .await
-            .map_err(failed("lock the targets"))?;
-        if !row.get::<_, bool>(0) {
-            let busy = Error::new(ErrorKind::Busy, format!("another run is publishing {name}"));
-            return Err(busy
-                .hint("try again when it has ended; `longshore history` shows it")
-                .into());
-        }
-    }
-    Ok(())
 }

@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     load::{LoadMode, LoadTarget},
     postgres::{
-        guard::{Attempt, Refused, attempt},
+        caught::{Attempt, Refused, attempt},
         judge::has_unknown,
         session::{TRANSACTION_SETTINGS, database_error},
         sql::quote_literal,

@@ -3,9 +3,9 @@
 
 use super::changes::Kind;
 use crate::{
-    load::{LoadColumn, LoadTarget},
+    load::{LoadColumn, LoadMode, LoadTarget, SoftDelete},
     postgres::{
-        sql::{own_rows, qualified, quote_identifier, same_key},
+        sql::{own_rows, qualified, quote_identifier, quote_literal, same_key},
         staging::{ORDINAL, Staging},
     },
     schema::{Generated, PgType},
@@ -21,13 +21,8 @@ pub(super) struct Statements<'a> {
 }
 
 impl Statements<'_> {
-    /// The target's table.
-    pub(super) fn table(&self) -> String {
-        qualified(&self.load.table.name)
-    }
-
     /// The target's table as it is read, updated and deleted from.
-    pub(super) fn own_rows(&self) -> String {
+    pub(super) fn table(&self) -> String {
         own_rows(&self.load.table)
     }
 
@@ -69,36 +64,35 @@ impl Statements<'_> {
     }
 
     /// The columns an update writes: all but the key.
-    fn updated_columns(&self) -> impl Iterator<Item = &LoadColumn> {
+    pub(super) fn updated_columns(&self) -> impl Iterator<Item = &LoadColumn> {
         let columns = self.load.columns.iter().enumerate();
         columns.filter(|(index, _)| !self.load.key.contains(index)).map(|(_, column)| column)
     }
 
-    /// The kinds of staged rows: new where the key is unknown, else changed where `changed` says so.
-    pub(super) fn classify_by_key(&self, changed: &str) -> String {
+    /// The kinds of staged rows: new where the key is unknown, else changed where `changed` says
+    /// so; `scope` is the value of the mode's scope as a `text[]`.
+    pub(super) fn classify_by_key(&self, changed: &str, scope: &str) -> String {
         format!(
             "select case when t.tableoid is null then 'new' when {changed} then 'changed' else 'same' end as kind,
-               s.{ORDINAL} as ordinal, t.tableoid as table_oid, t.ctid as row_id
+               s.{ORDINAL} as ordinal, t.tableoid as table_oid, t.ctid as row_id, {scope} as scope
              from {} s left join {} t on {} where {}",
             self.rows(),
-            self.own_rows(),
+            self.table(),
             self.same_key(),
             self.publishable()
         )
     }
 
-    /// Updates the rows that are noted as changed.
-    pub(super) fn update(&self) -> String {
-        let assignments: Vec<String> = self
-            .updated_columns()
-            .map(|column| {
-                let name = quote_identifier(&column.column.name);
-                format!("{name} = s.{name}")
-            })
-            .collect();
+    /// Updates the rows that are noted as changed; `also` are assignments beside the columns.
+    pub(super) fn update(&self, also: Option<String>) -> String {
+        let of_column = |column: &LoadColumn| {
+            let name = quote_identifier(&column.column.name);
+            format!("{name} = s.{name}")
+        };
+        let assignments: Vec<String> = self.updated_columns().map(of_column).chain(also).collect();
         format!(
             "update {} t set {} from {} s join {} c on c.ordinal = s.{ORDINAL} and c.kind = '{}' where {}",
-            self.own_rows(),
+            self.table(),
             assignments.join(", "),
             self.rows(),
             self.changes(),
@@ -107,30 +101,53 @@ impl Statements<'_> {
         )
     }
 
+    /// Deletes the rows that are noted as gone.
+    pub(super) fn delete(&self) -> String {
+        format!(
+            "delete from {} t using {} c where {}",
+            self.table(),
+            self.changes(),
+            self.is_gone()
+        )
+    }
+
+    /// The condition that `c` notes row `t` as gone.
+    pub(super) fn is_gone(&self) -> String {
+        let gone = Kind::Gone.word();
+        format!("c.kind = '{gone}' and t.tableoid = c.table_oid and t.ctid = c.row_id")
+    }
+
     /// Inserts the rows that are noted as new.
     pub(super) fn insert_new(&self) -> String {
         let (rows, changes) = (self.rows(), self.changes());
         let new = Kind::New.word();
-        self.insert_from(&format!(
-            "{rows} s join {changes} c on c.ordinal = s.{ORDINAL} and c.kind = '{new}'"
-        ))
+        let source =
+            format!("{rows} s join {changes} c on c.ordinal = s.{ORDINAL} and c.kind = '{new}'");
+        self.insert_from(&source, &[])
     }
 
     /// Inserts every row that is published.
     pub(super) fn insert_all(&self) -> String {
-        self.insert_from(&format!("{} s where {}", self.rows(), self.publishable()))
+        self.insert_from(&format!("{} s where {}", self.rows(), self.publishable()), &[])
     }
 
-    fn insert_from(&self, source: &str) -> String {
-        let names: Vec<String> =
+    /// Inserts rows `s` of `source`; `also` are columns with SQL for their values.
+    pub(super) fn insert_from(&self, source: &str, also: &[(&str, String)]) -> String {
+        let mut names: Vec<String> =
             self.load.columns.iter().map(|c| quote_identifier(&c.column.name)).collect();
-        let values: Vec<String> = names.iter().map(|name| format!("s.{name}")).collect();
+        let mut values: Vec<String> = names.iter().map(|name| format!("s.{name}")).collect();
+        names.extend(also.iter().map(|(name, _)| quote_identifier(name)));
+        values.extend(also.iter().map(|(_, value)| value.clone()));
+        if let LoadMode::Mirror { soft: Some(soft), .. } = &self.load.mode {
+            names.push(quote_identifier(&soft.column.name));
+            values.push(present_value(soft));
+        }
         let identity =
             self.load.columns.iter().any(|c| c.column.generated == Generated::IdentityAlways);
         let overriding = if identity { " overriding system value" } else { "" };
         format!(
             "insert into {} ({}){overriding} select {} from {source} order by {}",
-            self.table(),
+            qualified(&self.load.table.name),
             names.join(", "),
             values.join(", "),
             self.insert_order()
@@ -158,14 +175,29 @@ impl Statements<'_> {
     }
 }
 
-/// Whether a column differs between target `t` and staged `s`. Types whose `=` is missing or
-/// calls different values equal (citext's case, json, geometry) are compared by content.
+/// What the column of a soft deletion says of rows that are not deleted.
+pub(super) fn present_value(soft: &SoftDelete) -> String {
+    soft.present.as_ref().map_or_else(|| "null".to_owned(), |value| typed(soft, value))
+}
+
+/// A value of the column of a soft deletion.
+pub(super) fn typed(soft: &SoftDelete, value: &str) -> String {
+    format!("{}::{}", quote_literal(value), soft.column.type_sql)
+}
+
+/// Whether a column differs between target `t` and staged `s`.
 fn difference(column: &LoadColumn) -> String {
+    format!("{} is distinct from {}", content("t", column), content("s", column))
+}
+
+/// A column so that its equality is that of content: types whose `=` is missing or calls
+/// different values equal (citext's case, json, geometry) are cast.
+pub(super) fn content(row: &str, column: &LoadColumn) -> String {
     let name = quote_identifier(&column.column.name);
     let cast = match &column.column.pg_type {
         PgType::Geometry(_) | PgType::Geography(_) => "::bytea",
         PgType::Json | PgType::Citext | PgType::Array { .. } => "::text",
         _ => "",
     };
-    format!("t.{name}{cast} is distinct from s.{name}{cast}")
+    format!("{row}.{name}{cast}")
 }

@@ -1,4 +1,4 @@
-//! One target of a publishing transaction: classify, then write what is not the same.
+//! One target of a publishing transaction: what is to happen to its rows, and the writing.
 
 use tokio_postgres::Client;
 
@@ -7,9 +7,10 @@ use super::{
     changes::{self, Changes, Kind},
     failed, guarded,
     mode::{Mode, Write, mode},
+    references::must_be_free,
     statements::Statements,
 };
-use crate::{error::Error, load::LoadTarget};
+use crate::{error::Error, failpoint, load::LoadTarget};
 
 /// Publishes the rows of one target, inside the publishing transaction.
 pub(super) struct TargetPublisher<'a> {
@@ -20,7 +21,11 @@ pub(super) struct TargetPublisher<'a> {
 /// What is to happen to the rows of a target.
 pub(super) struct Classified {
     pub(super) changes: Changes,
-    writes: Vec<Write>,
+    /// Whether the table of changes has them; else every publishable row is new.
+    pub(super) noted: bool,
+    pub(super) writes: Vec<Write>,
+    /// What deletes rows after all targets are written.
+    pub(super) removals: Vec<Write>,
 }
 
 impl TargetPublisher<'_> {
@@ -33,29 +38,35 @@ impl TargetPublisher<'_> {
     async fn classified(&self, mode: &dyn Mode) -> Result<Classified, tokio_postgres::Error> {
         let sql = &self.sql;
         let query = match mode.classify(sql) {
-            Some(query) if !self.target_is_empty().await? => query,
+            Some(query) if !mode.fills_empty_table() || !self.target_is_empty().await? => query,
             _ => {
                 let query =
                     format!("select count(*) from {} s where {}", sql.rows(), sql.publishable());
                 let row = self.client.query_typed_one(&query, &[]).await?;
                 let rows = row.try_get::<_, i64>(0)?.cast_unsigned();
                 let changes = Changes::all(Kind::New, rows);
-                return Ok(Classified { changes, writes: vec![Write::everything(sql)] });
+                let writes = vec![Write::everything(sql)];
+                return Ok(Classified { changes, noted: false, writes, removals: Vec::new() });
             }
         };
         let changes = changes::note(self.client, &sql.changes(), &query).await?;
-        Ok(Classified { changes, writes: mode.writes(sql) })
+        let (writes, removals) = (mode.writes(sql), mode.removals(sql));
+        Ok(Classified { changes, noted: true, writes, removals })
     }
 
     /// Writes what was classified; the server must have written exactly that.
-    pub(super) async fn write(&self, classified: &Classified) -> Result<(), Failure> {
-        for write in &classified.writes {
-            let planned = classified.changes.sum(write.kinds);
+    pub(super) async fn write(&self, changes: &Changes, writes: &[Write]) -> Result<(), Failure> {
+        for write in writes {
+            let planned = changes.sum(write.kinds);
             if planned == 0 {
                 continue;
             }
+            if write.deletes() {
+                must_be_free(self.client, &self.sql).await?;
+            }
             let written = guarded(self.client, &write.sql, "publish").await?;
             must_agree(self.load(), write.kinds, planned, written)?;
+            failpoint::hit("publish.statement")?;
         }
         Ok(())
     }
@@ -65,7 +76,7 @@ impl TargetPublisher<'_> {
     }
 
     async fn target_is_empty(&self) -> Result<bool, tokio_postgres::Error> {
-        let query = format!("select not exists (select from {})", self.sql.own_rows());
+        let query = format!("select not exists (select from {})", self.sql.table());
         self.client.query_typed_one(&query, &[]).await?.try_get(0)
     }
 }

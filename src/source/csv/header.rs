@@ -105,7 +105,7 @@ impl Rows {
 
     fn header(mut self, piece: &Piece, text: &TextInput) -> Result<Start> {
         let fields = self.names(piece, text)?;
-        let header = Header { fields, line: self.line, open: false };
+        let header = Header { fields, line: self.line, ..Header::default() };
         let line_end = self.line_end(piece);
         self.advance(piece);
         let prelude = self.blocks.unread()[..self.at].to_vec();
@@ -176,6 +176,6 @@ impl Rows {
 
 fn headless(fields: Vec<String>, text: &TextInput, line_end: Vec<u8>) -> Start {
     let width = fields.len();
-    let header = Header { fields, line: 0, open: false };
+    let header = Header { fields, line: 0, ..Header::default() };
     Start { header, width, prelude: Vec::new(), byte: text.mark as u64, line: 1, line_end }
 }

@@ -6,10 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::{
-    geometry::{GeometryWriter, Kind},
-    json::{Cursor, Parsed, Quoted, Token, unescape},
-};
+use super::geometry::{GeometryWriter, Kind};
+use crate::source::json::{Cursor, Parsed, Quoted, Token, unescape};
 
 /// Names remembered in order; beyond them the map is asked.
 const ORDER_MAX: usize = 1024;

@@ -11,7 +11,7 @@ use super::layout::{Layout, RECORD_SEPARATOR, skip_blank};
 
 /// What the next bytes hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(in crate::source) enum Step {
     /// A record, as a range of the bytes given.
     Record(usize, usize),
     /// More bytes are needed.
@@ -24,7 +24,7 @@ pub(super) enum Step {
 
 /// Finds one record after the other; the bytes given may grow between calls.
 #[derive(Debug)]
-pub(super) struct Framer {
+pub(in crate::source) struct Framer {
     layout: Layout,
     /// Where the search goes on.
     at: usize,
@@ -45,17 +45,17 @@ struct Open {
 }
 
 impl Framer {
-    pub(super) fn new(layout: Layout) -> Self {
+    pub(in crate::source) fn new(layout: Layout) -> Self {
         Self { layout, at: 0, open: None, separator_due: false, record_due: false }
     }
 
     /// The first byte that is still needed.
-    pub(super) fn needed_from(&self) -> usize {
+    pub(in crate::source) fn needed_from(&self) -> usize {
         self.open.map_or(self.at, |open| open.start)
     }
 
     /// Says that the first `bytes` have been dropped.
-    pub(super) fn dropped(&mut self, bytes: usize) {
+    pub(in crate::source) fn dropped(&mut self, bytes: usize) {
         self.at -= bytes;
         if let Some(open) = &mut self.open {
             open.start -= bytes;
@@ -63,7 +63,7 @@ impl Framer {
     }
 
     /// The next record of `bytes`; `at_end` when no more will come.
-    pub(super) fn step(&mut self, bytes: &[u8], at_end: bool) -> Step {
+    pub(in crate::source) fn step(&mut self, bytes: &[u8], at_end: bool) -> Step {
         match self.layout {
             Layout::Collection => self.element(bytes),
             Layout::Lines => self.delimited(bytes, at_end, b'\n'),

@@ -5,7 +5,7 @@
 //! rings, crossings) is for transform to judge; here it only has to be a
 //! geometry at all.
 
-use super::json::{Cursor, Parsed, Token};
+use crate::source::json::{Cursor, Parsed, Token};
 
 /// EWKB's mark that positions have a third number.
 const Z_FLAG: u32 = 0x8000_0000;

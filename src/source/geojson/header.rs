@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::{
-    GeojsonSource,
-    json::{Cursor, Parsed, unescape},
-    splitter::INDEX_ENTRY_BYTES,
-};
+use super::{GeojsonSource, splitter::INDEX_ENTRY_BYTES};
 use crate::{
     error::Result,
-    source::{Split, Splitter},
+    source::{
+        Split, Splitter,
+        json::{Cursor, Parsed, unescape},
+    },
 };
 
 /// Features and bytes looked at; names that appear later are fields too, but not listed.

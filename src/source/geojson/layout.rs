@@ -8,7 +8,7 @@
 
 /// How a file holds its features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(in crate::source) enum Layout {
     /// One object with an array `features`.
     Collection,
     /// Each feature after a record separator (0x1E).
@@ -21,28 +21,28 @@ pub(super) enum Layout {
 
 /// A member of an object, as ranges of the bytes walked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Member {
+pub(in crate::source) struct Member {
     /// The name between its quotes.
-    pub(super) name: (usize, usize),
+    pub(in crate::source) name: (usize, usize),
     /// The value.
-    pub(super) value: (usize, usize),
+    pub(in crate::source) value: (usize, usize),
 }
 
 /// What the first bytes of a file say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Opening {
-    pub(super) layout: Layout,
+pub(in crate::source) struct Opening {
+    pub(in crate::source) layout: Layout,
     /// Where features begin: after the bracket of `features`, or at the first feature.
-    pub(super) content: usize,
+    pub(in crate::source) content: usize,
     /// A collection's members before `features`; else the first object's.
-    pub(super) members: Vec<Member>,
+    pub(in crate::source) members: Vec<Member>,
     /// Whether nothing follows the first object.
-    pub(super) alone: bool,
+    pub(in crate::source) alone: bool,
 }
 
 /// Why [`opening`] has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unclear {
+pub(in crate::source) enum Unclear {
     /// More bytes are needed.
     More,
     /// The file is empty, or blank.
@@ -52,10 +52,10 @@ pub(super) enum Unclear {
 }
 
 /// The mark that begins each text of a text sequence.
-pub(super) const RECORD_SEPARATOR: u8 = 0x1E;
+pub(in crate::source) const RECORD_SEPARATOR: u8 = 0x1E;
 
 /// Looks at the first bytes of a file; `at_end` when they are all there are.
-pub(super) fn opening(bytes: &[u8], at_end: bool) -> Result<Opening, Unclear> {
+pub(in crate::source) fn opening(bytes: &[u8], at_end: bool) -> Result<Opening, Unclear> {
     let mark = usize::from(bytes.starts_with(b"\xEF\xBB\xBF")) * 3;
     let first = skip_blank(bytes, mark);
     let plain = |layout, content| Opening { layout, content, members: Vec::new(), alone: false };
@@ -79,7 +79,7 @@ pub(super) fn opening(bytes: &[u8], at_end: bool) -> Result<Opening, Unclear> {
 
 /// The members after `features`: from behind its closing bracket to the end of the
 /// collection, and where that is.
-pub(super) fn closing(bytes: &[u8]) -> Result<(Vec<Member>, usize), Unclear> {
+pub(in crate::source) fn closing(bytes: &[u8]) -> Result<(Vec<Member>, usize), Unclear> {
     let mut members = Vec::new();
     let mut at = skip_blank(bytes, 0);
     loop {
@@ -129,13 +129,13 @@ fn walk(bytes: &[u8], start: usize) -> Result<Walked, Unclear> {
 }
 
 /// The `type` among the members, without its quotes.
-pub(super) fn type_of<'b>(bytes: &'b [u8], members: &[Member]) -> Option<&'b [u8]> {
+pub(in crate::source) fn type_of<'b>(bytes: &'b [u8], members: &[Member]) -> Option<&'b [u8]> {
     let value = member_named(bytes, members, b"type")?;
     value.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
 
 /// The value of the member of that name, the last one if there are several.
-pub(super) fn member_named<'b>(
+pub(in crate::source) fn member_named<'b>(
     bytes: &'b [u8],
     members: &[Member],
     name: &[u8],
@@ -246,7 +246,7 @@ fn second_line_is_object(bytes: &[u8], first: usize) -> bool {
 }
 
 /// The first byte at or after `at` that is not white space.
-pub(super) fn skip_blank(bytes: &[u8], at: usize) -> usize {
+pub(in crate::source) fn skip_blank(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count()
 }

@@ -15,24 +15,21 @@
 mod crs;
 mod decoder;
 mod feature;
-mod frame;
+pub(super) mod frame;
 mod geometry;
 mod header;
-mod json;
-mod layout;
-mod rejected;
-mod splitter;
+pub(super) mod layout;
+pub(super) mod rejected;
+pub(super) mod splitter;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::{io::Read, path::Path};
 
 use super::{
-    Decoder, Header, InputFile, Projection, RejectedWriter, Source, Splitter,
+    Decoder, Header, InputFile, Listing, Projection, RejectedWriter, Source, Splitter,
     input::{self, InputStream, read_failed},
+    json::IndexedDecoder,
     split::{SPLIT_BYTES_MAX, Tiling},
 };
 use crate::{
@@ -40,9 +37,10 @@ use crate::{
     error::{Error, Result},
 };
 use crs::{CRS_DEFAULT, crs_of_member};
-use decoder::GeojsonDecoder;
+use decoder::FeatureCells;
 use layout::{Layout, Opening, Unclear, member_named, opening, type_of};
-use rejected::RejectedFeatures;
+use rejected::{RejectedFeatures, rejected_path};
+pub(super) use splitter::INDEX_ENTRY_BYTES;
 use splitter::{GeojsonSplitter, SplitterPlan};
 
 /// Bytes read at first to find the layout; doubled until it is found.
@@ -83,7 +81,7 @@ pub(super) fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Bo
         member: definition.member.clone(),
         layout: opening.layout,
         content: opening.content,
-        header: Header { open: true, ..Header::default() },
+        header: Header { listing: Listing::Features, ..Header::default() },
         crs,
         crs_given: definition.crs.is_some(),
         crs_member,
@@ -168,38 +166,6 @@ impl GeojsonSource {
         };
         GeojsonSplitter::new(plan, input::open(&self.file.path, self.member.as_deref())?)
     }
-
-    /// Where rejected features go: the input's name without its compression, and with
-    /// its ordinal where another folder's file has the same name.
-    fn rejected_path(&self, folder: &Path) -> PathBuf {
-        let name = self.rejected_name();
-        let path = folder.join(&name);
-        if path.symlink_metadata().is_err() {
-            return path;
-        }
-        let stem = name.file_stem().unwrap_or_default().to_string_lossy();
-        let extension = name.extension().unwrap_or_default().to_string_lossy();
-        folder.join(format!("{stem}.{}.{extension}", self.file.ordinal))
-    }
-
-    fn rejected_name(&self) -> PathBuf {
-        let mut name = PathBuf::from(self.file.path.file_name().unwrap_or_default());
-        let packed = |name: &Path| {
-            let extension = name.extension().and_then(|extension| extension.to_str());
-            extension.is_some_and(|extension| {
-                ["gz", "zst", "zstd", "bz2", "zip"]
-                    .iter()
-                    .any(|packed| extension.eq_ignore_ascii_case(packed))
-            })
-        };
-        while packed(&name) {
-            name.set_extension("");
-        }
-        if name.extension().is_none() {
-            name.set_extension("geojson");
-        }
-        name
-    }
 }
 
 impl Source for GeojsonSource {
@@ -212,7 +178,7 @@ impl Source for GeojsonSource {
     }
 
     fn decoder(&self, projection: &Projection) -> Box<dyn Decoder> {
-        Box::new(GeojsonDecoder::new(&self.header, projection))
+        Box::new(IndexedDecoder::new(FeatureCells::new(&self.header, projection)))
     }
 
     fn crs(&self) -> Option<&str> {
@@ -220,7 +186,7 @@ impl Source for GeojsonSource {
     }
 
     fn rejected_writer(&self, folder: &Path) -> Result<Box<dyn RejectedWriter>> {
-        let path = self.rejected_path(folder);
+        let path = rejected_path(&self.file, folder, "geojson");
         Ok(Box::new(RejectedFeatures::create(path, self.layout, self.crs_member.as_deref())?))
     }
 }

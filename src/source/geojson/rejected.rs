@@ -10,10 +10,10 @@ use super::layout::Layout;
 use crate::{
     error::{Error, Result},
     private_file,
-    source::RejectedWriter,
+    source::{InputFile, RejectedWriter},
 };
 
-pub(super) struct RejectedFeatures {
+pub(in crate::source) struct RejectedFeatures {
     path: PathBuf,
     out: BufWriter<File>,
     layout: Layout,
@@ -22,7 +22,11 @@ pub(super) struct RejectedFeatures {
 
 impl RejectedFeatures {
     /// Starts the file at `path`; `crs` is the collection's own member, if it had one.
-    pub(super) fn create(path: PathBuf, layout: Layout, crs: Option<&str>) -> Result<Self> {
+    pub(in crate::source) fn create(
+        path: PathBuf,
+        layout: Layout,
+        crs: Option<&str>,
+    ) -> Result<Self> {
         let out = BufWriter::new(private_file::create(&path)?);
         let mut writer = Self { path, out, layout, written: 0 };
         if layout == Layout::Collection {
@@ -65,4 +69,40 @@ impl RejectedWriter for RejectedFeatures {
         let synced = self.out.flush().and_then(|()| self.out.get_ref().sync_all());
         synced.map_err(|cause| cannot_write(&self.path, cause))
     }
+}
+
+/// Where rejected records go: the input's name without its compression, and with
+/// its ordinal where another folder's file has the same name.
+pub(in crate::source) fn rejected_path(
+    file: &InputFile,
+    folder: &Path,
+    extension: &str,
+) -> PathBuf {
+    let name = unpacked_name(file, extension);
+    let path = folder.join(&name);
+    if path.symlink_metadata().is_err() {
+        return path;
+    }
+    let stem = name.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = name.extension().unwrap_or_default().to_string_lossy();
+    folder.join(format!("{stem}.{}.{extension}", file.ordinal))
+}
+
+fn unpacked_name(file: &InputFile, extension: &str) -> PathBuf {
+    let mut name = PathBuf::from(file.path.file_name().unwrap_or_default());
+    let packed = |name: &Path| {
+        let extension = name.extension().and_then(|extension| extension.to_str());
+        extension.is_some_and(|extension| {
+            ["gz", "zst", "zstd", "bz2", "zip"]
+                .iter()
+                .any(|packed| extension.eq_ignore_ascii_case(packed))
+        })
+    };
+    while packed(&name) {
+        name.set_extension("");
+    }
+    if name.extension().is_none() {
+        name.set_extension(extension);
+    }
+    name
 }

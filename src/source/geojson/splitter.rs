@@ -30,24 +30,24 @@ const RECORD_BYTES_MAX: usize = SPLIT_BYTES_MAX;
 /// Bytes that may stand behind a collection's features.
 const CLOSING_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// An entry of the index: start and end of a record, as little-endian `u32`.
-pub(super) const INDEX_ENTRY_BYTES: usize = 8;
+pub(in crate::source) const INDEX_ENTRY_BYTES: usize = 8;
 
 /// What a splitter has to know about its file.
 #[derive(Debug, Clone)]
-pub(super) struct SplitterPlan {
-    pub(super) file: u32,
-    pub(super) display: String,
-    pub(super) layout: Layout,
+pub(in crate::source) struct SplitterPlan {
+    pub(in crate::source) file: u32,
+    pub(in crate::source) display: String,
+    pub(in crate::source) layout: Layout,
     /// Where features begin in the stream.
-    pub(super) content: usize,
-    pub(super) split_bytes: usize,
+    pub(in crate::source) content: usize,
+    pub(in crate::source) split_bytes: usize,
     /// The reference system assumed so far: one named behind the features must agree.
-    pub(super) crs: Option<String>,
+    pub(in crate::source) crs: Option<String>,
     /// Whether the definition names the reference system, so that the file's does not matter.
-    pub(super) crs_given: bool,
+    pub(in crate::source) crs_given: bool,
 }
 
-pub(super) struct GeojsonSplitter {
+pub(in crate::source) struct GeojsonSplitter {
     plan: SplitterPlan,
     stream: InputStream,
     framer: Framer,
@@ -64,7 +64,7 @@ pub(super) struct GeojsonSplitter {
 }
 
 impl GeojsonSplitter {
-    pub(super) fn new(plan: SplitterPlan, stream: InputStream) -> Result<Self> {
+    pub(in crate::source) fn new(plan: SplitterPlan, stream: InputStream) -> Result<Self> {
         let framer = Framer::new(plan.layout);
         let mut splitter = Self {
             plan,

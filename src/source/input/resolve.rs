@@ -104,6 +104,7 @@ fn has_extension(path: &Path, format: Format) -> bool {
         Format::Xls => &["xls"],
         Format::Ods => &["ods"],
         Format::Geojson => &["geojson", "geojsonl", "geojsons", "json", "ndjson"],
+        Format::Jsonl => &["jsonl", "ndjson", "json"],
         Format::Shapefile => &["shp"],
     };
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };

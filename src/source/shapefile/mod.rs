@@ -82,7 +82,7 @@ pub(super) fn open(definition: &SourceDefinition, file: &InputFile) -> Result<Bo
         table.iter().flat_map(|table| &table.fields).map(|field| field.name.clone()).collect();
     let clash = fields.iter().any(|name| name == "geometry");
     fields.push(if clash { FEATURE_GEOMETRY } else { "geometry" }.to_owned());
-    let header = Header { fields, line: 0, open: false };
+    let header = Header { fields, line: 0, ..Header::default() };
     let crs = prj.as_deref().and_then(crs_text);
     let file = file.clone();
     Ok(Box::new(ShapefileSource {

@@ -128,7 +128,7 @@ fn read_header(workbook: &mut Workbook, area: &Area, declared: &[String]) -> Res
     if let Some(width) = area.width() {
         fields.resize(fields.len().max(width as usize), String::new());
     }
-    Ok(Header { fields, line, open: false })
+    Ok(Header { fields, line, ..Header::default() })
 }
 
 fn header_names(workbook: &mut Workbook, area: &Area, row: u32) -> Result<Vec<String>> {

@@ -8,7 +8,7 @@ use super::{failure, open};
 use crate::{
     batch::{Cell, RecordBatch},
     definition::{FieldRef, SourceDefinition},
-    source::{InputFile, Projection, Source},
+    source::{InputFile, Listing, Projection, Source},
 };
 
 /// A workbook in a folder of its own.
@@ -131,7 +131,7 @@ fn cells_keep_their_types_and_rows_their_numbers() {
     let made = make(typed);
     let source = opened(&made.path, "");
     assert_eq!(source.header().fields, ["ID", "Name", "Born", "Score", "Active", "Note"]);
-    assert_eq!((source.header().line, source.header().open), (1, false));
+    assert_eq!((source.header().line, source.header().listing), (1, Listing::All));
     let expected = [
         "2: '007'|'Ana'|2000-01-02|9.5|Bool(true)|-",
         "4: 42|'Sok\nDara'|2000-01-01T08:30:00|30:00:00|-|#N/A",

@@ -1,12 +1,23 @@
 //! What the modes of writing differ in, and nothing else: which rows are new, changed, the
 //! same or gone, and what is written for each.
 
+mod absent;
 mod append;
+mod history;
 mod insert;
+mod mirror;
+mod operations;
+mod replace;
 mod upsert;
 
-use super::{changes::Kind, statements::Statements};
+use super::{
+    changes::Kind,
+    statements::{Statements, content},
+};
 use crate::load::LoadMode;
+
+/// The scope of a row where the mode has none.
+const NO_SCOPE: &str = "null::text[]";
 
 /// One way of writing staged rows to a table.
 pub(super) trait Mode {
@@ -16,6 +27,16 @@ pub(super) trait Mode {
 
     /// What is written after classifying, in this order.
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write>;
+
+    /// Whether all there is to do with an empty table is to insert every row.
+    fn fills_empty_table(&self) -> bool {
+        true
+    }
+
+    /// What takes rows away, after all targets are written: those that refer to others first.
+    fn removals(&self, _: &Statements<'_>) -> Vec<Write> {
+        Vec::new()
+    }
 }
 
 /// One statement that writes to the target.
@@ -30,6 +51,11 @@ impl Write {
         Self { kinds, sql }
     }
 
+    /// Whether it deletes rows, so that others may still refer to them.
+    pub(super) fn deletes(&self) -> bool {
+        self.sql.starts_with("delete")
+    }
+
     /// Where nothing was classified since every row is new.
     pub(super) fn everything(sql: &Statements<'_>) -> Self {
         Self::new(&[Kind::New], sql.insert_all())
@@ -42,5 +68,9 @@ pub(super) fn mode(mode: &LoadMode) -> &dyn Mode {
         LoadMode::Append => &append::Append,
         LoadMode::Insert => &insert::Insert,
         LoadMode::Upsert => &upsert::Upsert,
+        LoadMode::Operations => &operations::Operations,
+        LoadMode::History(validity) => validity,
+        LoadMode::Mirror { .. } => &mirror::Mirror,
+        LoadMode::Replace => &replace::Replace,
     }
 }

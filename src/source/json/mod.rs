@@ -4,6 +4,10 @@
 //! the block for strings and numbers. Building a tree (`serde_json::Value`)
 //! would allocate several times per cell; the tests use one as the oracle.
 
+mod decoder;
+
+pub(super) use decoder::{IndexedDecoder, RecordCells, push};
+
 /// How deep values may be nested; deeper ones are faults, so that no record can exhaust the stack.
 pub(super) const DEPTH_MAX: usize = 128;
 
@@ -88,7 +92,7 @@ impl<'t> Cursor<'t> {
     pub(super) fn end(&mut self) -> Parsed<()> {
         match self.peek() {
             None => Ok(()),
-            Some(_) => self.flaw("json.syntax", "something follows the end of the feature"),
+            Some(_) => self.flaw("json.syntax", "something follows the end of the record"),
         }
     }
 

@@ -1,0 +1,14 @@
+drop table school.activity_log;
+drop table school.attendance;
+drop table school.grade;
+drop table school.enrollment;
+drop table school.course;
+drop table school.subject;
+drop table school.semester;
+drop table school.scholarship;
+drop table school.family_info;
+drop table school."user";
+drop type school.attendance_status;
+drop type school.attendance_session;
+drop type school.user_status;
+drop type school.user_role;

@@ -1,0 +1,11 @@
+drop table learning.topic_performance;
+drop table learning.quiz_attempt;
+drop table learning.student_enrollment;
+drop table learning.material;
+drop table learning.syllabus;
+drop table learning.course;
+drop table learning."user";
+drop type learning.mastery;
+drop type learning.material_kind;
+drop type learning.user_role;
+drop schema learning;

@@ -1,0 +1,198 @@
+//! The publishing transaction, stage by stage.
+
+use tokio_postgres::Client;
+
+use super::{
+    Ending, Failure, Intent, Published, Publishing, TableChange,
+    changes::Kind,
+    failed,
+    fingerprint::fingerprint,
+    guard::Guard,
+    guarded, held,
+    locks::lock_targets,
+    statements::Statements,
+    target::{Classified, TargetPublisher},
+};
+use crate::{
+    error::Error,
+    failpoint,
+    load::{CountLimit, LoadTarget},
+    outcome::Tally,
+    postgres::{ledger, session::TRANSACTION_SETTINGS, watch},
+    run_id::RunId,
+};
+
+impl Publishing<'_> {
+    pub(super) async fn attempt(&self, client: &mut Client) -> Result<Published, Failure> {
+        let opening = client
+            .build_transaction()
+            .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead);
+        let transaction =
+            opening.start().await.map_err(failed("open the publishing transaction"))?;
+        let client = transaction.client();
+        set_limits(client, &self.run.run).await?;
+        self.fence.check(client).await?;
+        lock_targets(client, self.loads).await?;
+        failpoint::hit("publish.begun")?;
+        let (publishers, tables) = self.classify(client).await?;
+        let ending = self.decide(client, &publishers, &tables).await?;
+        match ending {
+            Ending::Counted | Ending::Moved => {}
+            Ending::Held => self.hold(client, &publishers, &tables).await?,
+            Ending::Published => self.write(client, &publishers, &tables).await?,
+        }
+        failpoint::hit("publish.before_commit")?;
+        match ending {
+            Ending::Held | Ending::Published => transaction.commit().await,
+            Ending::Counted | Ending::Moved => transaction.rollback().await,
+        }
+        .map_err(failed("commit"))?;
+        failpoint::hit("publish.committed")?;
+        Ok(Published { ending, tables })
+    }
+
+    /// Says of every row of every target what is to happen to it.
+    async fn classify<'c>(
+        &'c self,
+        client: &'c Client,
+    ) -> Result<(Vec<(TargetPublisher<'c>, Classified)>, Vec<TableChange>), Failure> {
+        let read = self.recount(client).await?;
+        let any_excluded = self.any_excluded(client).await?;
+        let (mut publishers, mut tables) = (Vec::new(), Vec::new());
+        for (target, load) in self.loads.iter().enumerate() {
+            let sql = Statements { staging: self.staging, target, load, any_excluded };
+            let publisher = TargetPublisher { client, sql };
+            let classified = publisher.classify().await?;
+            failpoint::hit("publish.classified")?;
+            let tally = self.tally(client, &publisher.sql, &classified, read).await?;
+            let (changes, limit) = (publisher.sql.changes(), self.limit());
+            let guard = Guard { load, limit, changes };
+            let deletions = guard.judge(client, &classified.changes, &tally).await?;
+            tables.push(TableChange { tally, deletions });
+            publishers.push((publisher, classified));
+        }
+        Ok((publishers, tables))
+    }
+
+    async fn tally(
+        &self,
+        client: &Client,
+        sql: &Statements<'_>,
+        classified: &Classified,
+        read: u64,
+    ) -> Result<Tally, Failure> {
+        let (rejected, duplicate) =
+            if sql.any_excluded { self.excluded(client, sql.target).await? } else { (0, 0) };
+        let (counted, changes) = (self.counted.tables[sql.target], &classified.changes);
+        let tally = Tally {
+            read,
+            filtered: counted.filtered,
+            rejected: counted.rejected + rejected,
+            duplicate,
+            inserted: changes.of(Kind::New),
+            updated: changes.sum(&[Kind::Changed, Kind::Version, Kind::Removed]),
+            unchanged: changes.of(Kind::Same),
+            deleted: changes.sum(&[Kind::Gone, Kind::Removed]),
+        };
+        must_close(sql.load, &tally)?;
+        self.recount_kept(client, sql, &tally).await?;
+        Ok(tally)
+    }
+
+    fn limit(&self) -> CountLimit {
+        match self.intent {
+            Intent::Count(limit) | Intent::Publish(limit) => limit,
+            // Somebody has looked at it.
+            Intent::Approve(_) => CountLimit::Share(1.0),
+        }
+    }
+
+    async fn decide(
+        &self,
+        client: &Client,
+        publishers: &[(TargetPublisher<'_>, Classified)],
+        tables: &[TableChange],
+    ) -> Result<Ending, Failure> {
+        match self.intent {
+            Intent::Count(_) => Ok(Ending::Counted),
+            Intent::Publish(_) => {
+                let mut deletions = tables.iter().filter_map(|table| table.deletions.as_ref());
+                let held = deletions.any(|deletions| !deletions.held_for.is_empty());
+                Ok(if held { Ending::Held } else { Ending::Published })
+            }
+            Intent::Approve(approved) => {
+                let now = fingerprints(client, publishers).await?;
+                Ok(if now == approved { Ending::Published } else { Ending::Moved })
+            }
+        }
+    }
+
+    async fn hold(
+        &self,
+        client: &Client,
+        publishers: &[(TargetPublisher<'_>, Classified)],
+        tables: &[TableChange],
+    ) -> Result<(), Failure> {
+        let plan = held::HeldPlan {
+            loads: self.loads.to_vec(),
+            counted: self.counted.clone(),
+            tables: tables.to_vec(),
+            fingerprints: fingerprints(client, publishers).await?,
+        };
+        let tallies: Vec<Tally> = tables.iter().map(|table| table.tally).collect();
+        ledger::record_held(client, self.run, self.loads, &tallies, &plan).await?;
+        Ok(())
+    }
+
+    /// Whoever refers to other rows comes after them, and goes before them.
+    async fn write(
+        &self,
+        client: &Client,
+        publishers: &[(TargetPublisher<'_>, Classified)],
+        tables: &[TableChange],
+    ) -> Result<(), Failure> {
+        // All targets are classified and none is written: the place to note what rows were before.
+        for (publisher, classified) in publishers {
+            publisher.write(&classified.changes, &classified.writes).await?;
+            failpoint::hit("publish.written")?;
+        }
+        for (publisher, classified) in publishers.iter().rev() {
+            publisher.write(&classified.changes, &classified.removals).await?;
+        }
+        // What is checked at the end is checked here, where it does not reach the server's log.
+        guarded(client, "set constraints all immediate", "check deferred constraints").await?;
+        let tallies: Vec<Tally> = tables.iter().map(|table| table.tally).collect();
+        match self.intent {
+            Intent::Approve(_) => {
+                ledger::record_approved(client, self.run, self.loads, &tallies).await?;
+            }
+            _ => ledger::record_published(client, self.run, self.loads, &tallies).await?,
+        }
+        Ok(())
+    }
+}
+
+async fn fingerprints(
+    client: &Client,
+    publishers: &[(TargetPublisher<'_>, Classified)],
+) -> Result<Vec<String>, Failure> {
+    let mut fingerprints = Vec::with_capacity(publishers.len());
+    for (publisher, classified) in publishers {
+        let one = fingerprint(client, &publisher.sql, classified.noted).await;
+        fingerprints.push(one.map_err(failed("fingerprint the change"))?);
+    }
+    Ok(fingerprints)
+}
+
+fn must_close(load: &LoadTarget, tally: &Tally) -> Result<(), Failure> {
+    if tally.closes() {
+        return Ok(());
+    }
+    let message = format!("the tally of {} does not close: {tally:?}", load.table.name);
+    Err(Error::unexpected(message).into())
+}
+
+async fn set_limits(client: &Client, run: &RunId) -> Result<(), Failure> {
+    let settings = format!("{TRANSACTION_SETTINGS}; {}", watch::mark(run));
+    client.batch_execute(&settings).await.map_err(failed("set limits"))
+}

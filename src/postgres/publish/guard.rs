@@ -1,0 +1,81 @@
+//! Whether deletions may happen without somebody looking at them first.
+
+use postgres_types::Type;
+use tokio_postgres::Client;
+
+use super::{Failure, changes::Changes, changes::Kind, failed};
+use crate::{
+    load::{CountLimit, LoadTarget},
+    outcome::{Deletions, HoldReason, Tally},
+};
+
+/// What one target would lose, and why that should wait.
+pub(super) struct Guard<'a> {
+    pub(super) load: &'a LoadTarget,
+    pub(super) limit: CountLimit,
+    /// The table of changes; it is there if anything is gone.
+    pub(super) changes: String,
+}
+
+impl Guard<'_> {
+    /// Judges what is classified; `None` for a target that deletes nothing whatever comes.
+    pub(super) async fn judge(
+        &self,
+        client: &Client,
+        counted: &Changes,
+        tally: &Tally,
+    ) -> Result<Option<Deletions>, Failure> {
+        if !self.load.mode.deletes() {
+            return Ok(None);
+        }
+        if counted.of(Kind::Gone) + counted.of(Kind::Kept) == 0 {
+            let rows = counted.of(Kind::Changed) + counted.of(Kind::Same);
+            return Ok(Some(Deletions { rows, ..Deletions::default() }));
+        }
+        let mut deletions = self.count(client).await.map_err(failed("count deletions"))?;
+        deletions.held_for = self.reasons(&deletions, tally);
+        Ok(Some(deletions))
+    }
+
+    async fn count(&self, client: &Client) -> Result<Deletions, tokio_postgres::Error> {
+        let (over, number) = match self.limit {
+            #[expect(clippy::cast_precision_loss, reason = "no table has 2^53 rows")]
+            CountLimit::Count(count) => ("gone::float8 > $1", count as f64),
+            CountLimit::Share(share) => ("gone::float8 > $1 * had", share),
+        };
+        let query = format!(
+            "select coalesce(sum(had), 0)::bigint, coalesce(sum(gone), 0)::bigint, coalesce(sum(kept), 0)::bigint,
+               count(*), count(*) filter (where {over})
+             from (select count(*) filter (where kind <> 'new') as had, count(*) filter (where kind = 'gone') as gone,
+                 count(*) filter (where kind = 'kept') as kept from {} group by scope) scopes",
+            self.changes
+        );
+        let row = client.query_typed_one(&query, &[(&number, Type::FLOAT8)]).await?;
+        let count = |column: usize| row.try_get::<_, i64>(column).map(i64::cast_unsigned);
+        Ok(Deletions {
+            rows: count(0)?,
+            gone: count(1)?,
+            kept: count(2)?,
+            scopes: count(3)?,
+            scopes_over_limit: count(4)?,
+            held_for: Vec::new(),
+        })
+    }
+
+    fn reasons(&self, deletions: &Deletions, tally: &Tally) -> Vec<HoldReason> {
+        if deletions.gone == 0 {
+            return Vec::new();
+        }
+        let over = self.limit.is_crossed(deletions.gone, deletions.rows);
+        let rejected_without_key = self.load.key.is_empty() && tally.rejected > 0;
+        [
+            (HoldReason::NoRecords, tally.read == tally.filtered),
+            (HoldReason::OverLimit, over),
+            (HoldReason::OverLimitInScope, !over && deletions.scopes_over_limit > 0),
+            (HoldReason::RejectedWithoutKey, rejected_without_key),
+        ]
+        .into_iter()
+        .filter_map(|(reason, holds)| holds.then_some(reason))
+        .collect()
+    }
+}

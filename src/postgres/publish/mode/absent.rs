@@ -1,0 +1,102 @@
+//! Which rows of a target its files do not have, by key: for `mirror`, and `replace` with one.
+//!
+//! A rejected record is not an absent one. Where its key was read, that row is `kept`; where
+//! only its scope was, every row of the scope; where neither was, every row there is.
+
+use super::{NO_SCOPE, Statements};
+use crate::postgres::{sql::quote_identifier, staging::KEY_READ};
+
+/// The pieces of a query that looks at staged rows `s` and the target's rows `t` together.
+pub(super) struct ByKey<'q, 's> {
+    sql: &'q Statements<'s>,
+    key: Vec<String>,
+    scope: Vec<String>,
+}
+
+impl<'q, 's> ByKey<'q, 's> {
+    pub(super) fn new(sql: &'q Statements<'s>) -> Self {
+        let names = |indexes: &[usize]| {
+            let name = |index: &usize| quote_identifier(&sql.load.columns[*index].column.name);
+            indexes.iter().map(name).collect()
+        };
+        Self { sql, key: names(&sql.load.key), scope: names(sql.load.mode.scope()) }
+    }
+
+    /// Classifies staged rows by key, then the target's rows without one that `present` holds
+    /// for. Two joins rather than a full one: a small scope of a large table is looked up by index,
+    /// and a million rows of each side took 2.6 s in place of 7.2.
+    pub(super) fn classify(&self, changed: &str, present: &str) -> String {
+        let sql = self.sql;
+        format!(
+            "{staged} union all
+             select case when {kept} then 'kept' else 'gone' end, null, t.tableoid, t.ctid, {scope}
+             from {rows_in_scope} where {present}
+               and not exists (select from {rows} s where {same_key} and {publishable})",
+            staged = sql.classify_by_key(changed, &self.scope_of_staged()),
+            kept = self.is_kept(),
+            scope = self.scope_as_text("t"),
+            rows_in_scope = self.rows_in_scope(),
+            rows = sql.rows(),
+            same_key = sql.same_key(),
+            publishable = sql.publishable(),
+        )
+    }
+
+    /// The target's rows `t` that may go, with what is known of rejected records; each join finds
+    /// a row at most once, and scales where a subquery may not.
+    fn rows_in_scope(&self) -> String {
+        let kept = self.sql.staging.kept(self.sql.target);
+        let (keys, table) = (self.key.join(", "), self.sql.table());
+        let known = format!(
+            "left join (select distinct true as __found, {keys} from {kept} where {KEY_READ}) known on {}",
+            equal("known", &self.key)
+        );
+        if self.scope.is_empty() {
+            return format!("{table} t {known}");
+        }
+        let scope = self.scope.join(", ");
+        format!(
+            "(select {scope} from {} union select {scope} from {kept}) in_scope join {table} t on {} {known}
+             left join (select distinct true as __found, {scope} from {kept} where not {KEY_READ}) blocked on {}",
+            self.sql.rows(),
+            equal("in_scope", &self.scope),
+            equal("blocked", &self.scope)
+        )
+    }
+
+    /// Whether a rejected record is, or may be, row `t`.
+    fn is_kept(&self) -> String {
+        let kept = self.sql.staging.kept(self.sql.target);
+        let unreadable: Vec<String> =
+            self.scope.iter().map(|column| format!("{column} is null")).collect();
+        let (within, anywhere) = match unreadable.is_empty() {
+            true => ("", String::new()),
+            false => (" or blocked.__found", format!(" and ({})", unreadable.join(" or "))),
+        };
+        format!(
+            "known.__found{within} or (select exists (select from {kept} where not {KEY_READ}{anywhere}))"
+        )
+    }
+
+    /// Of a row that is there, the scope as the target has it; of a new one, as the files have it.
+    fn scope_of_staged(&self) -> String {
+        if self.scope.is_empty() {
+            return self.scope_as_text("s");
+        }
+        let (new, known) = (self.scope_as_text("s"), self.scope_as_text("t"));
+        format!("case when t.tableoid is null then {new} else {known} end")
+    }
+
+    fn scope_as_text(&self, row: &str) -> String {
+        if self.scope.is_empty() {
+            return NO_SCOPE.to_owned();
+        }
+        let texts = self.scope.iter().map(|column| format!("{row}.{column}::text"));
+        format!("array[{}]", texts.collect::<Vec<_>>().join(", "))
+    }
+}
+
+fn equal(with: &str, columns: &[String]) -> String {
+    let pairs = columns.iter().map(|column| format!("{with}.{column} = t.{column}"));
+    pairs.collect::<Vec<_>>().join(" and ")
+}

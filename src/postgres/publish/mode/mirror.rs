@@ -1,0 +1,74 @@
+//! `mirror`: as `upsert`, and rows whose key the files do not have are deleted or marked so.
+
+use super::{Kind, Mode, Statements, Write, absent::ByKey};
+use crate::{
+    load::{LoadMode, Mark, SoftDelete},
+    postgres::{
+        publish::statements::{present_value, typed},
+        sql::quote_identifier,
+    },
+};
+
+pub(super) struct Mirror;
+
+impl Mode for Mirror {
+    fn classify(&self, sql: &Statements<'_>) -> Option<String> {
+        let (changed, present) = match soft(sql) {
+            // A row that comes back has at least its mark changed.
+            Some(soft) => {
+                let present = is_present(soft);
+                (format!("{} or not ({present})", sql.differs()), present)
+            }
+            None => (sql.differs(), "true".to_owned()),
+        };
+        Some(ByKey::new(sql).classify(&changed, &present))
+    }
+
+    fn writes(&self, sql: &Statements<'_>) -> Vec<Write> {
+        let comes_back = soft(sql).map(|soft| {
+            format!("{} = {}", quote_identifier(&soft.column.name), present_value(soft))
+        });
+        vec![
+            Write::new(&[Kind::Changed], sql.update(comes_back)),
+            Write::new(&[Kind::New], sql.insert_new()),
+        ]
+    }
+
+    fn removals(&self, sql: &Statements<'_>) -> Vec<Write> {
+        let removal = match soft(sql) {
+            Some(soft) => mark(sql, soft),
+            None => sql.delete(),
+        };
+        vec![Write::new(&[Kind::Gone], removal)]
+    }
+}
+
+fn soft<'s>(sql: &Statements<'s>) -> Option<&'s SoftDelete> {
+    match &sql.load.mode {
+        LoadMode::Mirror { soft, .. } => soft.as_deref(),
+        _ => None,
+    }
+}
+
+/// The condition that row `t` is not marked as deleted.
+fn is_present(soft: &SoftDelete) -> String {
+    let name = quote_identifier(&soft.column.name);
+    match &soft.deleted {
+        Mark::Moment => format!("t.{name} is null"),
+        Mark::Value(value) => format!("t.{name} is distinct from {}", typed(soft, value)),
+    }
+}
+
+fn mark(sql: &Statements<'_>, soft: &SoftDelete) -> String {
+    let value = match &soft.deleted {
+        Mark::Moment => "now()".to_owned(),
+        Mark::Value(value) => typed(soft, value),
+    };
+    format!(
+        "update {} t set {} = {value} from {} c where {}",
+        sql.table(),
+        quote_identifier(&soft.column.name),
+        sql.changes(),
+        sql.is_gone()
+    )
+}

@@ -1,0 +1,55 @@
+//! What can be read of a rejected record: enough to leave its row alone.
+//!
+//! A rejected record is not an absent one. For targets that delete, its key and scope go to
+//! the server, as far as they can be read; where they cannot, nothing is deleted that might
+//! be it (see [`crate::postgres::publish`]).
+
+use bumpalo::Bump;
+
+use crate::{
+    batch::Record, copy::TupleEncoder, plan::TargetPlan, schema::PgType,
+    transform::geometry::GeometryNotes, value::Value,
+};
+
+/// Writes one rejected record's line for one target: ordinal, whether its key was read, and
+/// the staged ones of [`crate::load::LoadTarget::identifying`].
+pub(super) struct RefusedEncoder<'e> {
+    pub(super) target: &'e TargetPlan,
+    pub(super) arena: &'e Bump,
+    pub(super) encoder: &'e mut TupleEncoder,
+}
+
+impl<'e> RefusedEncoder<'e> {
+    /// # Errors
+    /// A message when a value that was proven to fit does not: a fault of longshore.
+    pub(super) fn encode(self, record: &Record<'e>) -> Result<(), String> {
+        let load = &self.target.load;
+        let identifying = load.identifying();
+        let staged =
+            load.columns.iter().enumerate().filter(|(_, column)| column.computed.is_none());
+        let mut values = Vec::with_capacity(identifying.len());
+        let mut key_fields = 0;
+        for ((index, column), transform) in staged.zip(&self.target.columns) {
+            if !identifying.contains(&index) {
+                continue;
+            }
+            let (mut notes, mut violations) = (GeometryNotes::default(), Vec::new());
+            let value = match record.fault() {
+                Some(_) => None,
+                None => transform.apply(record, self.arena, &mut notes, &mut violations),
+            };
+            let value = value.unwrap_or(Value::Null);
+            key_fields += usize::from(load.key.contains(&index) && value != Value::Null);
+            values.push((&column.column, value));
+        }
+        let key_read = key_fields == load.key.len();
+        self.encoder.begin_row(values.len() + 2);
+        self.encoder.ordinal(record.position().ordinal());
+        let mut written = self.encoder.field(&PgType::Bool, &Value::Bool(key_read));
+        for (column, value) in values {
+            written = written.and_then(|()| self.encoder.field(&column.pg_type, &value));
+        }
+        self.encoder.end_row();
+        written.map_err(|_| format!("the key of {} does not fit its types", load.table.name))
+    }
+}

@@ -1,0 +1,66 @@
+//! Whether a run can go on where another was cut off, and what it need not do again.
+//!
+//! Rows that are staged are as good as new if they were made of the same bytes
+//! by the same rules for the same tables, cut into the same splits. All of that
+//! is in one hash, kept in the ledger; any difference means a start afresh.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+use super::{ImportRequest, loaded::Loaded};
+use crate::{
+    load::LoadTarget,
+    postgres::{checkpoint::Checkpoint, resume::Adopted},
+};
+
+/// The hash of everything that staged rows depend on; `None` for a run that neither goes on nor
+/// is gone on with: it is forced to read again, or publishes nothing.
+pub(super) fn key(
+    request: &ImportRequest,
+    loaded: &Loaded,
+    loads: &[LoadTarget],
+) -> Option<String> {
+    if request.force || request.dry_run {
+        return None;
+    }
+    let files: Vec<_> =
+        loaded.fresh.iter().map(|file| (&file.input.display, &file.sha256)).collect();
+    // Rules may speak of today; and another release may read or write another way.
+    let depends = format!(
+        "{} {} {} {} {:?} {loads:?}",
+        env!("CARGO_PKG_VERSION"),
+        loaded.definition_sha256,
+        jiff::Zoned::now().date(),
+        request.options.split_bytes,
+        files
+    );
+    Some(Sha256::digest(depends).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The splits of a run that are staged already.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    /// The run that staged them; `None` when there is nothing to go on with.
+    pub(super) by: Option<String>,
+    splits: HashMap<(u32, u32), Checkpoint>,
+}
+
+impl Staged {
+    /// What another run staged.
+    pub(super) fn by(adopted: Adopted) -> Self {
+        let checkpoints = adopted.checkpoints.into_iter();
+        let splits = checkpoints.map(|found| ((found.file, found.split), found)).collect();
+        Self { by: Some(adopted.run), splits }
+    }
+
+    /// How many.
+    pub(super) fn count(&self) -> u64 {
+        self.splits.len() as u64
+    }
+
+    /// The checkpoint of a split, if it is staged.
+    pub(super) fn find(&self, file: u32, split: u32) -> Option<&Checkpoint> {
+        self.splits.get(&(file, split))
+    }
+}
