@@ -10,6 +10,7 @@ mod document;
 mod export;
 mod history;
 mod operation;
+pub(crate) mod query;
 mod read;
 mod render;
 mod schema;
@@ -20,7 +21,10 @@ mod validation;
 mod walk;
 
 pub use document::Document;
-pub use export::{ExportDefinition, ExportKind, OutputDefinition, OutputFormat};
+pub use export::{
+    ExportDefinition, ExportKind, LineEnd, OutputDefinition, OutputFormat, Quoting,
+    SensitiveColumn, Treatment, Unencodable,
+};
 pub use history::HistoryDefinition;
 pub use operation::OperationDefinition;
 pub use read::{Findings, ReadDefinition, read};

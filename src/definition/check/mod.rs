@@ -66,7 +66,7 @@ pub(super) fn export(
 ) -> Vec<Finding> {
     let inherited = Marks::default();
     let mut checker = Checker { document, unsound, inherited, findings: Vec::new() };
-    checker.output(&definition.output, &Place::root().key("output"));
+    checker.export(definition, &Place::root());
     checker.findings
 }
 
