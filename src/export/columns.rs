@@ -27,6 +27,10 @@ pub(super) enum Kind {
     Instant,
     /// A time of day.
     Time,
+    /// A JSON document.
+    Json,
+    /// A geometry, which GeoJSON has a place for.
+    Geometry,
     Text,
 }
 
@@ -40,6 +44,8 @@ impl Kind {
             Type::TIMESTAMP => Kind::Local,
             Type::TIMESTAMPTZ => Kind::Instant,
             Type::TIME | Type::TIMETZ => Kind::Time,
+            Type::JSON | Type::JSONB => Kind::Json,
+            _ if matches!(data_type.name(), "geometry" | "geography") => Kind::Geometry,
             _ => Kind::Text,
         }
     }

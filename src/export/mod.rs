@@ -8,11 +8,15 @@
 mod charset;
 mod columns;
 mod csv;
+mod json;
+mod layout;
 mod manifest;
+mod output_file;
 mod part_file;
 mod path;
 mod query;
 mod row;
+mod sheet;
 mod snapshot;
 mod values;
 
@@ -21,22 +25,19 @@ use std::path::PathBuf;
 use futures_util::{StreamExt, pin_mut};
 
 use self::{
-    columns::Column,
-    csv::CsvWriter,
+    layout::Layout,
     manifest::{Contents, Manifest, manifest_path},
-    part_file::{PartFile, Written},
+    output_file::OutputFile,
+    part_file::Written,
     query::Query,
     row::RowReader,
     values::ValueFormat,
 };
 use crate::{
-    definition::ExportDefinition,
-    error::Result,
+    definition::{ExportDefinition, OutputFormat},
+    error::{Error, Result},
     postgres::session::{Session, database_error},
 };
-
-/// Rows are gathered to so many bytes before they are compressed, hashed and written.
-const BUFFER_BYTES: usize = 128 << 10;
 
 /// One export to do.
 #[derive(Debug, Clone, Copy)]
@@ -79,19 +80,18 @@ pub struct ExportSummary {
 /// then.
 pub async fn export(session: &Session, request: &ExportRequest<'_>) -> Result<ExportSummary> {
     let definition = request.definition;
-    let path = PathBuf::from(path::fill(&definition.output.path, request.parameters)?);
+    let path = PathBuf::from(path::fill(&definition.output, request.parameters)?);
     let snapshot = snapshot::open(session, definition).await?;
-    let query = Query::bind(session, &definition.sql, request.parameters).await?;
-    let columns = columns::bind(definition, &query.columns)?;
-    let format = ValueFormat::new(definition, &columns)?;
-    let mut part = PartFile::create(&path)?;
-    let rows = write_rows(session, request, &query, (&columns, &format), &mut part).await?;
-    let (written, part) = part.finish()?;
+    let (query, layout) = prepare(session, request).await?;
+    let file = OutputFile::create(&path, &layout)?;
+    let file = write_rows(session, &query, &layout, file).await?;
+    let rows = file.rows();
+    let (written, finished) = file.finish()?;
     snapshot::close(session).await?;
     let contents = Contents { rows, bytes: written.bytes, sha256: &written.sha256 };
     let manifest_path = manifest_path(&path);
-    part.place()?;
-    Manifest::new(request, &snapshot, &columns, contents).write(&manifest_path)?;
+    finished.place()?;
+    Manifest::new(request, &snapshot, &layout.columns, contents).write(&manifest_path)?;
     let Written { bytes, sha256 } = written;
     Ok(ExportSummary {
         pipeline: request.pipeline.to_owned(),
@@ -105,31 +105,45 @@ pub async fn export(session: &Session, request: &ExportRequest<'_>) -> Result<Ex
     })
 }
 
+/// What the query gives, and how that is written.
+async fn prepare<'r>(
+    session: &Session,
+    request: &ExportRequest<'r>,
+) -> Result<(Query, Layout<'r>)> {
+    let definition = request.definition;
+    let mut query = Query::bind(session, &definition.sql, request.parameters).await?;
+    let mut columns = columns::bind(definition, &query.columns)?;
+    let format = definition.output.format;
+    if matches!(format, OutputFormat::Geojson | OutputFormat::Jsonl) {
+        query.as_json(&mut columns, format == OutputFormat::Geojson);
+    }
+    let values = ValueFormat::new(definition, &columns)?;
+    Ok((query, Layout { output: &definition.output, columns, values }))
+}
+
 async fn write_rows(
     session: &Session,
-    request: &ExportRequest<'_>,
     query: &Query,
-    written_as: (&[Column], &ValueFormat),
-    part: &mut PartFile,
-) -> Result<u64> {
-    let mut writer = CsvWriter::new(&request.definition.output);
+    layout: &Layout<'_>,
+    mut file: OutputFile,
+) -> Result<OutputFile> {
     let mut reader = RowReader::default();
-    let mut bytes = Vec::with_capacity(BUFFER_BYTES * 2);
-    let mut rows = 0;
-    writer.start(written_as.0, &mut bytes)?;
     let stream = query.stream(session).await?;
     pin_mut!(stream);
     while let Some(message) = stream.next().await {
-        let message =
-            message.map_err(|error| database_error(&error, "read the rows of the export"))?;
+        let message = message.map_err(|error| unread(&error, layout.output.format))?;
         let row = reader.read(&message, query.columns.len())?;
-        writer.row(written_as, &row, &mut bytes)?;
-        rows += 1;
-        if bytes.len() >= BUFFER_BYTES {
-            part.write(&bytes)?;
-            bytes.clear();
-        }
+        file.row(layout, &row)?;
     }
-    part.write(&bytes)?;
-    Ok(rows)
+    Ok(file)
+}
+
+/// Rows that the server stopped sending.
+fn unread(error: &tokio_postgres::Error, format: OutputFormat) -> Error {
+    let said = database_error(error, "read the rows of the export");
+    let code = error.code().map_or("", |code| code.code());
+    if format == OutputFormat::Geojson && (code.starts_with("XX") || code == "22023") {
+        return said.hint("GeoJSON is in longitude and latitude: every geometry needs a reference system (SRID) to be transformed from");
+    }
+    said
 }

@@ -80,8 +80,14 @@ impl PartFile {
         Ok(Self { path: path.to_owned(), part, writer })
     }
 
+    /// The folder the file will be in.
+    pub(super) fn folder(&self) -> &Path {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(Path::new("."))
+    }
+
     /// Adds bytes.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(super) fn add(&mut self, bytes: &[u8]) -> Result<()> {
         self.writer.write_all(bytes).map_err(|cause| cannot_write(&self.path, cause))
     }
 
@@ -93,6 +99,18 @@ impl PartFile {
         disk.file.get_ref().sync_all().map_err(failed)?;
         let written = Written { bytes: disk.bytes, sha256: hex(&disk.hash.finalize()) };
         Ok((written, FinishedFile { path: self.path, part: self.part }))
+    }
+}
+
+impl Write for PartFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    /// Compressed bytes go out when the file is finished.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -186,7 +204,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
         let mut part = PartFile::create(&path).expect("created");
-        part.write(b"id\n").and_then(|()| part.write(b"1\n")).expect("written");
+        part.add(b"id\n").and_then(|()| part.add(b"1\n")).expect("written");
         let (written, finished) = part.finish().expect("finished");
         assert!(!path.exists(), "and when it takes its place");
         finished.place().expect("placed");
@@ -229,7 +247,7 @@ mod tests {
         let path = folder.path().join("a.csv");
         std::fs::write(&path, "old").expect("written");
         let mut part = PartFile::create(&path).expect("created");
-        part.write(b"new").expect("written");
+        part.add(b"new").expect("written");
         drop(part);
         assert_eq!(std::fs::read_to_string(&path).expect("the file"), "old");
         assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 1);

@@ -1,12 +1,16 @@
 //! Where an export goes: the definition's path with values in place of `{name}`.
 
 use super::query::parameter;
-use crate::error::{Error, Result};
+use crate::{
+    definition::OutputDefinition,
+    error::{Error, Result},
+};
 
 /// Puts values in place of `{name}`; a value may not lead to another folder.
-pub(super) fn fill(path: &str, parameters: &[(String, String)]) -> Result<String> {
+pub(super) fn fill(output: &OutputDefinition, parameters: &[(String, String)]) -> Result<String> {
+    let path = output.path.replace("{format}", output.format.word());
     let mut filled = String::with_capacity(path.len());
-    let mut rest = path;
+    let mut rest = path.as_str();
     while let Some((before, after)) = rest.split_once('{') {
         let Some((name, tail)) = after.split_once('}') else {
             return Err(Error::definition("the output path has a `{` without `}`"));
@@ -28,15 +32,21 @@ pub(super) fn fill(path: &str, parameters: &[(String, String)]) -> Result<String
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn a_value_cannot_lead_out_of_the_folder() {
         let year = |value: &str| vec![("year".to_owned(), value.to_owned())];
-        assert_eq!(fill("out/{year}.csv", &year("2024")).expect("filled"), "out/2024.csv");
+        let filled = |path: &str, value: &str| {
+            let output = json!({ "format": "jsonl", "path": path });
+            fill(&serde_json::from_value(output).expect("an output"), &year(value))
+        };
+        assert_eq!(filled("out/{year}.{format}.gz", "2024").expect("filled"), "out/2024.jsonl.gz");
         for value in ["../x", "/etc/x", ".x"] {
-            assert!(fill("out/{year}.csv", &year(value)).is_err(), "{value}");
+            assert!(filled("out/{year}.csv", value).is_err(), "{value}");
         }
-        assert!(fill("out/{year.csv", &year("2024")).is_err());
+        assert!(filled("out/{year.csv", "2024").is_err());
     }
 }

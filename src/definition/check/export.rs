@@ -2,7 +2,7 @@
 
 use super::{Checker, character::Marks, hinted};
 use crate::{
-    definition::{ExportDefinition, OutputDefinition, Treatment, query::is_ordered},
+    definition::{ExportDefinition, OutputDefinition, OutputFormat, Treatment, query::is_ordered},
     diagnostic::{Place, did_you_mean},
 };
 
@@ -59,6 +59,7 @@ impl Checker<'_> {
         let path = place.key("path");
         if self.is_local(&output.path, &path) {
             self.placeholders(&output.path, &path);
+            self.ending(output, &path);
         }
         self.delimiter(output, &place.key("delimiter"));
         let marks =
@@ -76,6 +77,21 @@ impl Checker<'_> {
         }
         self.repeated(&output.columns, &place.key("columns"));
         self.charset(output, &place.key("encoding"));
+    }
+
+    /// A workbook is known by its ending, and is compressed already.
+    fn ending(&mut self, output: &OutputDefinition, place: &Place) {
+        let ends = output.path.to_ascii_lowercase();
+        let is_workbook = ends.ends_with(".xlsx");
+        let fits = match output.format {
+            OutputFormat::Xlsx => is_workbook || ends.ends_with(".{format}"),
+            _ => !is_workbook,
+        };
+        if !fits {
+            let message = "a path that ends in `.xlsx` and `format = \"xlsx\"` go together";
+            self.report("definition.conflict", place, message).hint =
+                hinted("end the path in `.{format}`, which follows the format");
+        }
     }
 
     fn delimiter(&mut self, output: &OutputDefinition, place: &Place) {
