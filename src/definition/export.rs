@@ -5,6 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
+/// Stands in a path for the number of a file, with `rows_per_file`.
+pub const PART: &str = "part";
+
 /// Writes the result of a query to a file.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
@@ -77,6 +80,15 @@ pub struct OutputDefinition {
     /// the word under `format`. Names that end in `.gz`, `.zst` or `.zip` are compressed.
     #[validate(length(min = 1, message = "the path is empty"))]
     pub path: String,
+    /// One file for each combination of values in these columns, by which the query orders its
+    /// rows first; `{column}` stands for the value in the path.
+    #[serde(default)]
+    pub group_by: Vec<String>,
+    /// Rows of a file, without the header; the next file begins above it, and `{part}` in the
+    /// path is its number.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub rows_per_file: Option<u64>,
     /// The columns written, in this order; all, as the query gives them, unless given.
     #[serde(default)]
     pub columns: Vec<String>,
@@ -209,7 +221,9 @@ impl ExportDefinition {
         let mut names = super::query::parameter_names(&self.sql);
         let in_path = self.output.path.split('{').skip(1);
         for name in in_path.filter_map(|after| after.split_once('}')).map(|(name, _)| name) {
-            if name != "format" && !names.contains(&name) {
+            let of_rows = self.output.group_by.iter().any(|column| column == name)
+                || (name == PART && self.output.rows_per_file.is_some());
+            if name != "format" && !of_rows && !names.contains(&name) {
                 names.push(name);
             }
         }

@@ -114,6 +114,13 @@ fn column(definition: &ExportDefinition, at: usize, result: &ResultColumn) -> Co
     }
 }
 
+/// The place of a column in the query's result.
+pub(super) fn place_of(name: &str, result: &[ResultColumn]) -> Result<usize> {
+    let names: Vec<&str> = result.iter().map(|column| column.name.as_str()).collect();
+    let place = names.iter().position(|known| *known == name);
+    place.ok_or_else(|| unknown(name, &names))
+}
+
 fn unknown(name: &str, names: &[&str]) -> Error {
     let hint = match did_you_mean(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -8,6 +8,7 @@
 mod charset;
 mod columns;
 mod csv;
+mod file_set;
 mod json;
 mod layout;
 mod manifest;
@@ -24,14 +25,10 @@ use std::path::PathBuf;
 
 use futures_util::{StreamExt, pin_mut};
 
+pub use self::file_set::WrittenFile;
 use self::{
-    layout::Layout,
-    manifest::{Contents, Manifest, manifest_path},
-    output_file::OutputFile,
-    part_file::Written,
-    query::Query,
-    row::RowReader,
-    values::ValueFormat,
+    file_set::FileSet, layout::Layout, manifest::Manifest, path::PathPattern, query::Query,
+    row::RowReader, values::ValueFormat,
 };
 use crate::{
     definition::{ExportDefinition, OutputFormat},
@@ -57,17 +54,15 @@ pub struct ExportSummary {
     pub pipeline: String,
     /// `published`, since it is there.
     pub status: &'static str,
-    /// The file.
-    pub path: String,
-    /// The manifest beside it.
+    /// The manifest: what was asked and what was written.
     pub manifest: String,
-    /// Rows written, without the header.
+    /// The files, in the order of the rows.
+    pub files: Vec<WrittenFile>,
+    /// Rows written, without headers.
     pub rows: u64,
     /// Bytes written.
     pub bytes: u64,
-    /// SHA-256 of the file, in hex.
-    pub sha256: String,
-    /// When the rows were as they are in the file, by the server's clock.
+    /// When the rows were as they are in the files, by the server's clock.
     pub snapshot_time: String,
 }
 
@@ -76,31 +71,27 @@ pub struct ExportSummary {
 /// # Errors
 /// `ErrorKind::Definition` for a parameter without value, a query that the server does not
 /// understand, and values that cannot be written as the definition wants them;
-/// `ErrorKind::Environment` when the server or the disk refuses. The file that was there stays
+/// `ErrorKind::Environment` when the server or the disk refuses. The files that were there stay
 /// then.
 pub async fn export(session: &Session, request: &ExportRequest<'_>) -> Result<ExportSummary> {
     let definition = request.definition;
-    let path = PathBuf::from(path::fill(&definition.output, request.parameters)?);
+    let pattern = PathPattern::fill(&definition.output, request.parameters)?;
+    let manifest_path = PathBuf::from(pattern.manifest(&definition.output));
     let snapshot = snapshot::open(session, definition).await?;
     let (query, layout) = prepare(session, request).await?;
-    let file = OutputFile::create(&path, &layout)?;
-    let file = write_rows(session, &query, &layout, file).await?;
-    let rows = file.rows();
-    let (written, finished) = file.finish()?;
+    let files = FileSet::new(&layout, pattern, &query.columns)?;
+    let files = write_rows(session, &query, &layout, files).await?;
     snapshot::close(session).await?;
-    let contents = Contents { rows, bytes: written.bytes, sha256: &written.sha256 };
-    let manifest_path = manifest_path(&path);
-    finished.place()?;
-    Manifest::new(request, &snapshot, &layout.columns, contents).write(&manifest_path)?;
-    let Written { bytes, sha256 } = written;
+    let files = files.place()?;
+    let manifest = Manifest::new(request, &snapshot, &layout.columns, (&manifest_path, &files));
+    manifest.write(&manifest_path)?;
     Ok(ExportSummary {
         pipeline: request.pipeline.to_owned(),
         status: "published",
-        path: path.display().to_string(),
         manifest: manifest_path.display().to_string(),
-        rows,
-        bytes,
-        sha256,
+        rows: files.iter().map(|file| file.rows).sum(),
+        bytes: files.iter().map(|file| file.bytes).sum(),
+        files,
         snapshot_time: snapshot.time,
     })
 }
@@ -121,21 +112,21 @@ async fn prepare<'r>(
     Ok((query, Layout { output: &definition.output, columns, values }))
 }
 
-async fn write_rows(
+async fn write_rows<'l>(
     session: &Session,
     query: &Query,
     layout: &Layout<'_>,
-    mut file: OutputFile,
-) -> Result<OutputFile> {
+    mut files: FileSet<'l>,
+) -> Result<FileSet<'l>> {
     let mut reader = RowReader::default();
     let stream = query.stream(session).await?;
     pin_mut!(stream);
     while let Some(message) = stream.next().await {
         let message = message.map_err(|error| unread(&error, layout.output.format))?;
         let row = reader.read(&message, query.columns.len())?;
-        file.row(layout, &row)?;
+        files.row(&row)?;
     }
-    Ok(file)
+    Ok(files)
 }
 
 /// Rows that the server stopped sending.

@@ -29,7 +29,7 @@ pub(super) struct PartFile {
     writer: Writer,
 }
 
-/// A whole file on disk that has not taken its place yet.
+/// A whole file that has not taken its place yet.
 pub(super) struct FinishedFile {
     path: PathBuf,
     part: Part,
@@ -82,8 +82,7 @@ impl PartFile {
 
     /// The folder the file will be in.
     pub(super) fn folder(&self) -> &Path {
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        folder.unwrap_or(Path::new("."))
+        folder_of(&self.path)
     }
 
     /// Adds bytes.
@@ -91,12 +90,11 @@ impl PartFile {
         self.writer.write_all(bytes).map_err(|cause| cannot_write(&self.path, cause))
     }
 
-    /// Brings everything to disk.
+    /// Ends the file; [`FinishedFile::sync`] brings it to disk.
     pub(super) fn finish(self) -> Result<(Written, FinishedFile)> {
         let failed = |cause| cannot_write(&self.path, cause);
         let mut disk = self.writer.finish().map_err(failed)?;
         disk.file.flush().map_err(failed)?;
-        disk.file.get_ref().sync_all().map_err(failed)?;
         let written = Written { bytes: disk.bytes, sha256: hex(&disk.hash.finalize()) };
         Ok((written, FinishedFile { path: self.path, part: self.part }))
     }
@@ -115,14 +113,56 @@ impl Write for PartFile {
 }
 
 impl FinishedFile {
-    /// Lets the file take its place, also should the machine stop right after.
-    pub(super) fn place(self) -> Result<()> {
-        let failed = |cause| cannot_write(&self.path, cause);
-        std::fs::rename(&self.part.0, &self.path).map_err(failed)?;
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(failed)?;
-        folder.sync_all().map_err(failed)
+    /// The folder the file will be in.
+    pub(super) fn folder(&self) -> &Path {
+        folder_of(&self.path)
     }
+
+    /// Brings the file to disk.
+    pub(super) fn sync(&self) -> Result<()> {
+        let synced = File::open(&self.part.0).and_then(|file| file.sync_all());
+        synced.map_err(|cause| cannot_write(&self.path, cause))
+    }
+
+    /// Lets the file take its place; [`sync_folder`] makes that last.
+    pub(super) fn place(self) -> Result<()> {
+        let placed = std::fs::rename(&self.part.0, &self.path);
+        placed.map_err(|cause| cannot_write(&self.path, cause))
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Brings the names in a folder to disk.
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|cause| cannot_write(folder, cause))
+}
+
+/// Brings many files to disk at once; those of a set are on one file system as a rule, and any
+/// other is synced on its own.
+#[cfg(target_os = "linux")]
+pub(super) fn sync_file_system(files: &[FinishedFile]) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let mut synced = Vec::new();
+    for file in files {
+        let failed = |cause| cannot_write(&file.path, cause);
+        let opened = File::open(&file.part.0).map_err(failed)?;
+        let device = opened.metadata().map_err(failed)?.dev();
+        if !synced.contains(&device) {
+            rustix::fs::syncfs(&opened).map_err(|cause| failed(cause.into()))?;
+            synced.push(device);
+        }
+    }
+    Ok(())
+}
+
+/// Brings many files to disk.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn sync_file_system(files: &[FinishedFile]) -> Result<()> {
+    files.iter().try_for_each(FinishedFile::sync)
 }
 
 impl Drop for Part {

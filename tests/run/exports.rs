@@ -235,8 +235,8 @@ async fn the_manifest_says_what_was_asked_and_what_was_written() {
     let summary = export_with(&space, sql, "", &[("count", "3")]).await.expect("written");
     let manifest: Value = serde_json::from_str(&space.read("out.csv.manifest.json")).unwrap();
     assert_eq!(manifest["rows"], 3);
-    assert_eq!(manifest["bytes"], space.read("out.csv").len());
-    assert_eq!(manifest["sha256"], summary.sha256.as_str());
+    assert_eq!(manifest["files"][0]["bytes"], space.read("out.csv").len());
+    assert_eq!(manifest["files"][0]["sha256"], summary.files[0].sha256.as_str());
     assert_eq!(manifest["parameters"]["count"], "3");
     assert_eq!(manifest["columns"][0]["type"], "int4");
     assert_eq!(manifest["columns"][1]["name"], "name");
@@ -245,7 +245,7 @@ async fn the_manifest_says_what_was_asked_and_what_was_written() {
     let hex = |bytes: &[u8]| -> String {
         Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
     };
-    assert_eq!(manifest["sha256"], hex(space.read("out.csv").as_bytes()));
+    assert_eq!(manifest["files"][0]["sha256"], hex(space.read("out.csv").as_bytes()));
     assert_eq!(manifest["query_sha256"], hex(sql.as_bytes()));
 }
 
@@ -262,7 +262,7 @@ async fn exports_are_private_and_the_same_every_time() {
     for name in ["a.csv", "a.csv.gz", "a.csv.zst", "a.csv.zip"] {
         let first = export_toml(&space, &toml(name), &[]).await.expect("written");
         let again = export_toml(&space, &toml(name), &[]).await.expect("written");
-        assert_eq!(first.sha256, again.sha256, "{name}");
+        assert_eq!(first.files[0].sha256, again.files[0].sha256, "{name}");
         let mode = |path: &str| {
             let path = space.folder.path().join(path);
             std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -367,4 +367,57 @@ async fn features_are_in_longitude_and_latitude() {
     let unknown = "select 1 as n, ST_GeomFromText('POINT(1 2)') as shape order by 1";
     let error = in_format(&space, unknown, "geojson").await.expect_err("no reference system");
     assert!(error.hint_text().is_some_and(|hint| hint.contains("SRID")), "{error}");
+}
+
+#[tokio::test]
+async fn every_group_has_its_file_and_one_index_lists_them() {
+    let space = Workspace::with("").await;
+    let toml = |rest: &str| {
+        format!(
+            "kind = \"export\"\n[output]\nformat = \"csv\"\npath = \"$DIR/lists/{{class}}.csv\"\n\
+             group_by = [\"class\"]\ncolumns = [\"n\"]\n{rest}\n"
+        )
+    };
+    let query = "select class, n from (values (1, '5A', 1), (1, '5A', 2), (2, '../x', 3), (3, null, 4), (4, '5a', 5)) \
+        v(o, class, n) order by o, n";
+    let with = |sql: &str| toml("").replacen('\n', &format!("\nsql = '''{sql}'''\n"), 1);
+    let summary = export_toml(&space, &with(query), &[]).await.expect("written");
+    assert_eq!(summary.rows, 5);
+    let names: Vec<String> = summary
+        .files
+        .iter()
+        .map(|file| file.path.rsplit_once("lists/").expect("in the folder").1.to_owned())
+        .collect();
+    assert_eq!(names[0], "5A.csv");
+    assert!(names[1].starts_with("_.._x-") && names[2].starts_with("_null-"), "{names:?}");
+    assert!(names[3].starts_with("5a-"), "another name also where case is not told: {names:?}");
+    assert_eq!(space.read("lists/5A.csv"), "n\n1\n2\n");
+    assert_eq!(space.read(format!("lists/{}", names[3])), "n\n5\n");
+    let index: Value =
+        serde_json::from_str(&space.read("lists/class.csv.manifest.json")).expect("JSON");
+    assert_eq!(index["rows"], 5);
+    assert_eq!(index["files"].as_array().expect("files").len(), 4);
+    assert_eq!(index["files"][1]["group"], serde_json::json!(["../x"]));
+    assert_eq!(index["files"][2]["group"], serde_json::json!([null]));
+    for (at, name) in names.iter().enumerate() {
+        assert_eq!(index["files"][at]["path"], name.as_str(), "from the index's folder");
+    }
+    let apart = "select class, n from (values ('a', 1), ('b', 2), ('a', 3)) v(class, n) order by n";
+    let error = export_toml(&space, &with(apart), &[]).await.expect_err("not ordered");
+    assert!(error.to_string().contains("do not stand together"), "{error}");
+    let left = std::fs::read_dir(space.folder.path().join("lists")).unwrap().count();
+    assert_eq!(left, 5, "nothing of it is left");
+}
+
+#[tokio::test]
+async fn thousands_of_groups_take_one_pass_and_long_ones_are_cut() {
+    let space = Workspace::with("").await;
+    let toml = "kind = \"export\"\nsql = \"select n / 10 as g, n from generate_series(0, 29994) n order by n\"\n\
+        [output]\nformat = \"jsonl\"\npath = \"$DIR/{g}-{part}.{format}\"\ngroup_by = [\"g\"]\nrows_per_file = 6\n";
+    let summary = export_toml(&space, toml, &[]).await.expect("written");
+    assert_eq!((summary.rows, summary.files.len()), (29_995, 5_999));
+    assert_eq!(space.read("7-0001.jsonl").lines().count(), 6);
+    assert_eq!(space.read("7-0002.jsonl").lines().count(), 4);
+    assert_eq!(space.read("7-0002.jsonl").lines().next(), Some("{\"g\":7,\"n\":76}"));
+    assert!(!space.folder.path().join("2999-0002.jsonl").exists());
 }
