@@ -25,3 +25,4 @@ pub mod sql;
 pub mod staging;
 mod tls;
 pub mod version;
+pub mod watch;

@@ -24,10 +24,11 @@ const ANSWER_SECONDS: u64 = 60;
 ///
 /// They are local to the transaction since a pooler hands the session to
 /// somebody else afterwards; all are explicit since a role or database may
-/// carry its own (a `statement_timeout` would kill a long merge). The
-/// keepalives let the server drop a client that vanished, with its locks.
+/// carry its own (a `statement_timeout` of minutes would kill a long merge; ours
+/// only ends what nobody can be waiting for any more). The keepalives let the
+/// server drop a client that vanished, with its locks.
 pub const TRANSACTION_SETTINGS: &str = "\
-    set local statement_timeout = 0; \
+    set local statement_timeout = '24h'; \
     set local lock_timeout = '10s'; \
     set local idle_in_transaction_session_timeout = '10min'; \
     set local tcp_keepalives_idle = 30; \
@@ -39,6 +40,12 @@ pub const TRANSACTION_SETTINGS: &str = "\
     set local intervalstyle = 'iso_8601'; \
     set local timezone = 'UTC'; \
     set local extra_float_digits = 1";
+
+/// A statement with [`TRANSACTION_SETTINGS`], to be sent as one batch: without a BEGIN, the server
+/// makes one transaction of it.
+pub(super) fn with_settings(statement: &str) -> String {
+    format!("{TRANSACTION_SETTINGS}; {statement}")
+}
 
 /// A connection whose driver runs on the tokio runtime it was opened on.
 pub struct Session {

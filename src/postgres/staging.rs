@@ -15,7 +15,7 @@ use tokio_postgres::Client;
 
 use super::{
     checkpoint::{self, Checkpoint},
-    session::{TRANSACTION_SETTINGS, database_error},
+    session::{database_error, with_settings},
     sql::{create_schema, qualified, quote_identifier},
 };
 use crate::{
@@ -108,7 +108,7 @@ impl Staging {
             self.splits(),
             checkpoint::COLUMNS
         ));
-        let created = client.batch_execute(&script).await;
+        let created = client.batch_execute(&with_settings(&script)).await;
         created.map_err(|error| {
             database_error(&error, "create the staging tables").or_hint(
                 "the role needs CREATE on the database, or on the schema longshore_staging",
@@ -228,8 +228,8 @@ impl Staging {
                 old.kept(target)
             ));
         }
-        script.push_str(&format!("truncate {}", self.excluded()));
         client.batch_execute(&script).await.map_err(failed)?;
+        self.forget_judgement(client).await?;
         Ok(true)
     }
 
@@ -262,14 +262,26 @@ impl Staging {
     /// # Errors
     /// `ErrorKind::Environment` when the server refuses.
     pub async fn forget_judgement(&self, client: &Client) -> Result<()> {
-        let computed: Vec<String> = (0..self.targets).map(|target| self.computed(target)).collect();
-        let script = format!(
-            "begin; {TRANSACTION_SETTINGS}; truncate {}; drop table if exists {}; commit",
-            self.excluded(),
-            computed.join(", ")
-        );
-        let done = client.batch_execute(&script).await;
+        let mut script = format!("truncate {};\n", self.excluded());
+        for target in 0..self.targets {
+            script.push_str(&format!("drop table if exists {};\n", self.computed(target)));
+            if self.has_kept(client, target).await? {
+                // What was rejected before COPY has no row; what judging rejected has one.
+                script.push_str(&format!(
+                    "delete from {} k using {} c where c.{ORDINAL} = k.{ORDINAL};\n",
+                    self.kept(target),
+                    self.copied(target)
+                ));
+            }
+        }
+        let done = client.batch_execute(&with_settings(&script)).await;
         done.map_err(|error| database_error(&error, "judge again"))
+    }
+
+    async fn has_kept(&self, client: &Client, target: usize) -> Result<bool> {
+        let query = "select to_regclass($1) is not null";
+        let row = client.query_typed_one(query, &[(&self.kept(target), Type::TEXT)]).await;
+        Ok(row.map_err(|error| database_error(&error, "look for the staging tables"))?.get(0))
     }
 
     /// Drops everything the run staged; what is not there is not missed.
@@ -282,11 +294,8 @@ impl Staging {
             tables.extend([self.copied(target), self.computed(target)]);
             tables.extend([self.changes(target), self.kept(target)]);
         }
-        let script = format!(
-            "begin; {TRANSACTION_SETTINGS}; drop table if exists {}; commit",
-            tables.join(", ")
-        );
-        let dropped = client.batch_execute(&script).await;
+        let script = format!("drop table if exists {}", tables.join(", "));
+        let dropped = client.batch_execute(&with_settings(&script)).await;
         dropped.map_err(|error| database_error(&error, "drop the staging tables"))
     }
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result, Transient},
     failpoint,
-    postgres::{endpoint::Endpoint, ledger, publish, session::Session},
+    postgres::{endpoint::Endpoint, ledger, publish, session::Session, watch},
     report::RunStatus,
 };
 
@@ -72,6 +72,9 @@ impl CleanUp<'_, '_> {
         if status.is_none() && can_be_resumed(ended) {
             self.progress.notice(KEPT);
         } else {
+            if ended.is_err() {
+                watch::end_sessions(&session.client, import.record.run.as_str()).await?;
+            }
             if status != Some(RunStatus::Held) {
                 import.staging.drop(&session.client).await?;
                 failpoint::hit("cleanup.dropped")?;

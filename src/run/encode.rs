@@ -63,7 +63,9 @@ impl ProcessedSplit {
         if Checkpoint::of(&self.tuples, &self.notes) != *checkpoint {
             self.broken = Some("a split differs from what an earlier run staged of it".to_owned());
         }
-        self.tuples.tables.iter_mut().for_each(|table| table.tuples = Bytes::new());
+        for table in &mut self.tuples.tables {
+            (table.tuples, table.kept) = (Bytes::new(), Bytes::new());
+        }
         Self { is_staged: true, ..self }
     }
 }

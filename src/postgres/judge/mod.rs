@@ -13,7 +13,7 @@ mod keys;
 use tokio_postgres::{Client, error::SqlState};
 
 use super::{
-    session::database_error,
+    session::{database_error, with_settings},
     sql::{quote_identifier, quote_literal},
     staging::{ORDINAL, Staging, has_computed},
 };
@@ -128,7 +128,8 @@ fn staged_rejection(row: &tokio_postgres::Row) -> StagedRejection {
 }
 
 async fn analyze_excluded(client: &Client, staging: &Staging) -> Result<()> {
-    let analyzed = client.batch_execute(&format!("analyze {}", staging.excluded())).await;
+    let analyzed =
+        client.batch_execute(&with_settings(&format!("analyze {}", staging.excluded()))).await;
     analyzed.map_err(|error| database_error(&error, "analyse rejections"))
 }
 
@@ -245,14 +246,16 @@ impl Judge<'_> {
     /// it fail (a division by zero, a cast), those rows are found one by one and rejected, and
     /// the statement runs again without them.
     async fn run_or_find_offenders(&self, statement: &str, expression: &str) -> Result<()> {
-        let Err(error) = self.client.batch_execute(statement).await else { return Ok(()) };
+        let Err(error) = self.client.batch_execute(&with_settings(statement)).await else {
+            return Ok(());
+        };
         if !is_data_fault(error.code()) {
             return Err(definition_or_database_error(&error));
         }
         let find = self.find_offenders(expression);
         let failed = |error| database_error(&error, "evaluate SQL of the definition");
-        self.client.batch_execute(&find).await.map_err(failed)?;
-        self.client.batch_execute(statement).await.map_err(failed)
+        self.client.batch_execute(&with_settings(&find)).await.map_err(failed)?;
+        self.client.batch_execute(&with_settings(statement)).await.map_err(failed)
     }
 
     fn find_offenders(&self, expression: &str) -> String {
@@ -279,7 +282,7 @@ impl Judge<'_> {
     }
 
     async fn execute(&self, statement: &str, doing: &str) -> Result<()> {
-        let done = self.client.batch_execute(statement).await;
+        let done = self.client.batch_execute(&with_settings(statement)).await;
         done.map_err(|error| database_error(&error, doing))
     }
 }

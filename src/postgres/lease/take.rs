@@ -10,7 +10,10 @@ use crate::{
     error::{Error, ErrorKind, Result},
     failpoint,
     load::LoadTarget,
-    postgres::session::{TRANSACTION_SETTINGS, answered, database_error},
+    postgres::{
+        session::{TRANSACTION_SETTINGS, answered, database_error},
+        watch,
+    },
     run_id::RunId,
 };
 
@@ -88,7 +91,7 @@ impl Taking<'_> {
         let (run, seconds): (String, f64) = (row.get(0), row.get(5));
         let stale = seconds > failpoint::limit(Duration::from_secs(LEASE_SECONDS)).as_secs_f64();
         if stale || liveness::is_gone(self.client, &run).await? {
-            return Ok(());
+            return watch::end_sessions(self.client, &run).await;
         }
         let [pipeline, holder, table, since]: [String; 4] =
             [row.get(1), row.get(2), row.get(3), row.get(4)];

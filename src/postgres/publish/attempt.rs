@@ -18,7 +18,8 @@ use crate::{
     failpoint,
     load::{CountLimit, LoadTarget},
     outcome::Tally,
-    postgres::{ledger, session::TRANSACTION_SETTINGS},
+    postgres::{ledger, session::TRANSACTION_SETTINGS, watch},
+    run_id::RunId,
 };
 
 impl Publishing<'_> {
@@ -29,7 +30,7 @@ impl Publishing<'_> {
         let transaction =
             opening.start().await.map_err(failed("open the publishing transaction"))?;
         let client = transaction.client();
-        set_limits(client).await?;
+        set_limits(client, &self.run.run).await?;
         self.fence.check(client).await?;
         lock_targets(client, self.loads).await?;
         failpoint::hit("publish.begun")?;
@@ -189,6 +190,7 @@ fn must_close(load: &LoadTarget, tally: &Tally) -> Result<(), Failure> {
     Err(Error::unexpected(message).into())
 }
 
-async fn set_limits(client: &Client) -> Result<(), Failure> {
-    client.batch_execute(TRANSACTION_SETTINGS).await.map_err(failed("set limits"))
+async fn set_limits(client: &Client, run: &RunId) -> Result<(), Failure> {
+    let settings = format!("{TRANSACTION_SETTINGS}; {}", watch::mark(run));
+    client.batch_execute(&settings).await.map_err(failed("set limits"))
 }
