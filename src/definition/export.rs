@@ -1,5 +1,6 @@
 //! `kind = "export"`: a query, and the file its rows are written to.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
@@ -16,6 +17,18 @@ pub struct ExportDefinition {
     /// The query; `:name` stands for a value given with `--set name=value`.
     #[validate(length(min = 1, message = "the query is empty"))]
     pub sql: String,
+    /// Whether the query orders its rows; `false` says that any order will do.
+    #[serde(default = "yes")]
+    pub order: bool,
+    /// Who the file is for, one of the names under `sensitive.COLUMN.roles`.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// Columns with personal values, and what becomes of them.
+    #[serde(default)]
+    pub sensitive: IndexMap<String, SensitiveColumn>,
+    /// The file with the key of hashes; else the variable `LONGSHORE_HASH_KEY` holds the key.
+    #[serde(default)]
+    pub hash_key_file: Option<String>,
     /// The file written.
     #[validate(nested)]
     pub output: OutputDefinition,
@@ -29,6 +42,31 @@ pub enum ExportKind {
     Export,
 }
 
+/// What becomes of a column with personal values.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SensitiveColumn {
+    /// What becomes of it for every role that is not named; left out unless given.
+    pub treatment: Treatment,
+    /// What becomes of it by role.
+    pub roles: IndexMap<String, Treatment>,
+}
+
+/// What becomes of sensitive values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Treatment {
+    /// The column is left out.
+    #[default]
+    Omit,
+    /// `***` stands in place of every value, and of NULL.
+    Mask,
+    /// HMAC-SHA256 of the value's text, in hex; NULL stays NULL.
+    Hash,
+    /// The values are written.
+    Show,
+}
+
 /// The file an export writes.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
@@ -36,19 +74,61 @@ pub struct OutputDefinition {
     /// How rows are written.
     pub format: OutputFormat,
     /// Where to; `{name}` stands for a value given with `--set name=value`. Names that end in
-    /// `.gz` or `.zst` are compressed.
+    /// `.gz`, `.zst` or `.zip` are compressed.
     #[validate(length(min = 1, message = "the path is empty"))]
     pub path: String,
+    /// The columns written, in this order; all, as the query gives them, unless given.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// What the header calls columns, where that is not their own name.
+    #[serde(default)]
+    pub labels: IndexMap<String, String>,
     /// Between fields; `,` unless given.
     #[serde(default)]
     #[validate(length(equal = 1, message = "the delimiter is one character"))]
     pub delimiter: Option<String>,
+    /// Which fields stand in quotes; those that have to unless given.
+    #[serde(default)]
+    pub quoting: Quoting,
+    /// `utf-8` (unless given), `utf-8-bom` with a byte order mark, or `windows-1252`.
+    #[serde(default)]
+    pub encoding: Option<String>,
+    /// What becomes of a character that the encoding does not have; an error unless given.
+    #[serde(default)]
+    pub unencodable: Unencodable,
+    /// What ends a line; `lf` unless given.
+    #[serde(default)]
+    pub line_end: LineEnd,
     /// Text that stands for NULL; empty unless given.
     #[serde(default)]
     pub null: String,
     /// Whether the first line names the columns.
     #[serde(default = "yes")]
     pub header: bool,
+    /// Writes text as it is, also where a spreadsheet would run it as a formula.
+    #[serde(default)]
+    pub raw: bool,
+    /// The mark before decimals; `.` unless given.
+    #[serde(default)]
+    pub decimal_mark: Option<String>,
+    /// The mark between groups of three digits; none unless given.
+    #[serde(default)]
+    pub group_mark: Option<String>,
+    /// How dates are written, in strftime's words; `2024-02-29` unless given.
+    #[serde(default)]
+    pub date_format: Option<String>,
+    /// How dates with a time are written, in strftime's words; `2024-02-29 13:45:00` unless given.
+    #[serde(default)]
+    pub timestamp_format: Option<String>,
+    /// The time zone that points in time are written in; `UTC` unless given.
+    #[serde(default)]
+    pub zone: Option<String>,
+    /// The word for true; `true` unless given.
+    #[serde(default)]
+    pub true_word: Option<String>,
+    /// The word for false; `false` unless given.
+    #[serde(default)]
+    pub false_word: Option<String>,
 }
 
 fn yes() -> bool {
@@ -61,4 +141,60 @@ fn yes() -> bool {
 pub enum OutputFormat {
     /// Comma-separated values.
     Csv,
+}
+
+/// Which fields stand in quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Quoting {
+    /// Those that could not be read back otherwise.
+    #[default]
+    Minimal,
+    /// All that hold a value; NULL stands without.
+    All,
+    /// All but numbers, truth values, dates and times.
+    Text,
+}
+
+/// What becomes of a character that the encoding does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unencodable {
+    /// The export ends with an error that names row and column.
+    #[default]
+    Error,
+    /// A question mark stands in its place.
+    Replace,
+}
+
+/// What ends a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LineEnd {
+    /// A line feed.
+    #[default]
+    Lf,
+    /// A carriage return and a line feed.
+    Crlf,
+}
+
+impl ExportDefinition {
+    /// What becomes of a column for the export's role; other columns are shown.
+    pub fn treatment(&self, column: &str) -> Treatment {
+        let Some(sensitive) = self.sensitive.get(column) else { return Treatment::Show };
+        let of_role = self.role.as_ref().and_then(|role| sensitive.roles.get(role));
+        of_role.copied().unwrap_or(sensitive.treatment)
+    }
+
+    /// The names that `--set` gives values to, in the query and in the path.
+    pub fn parameter_names(&self) -> Vec<&str> {
+        let mut names = super::query::parameter_names(&self.sql);
+        let in_path = self.output.path.split('{').skip(1);
+        for name in in_path.filter_map(|after| after.split_once('}')).map(|(name, _)| name) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
 }

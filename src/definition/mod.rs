@@ -8,6 +8,9 @@
 mod check;
 mod document;
 mod export;
+mod history;
+mod operation;
+pub(crate) mod query;
 mod read;
 mod render;
 mod schema;
@@ -18,7 +21,12 @@ mod validation;
 mod walk;
 
 pub use document::Document;
-pub use export::{ExportDefinition, ExportKind, OutputDefinition, OutputFormat};
+pub use export::{
+    ExportDefinition, ExportKind, LineEnd, OutputDefinition, OutputFormat, Quoting,
+    SensitiveColumn, Treatment, Unencodable,
+};
+pub use history::HistoryDefinition;
+pub use operation::OperationDefinition;
 pub use read::{Findings, ReadDefinition, read};
 pub use render::{render, to_json};
 pub use schema::json_schema;

@@ -1,25 +1,53 @@
 //! The way back: a query's rows streamed into a file by COPY.
 //!
-//! Rows go to a file beside the output, which takes its place by a rename once
-//! everything is on disk: readers see the old file or the whole new one.
-//! Memory stays at one network buffer, whatever the number of rows.
+//! COPY sends text, one row a message; a writer makes the file's format of it. Rows go to a
+//! file beside the output, which takes its place by a rename once everything is on disk:
+//! readers see the old file or the whole new one. Memory stays at one row and one buffer,
+//! whatever the number of rows.
 
+mod charset;
+mod columns;
+mod csv;
+mod manifest;
 mod part_file;
+mod path;
+mod query;
+mod row;
+mod snapshot;
+mod values;
 
 use std::path::PathBuf;
 
 use futures_util::{StreamExt, pin_mut};
 
-use self::part_file::PartFile;
-use crate::{
-    definition::{ExportDefinition, OutputDefinition},
-    error::{Error, Result},
-    postgres::{
-        prepared::copy_out,
-        session::{Session, database_error},
-        sql::quote_literal,
-    },
+use self::{
+    columns::Column,
+    csv::CsvWriter,
+    manifest::{Contents, Manifest, manifest_path},
+    part_file::{PartFile, Written},
+    query::Query,
+    row::RowReader,
+    values::ValueFormat,
 };
+use crate::{
+    definition::ExportDefinition,
+    error::Result,
+    postgres::session::{Session, database_error},
+};
+
+/// Rows are gathered to so many bytes before they are compressed, hashed and written.
+const BUFFER_BYTES: usize = 128 << 10;
+
+/// One export to do.
+#[derive(Debug, Clone, Copy)]
+pub struct ExportRequest<'r> {
+    /// The pipeline's name.
+    pub pipeline: &'r str,
+    /// What it says.
+    pub definition: &'r ExportDefinition,
+    /// Names and values given with `--set`.
+    pub parameters: &'r [(String, String)],
+}
 
 /// What an export wrote.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -30,175 +58,78 @@ pub struct ExportSummary {
     pub status: &'static str,
     /// The file.
     pub path: String,
+    /// The manifest beside it.
+    pub manifest: String,
     /// Rows written, without the header.
     pub rows: u64,
     /// Bytes written.
     pub bytes: u64,
     /// SHA-256 of the file, in hex.
     pub sha256: String,
+    /// When the rows were as they are in the file, by the server's clock.
+    pub snapshot_time: String,
 }
 
-/// Runs the query and writes its rows.
+/// Runs the query and writes its rows, and a manifest beside them.
 ///
 /// # Errors
-/// `ErrorKind::Definition` for a parameter without value; `ErrorKind::Environment` when
-/// the server or the disk refuses. The file that was there stays then.
-pub async fn export(
-    session: &Session,
-    name: &str,
-    definition: &ExportDefinition,
-    parameters: &[(String, String)],
-) -> Result<ExportSummary> {
-    let sql = bind_parameters(&definition.sql, parameters)?;
-    let path = PathBuf::from(fill_path(&definition.output.path, parameters)?);
-    let copy = copy_statement(&sql, &definition.output);
+/// `ErrorKind::Definition` for a parameter without value, a query that the server does not
+/// understand, and values that cannot be written as the definition wants them;
+/// `ErrorKind::Environment` when the server or the disk refuses. The file that was there stays
+/// then.
+pub async fn export(session: &Session, request: &ExportRequest<'_>) -> Result<ExportSummary> {
+    let definition = request.definition;
+    let path = PathBuf::from(path::fill(&definition.output.path, request.parameters)?);
+    let snapshot = snapshot::open(session, definition).await?;
+    let query = Query::bind(session, &definition.sql, request.parameters).await?;
+    let columns = columns::bind(definition, &query.columns)?;
+    let format = ValueFormat::new(definition, &columns)?;
     let mut part = PartFile::create(&path)?;
-    let stream = copy_out(&session.client, &copy, "run the query of the export").await?;
-    pin_mut!(stream);
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| database_error(&error, "read the rows of the export"))?;
-        part.write(&chunk)?;
-    }
-    let committed = session.client.batch_execute("commit").await;
-    committed.map_err(|error| database_error(&error, "end the export"))?;
-    let (written, messages) = part.finish()?;
-    let rows = messages - u64::from(definition.output.header);
+    let rows = write_rows(session, request, &query, (&columns, &format), &mut part).await?;
+    let (written, part) = part.finish()?;
+    snapshot::close(session).await?;
+    let contents = Contents { rows, bytes: written.bytes, sha256: &written.sha256 };
+    let manifest_path = manifest_path(&path);
+    part.place()?;
+    Manifest::new(request, &snapshot, &columns, contents).write(&manifest_path)?;
+    let Written { bytes, sha256 } = written;
     Ok(ExportSummary {
-        pipeline: name.to_owned(),
+        pipeline: request.pipeline.to_owned(),
         status: "published",
         path: path.display().to_string(),
+        manifest: manifest_path.display().to_string(),
         rows,
-        bytes: written.bytes,
-        sha256: written.sha256,
+        bytes,
+        sha256,
+        snapshot_time: snapshot.time,
     })
 }
 
-fn copy_statement(sql: &str, output: &OutputDefinition) -> String {
-    let delimiter = output.delimiter.as_deref().unwrap_or(",");
-    format!(
-        "copy ({}\n) to stdout (format csv, header {}, delimiter {}, null {}, encoding 'UTF8')",
-        sql.trim().trim_end_matches(';'),
-        output.header,
-        quote_literal(delimiter),
-        quote_literal(&output.null)
-    )
-}
-
-fn value<'p>(name: &str, parameters: &'p [(String, String)]) -> Result<&'p str> {
-    let found = parameters.iter().rev().find(|(key, _)| key == name);
-    found.map(|(_, value)| value.as_str()).ok_or_else(|| {
-        Error::definition(format!("the export needs a value for `{name}`"))
-            .hint(format!("give it with --set {name}=VALUE"))
-    })
-}
-
-/// Puts values in place of `:name`, as literals; text, quoted names, comments and `::` stay.
-fn bind_parameters(sql: &str, parameters: &[(String, String)]) -> Result<String> {
-    let mut bound = String::with_capacity(sql.len());
-    let mut rest = sql;
-    while let Some(at) = rest.find(['\'', '"', ':', '-', '/', '$']) {
-        let (before, from) = rest.split_at(at);
-        bound.push_str(before);
-        let name = from.strip_prefix(':').map(parameter_name).unwrap_or_default();
-        if !name.is_empty() {
-            bound.push_str(&quote_literal(value(name, parameters)?));
-            rest = &from[1 + name.len()..];
-            continue;
+async fn write_rows(
+    session: &Session,
+    request: &ExportRequest<'_>,
+    query: &Query,
+    written_as: (&[Column], &ValueFormat),
+    part: &mut PartFile,
+) -> Result<u64> {
+    let mut writer = CsvWriter::new(&request.definition.output);
+    let mut reader = RowReader::default();
+    let mut bytes = Vec::with_capacity(BUFFER_BYTES * 2);
+    let mut rows = 0;
+    writer.start(written_as.0, &mut bytes)?;
+    let stream = query.stream(session).await?;
+    pin_mut!(stream);
+    while let Some(message) = stream.next().await {
+        let message =
+            message.map_err(|error| database_error(&error, "read the rows of the export"))?;
+        let row = reader.read(&message, query.columns.len())?;
+        writer.row(written_as, &row, &mut bytes)?;
+        rows += 1;
+        if bytes.len() >= BUFFER_BYTES {
+            part.write(&bytes)?;
+            bytes.clear();
         }
-        let (kept, after) = from.split_at(opaque_length(from));
-        bound.push_str(kept);
-        rest = after;
     }
-    bound.push_str(rest);
-    Ok(bound)
-}
-
-fn parameter_name(text: &str) -> &str {
-    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
-    if starts { &text[..end] } else { "" }
-}
-
-/// The length of the quoted text, comment or cast that `text` starts with; else of one character.
-fn opaque_length(text: &str) -> usize {
-    let closed_by = |close: &str, open: usize| {
-        text[open..].find(close).map_or(text.len(), |at| open + at + close.len())
-    };
-    match text.as_bytes() {
-        [b'\'', ..] => closed_by("'", 1),
-        [b'"', ..] => closed_by("\"", 1),
-        [b':', b':', ..] => 2,
-        [b'-', b'-', ..] => closed_by("\n", 2),
-        [b'/', b'*', ..] => closed_by("*/", 2),
-        [b'$', ..] => dollar_quoted(text).unwrap_or(1),
-        _ => 1,
-    }
-}
-
-/// The length of `$tag$...$tag$`.
-fn dollar_quoted(text: &str) -> Option<usize> {
-    let tag_end = 1 + text[1..].find('$')?;
-    let tag = &text[..=tag_end];
-    let is_tag = tag[1..tag_end].chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let close = text[tag.len()..].find(tag)?;
-    is_tag.then_some(tag.len() + close + tag.len())
-}
-
-/// Puts values in place of `{name}`; a value may not lead to another folder.
-fn fill_path(path: &str, parameters: &[(String, String)]) -> Result<String> {
-    let mut filled = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((before, after)) = rest.split_once('{') {
-        let Some((name, tail)) = after.split_once('}') else {
-            return Err(Error::definition("the output path has a `{` without `}`"));
-        };
-        let value = value(name, parameters)?;
-        if value.contains(['/', '\\', '\0']) || value.starts_with('.') {
-            return Err(Error::definition(format!(
-                "the value of `{name}` cannot be part of a file name"
-            ))
-            .hint("leave out slashes and dots at its start"));
-        }
-        filled.push_str(before);
-        filled.push_str(value);
-        rest = tail;
-    }
-    filled.push_str(rest);
-    Ok(filled)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parameters() -> Vec<(String, String)> {
-        vec![("town".to_owned(), "L'Aquila".to_owned()), ("year".to_owned(), "2024".to_owned())]
-    }
-
-    #[test]
-    fn parameters_become_literals_and_nothing_else_is_touched() {
-        let bound = |sql: &str| bind_parameters(sql, &parameters()).expect("bound");
-        assert_eq!(bound("select 1 where town = :town"), "select 1 where town = 'L''Aquila'");
-        for kept in [
-            "select ':town', a::text",
-            "-- :town\nselect 1",
-            "/* :town */",
-            "$x$ :town $x$",
-            "\":town\"",
-        ] {
-            assert_eq!(bound(kept), kept);
-        }
-        assert_eq!(bound("select a[1:2], :year::int"), "select a[1:2], '2024'::int");
-        assert!(bind_parameters("select :nothing", &parameters()).is_err());
-    }
-
-    #[test]
-    fn a_value_cannot_lead_out_of_the_folder() {
-        assert_eq!(fill_path("out/{year}.csv", &parameters()).expect("filled"), "out/2024.csv");
-        for value in ["../x", "/etc/x", ".x"] {
-            let wrong = vec![("year".to_owned(), value.to_owned())];
-            assert!(fill_path("out/{year}.csv", &wrong).is_err(), "{value}");
-        }
-        assert!(fill_path("out/{year.csv", &parameters()).is_err());
-    }
+    part.write(&bytes)?;
+    Ok(rows)
 }

@@ -8,7 +8,12 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
+use zip::{
+    ZipWriter,
+    write::{SimpleFileOptions, StreamWriter},
+};
 
+use super::manifest::hex;
 use crate::{
     error::{Error, Result},
     private_file,
@@ -20,13 +25,21 @@ const ZSTD_LEVEL: i32 = 3;
 /// The file being written, beside the one it will replace.
 pub(super) struct PartFile {
     path: PathBuf,
-    part: PathBuf,
-    writer: Option<Writer>,
-    /// COPY sends each row (and the header) as a message of its own.
-    messages: u64,
+    part: Part,
+    writer: Writer,
 }
 
+/// A whole file on disk that has not taken its place yet.
+pub(super) struct FinishedFile {
+    path: PathBuf,
+    part: Part,
+}
+
+/// A file that goes unless it takes its place.
+struct Part(PathBuf);
+
 /// What is on disk.
+#[derive(Debug)]
 pub(super) struct Written {
     pub(super) bytes: u64,
     pub(super) sha256: String,
@@ -43,6 +56,14 @@ enum Writer {
     Plain(Disk),
     Gzip(Box<GzEncoder<Disk>>),
     Zstd(Box<zstd::Encoder<'static, Disk>>),
+    Zip(Box<ZipWriter<StreamWriter<Disk>>>),
+}
+
+/// Where a file is written until it is whole.
+pub(super) fn part_path(path: &Path) -> PathBuf {
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".part-{}", std::process::id()));
+    PathBuf::from(part)
 }
 
 impl PartFile {
@@ -51,45 +72,45 @@ impl PartFile {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             private_file::create_folder(folder)?;
         }
-        let mut part = path.as_os_str().to_owned();
-        part.push(format!(".part-{}", std::process::id()));
-        let part = PathBuf::from(part);
-        let file = BufWriter::with_capacity(1 << 20, private_file::create(&part)?);
+        let part = part_path(path);
+        let file = BufWriter::new(private_file::create(&part)?);
+        let part = Part(part);
         let disk = Disk { file, hash: Sha256::new(), bytes: 0 };
         let writer = Writer::named(path, disk).map_err(|cause| cannot_write(path, cause))?;
-        Ok(Self { path: path.to_owned(), part, writer: Some(writer), messages: 0 })
+        Ok(Self { path: path.to_owned(), part, writer })
     }
 
-    /// Adds one message of COPY.
-    pub(super) fn write(&mut self, chunk: &[u8]) -> Result<()> {
-        self.messages += 1;
-        match &mut self.writer {
-            Some(writer) => {
-                writer.write_all(chunk).map_err(|cause| cannot_write(&self.path, cause))
-            }
-            None => Err(Error::unexpected("a finished export is written to")),
-        }
+    /// Adds bytes.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.writer.write_all(bytes).map_err(|cause| cannot_write(&self.path, cause))
     }
 
-    /// Brings everything to disk, then lets the file take its place; with it the messages.
-    pub(super) fn finish(mut self) -> Result<(Written, u64)> {
+    /// Brings everything to disk.
+    pub(super) fn finish(self) -> Result<(Written, FinishedFile)> {
         let failed = |cause| cannot_write(&self.path, cause);
-        let Some(writer) = self.writer.take() else {
-            return Err(Error::unexpected("an export is finished twice"));
-        };
-        let mut disk = writer.finish().map_err(failed)?;
+        let mut disk = self.writer.finish().map_err(failed)?;
         disk.file.flush().map_err(failed)?;
         disk.file.get_ref().sync_all().map_err(failed)?;
-        std::fs::rename(&self.part, &self.path).map_err(failed)?;
-        let sha256 = disk.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((Written { bytes: disk.bytes, sha256 }, self.messages))
+        let written = Written { bytes: disk.bytes, sha256: hex(&disk.hash.finalize()) };
+        Ok((written, FinishedFile { path: self.path, part: self.part }))
     }
 }
 
-impl Drop for PartFile {
+impl FinishedFile {
+    /// Lets the file take its place, also should the machine stop right after.
+    pub(super) fn place(self) -> Result<()> {
+        let failed = |cause| cannot_write(&self.path, cause);
+        std::fs::rename(&self.part.0, &self.path).map_err(failed)?;
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+        folder.sync_all().map_err(failed)
+    }
+}
+
+impl Drop for Part {
     /// What was not finished goes; after the rename there is nothing left to remove.
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.part);
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -106,6 +127,14 @@ impl Writer {
             encoder.include_checksum(true)?;
             return Ok(Writer::Zstd(Box::new(encoder)));
         }
+        if ending.eq_ignore_ascii_case("zip") {
+            // The time is that of 1980 in every archive: the same rows give the same bytes.
+            let options = SimpleFileOptions::DEFAULT.large_file(true).unix_permissions(0o600);
+            let mut archive = ZipWriter::new_stream(disk);
+            let member = path.file_stem().unwrap_or_default().to_string_lossy();
+            archive.start_file(member, options)?;
+            return Ok(Writer::Zip(Box::new(archive)));
+        }
         Ok(Writer::Plain(disk))
     }
 
@@ -114,6 +143,7 @@ impl Writer {
             Writer::Plain(disk) => disk.write_all(chunk),
             Writer::Gzip(encoder) => encoder.write_all(chunk),
             Writer::Zstd(encoder) => encoder.write_all(chunk),
+            Writer::Zip(archive) => archive.write_all(chunk),
         }
     }
 
@@ -122,6 +152,7 @@ impl Writer {
             Writer::Plain(disk) => Ok(disk),
             Writer::Gzip(encoder) => encoder.finish(),
             Writer::Zstd(encoder) => encoder.finish(),
+            Writer::Zip(archive) => Ok(archive.finish()?.into_inner()),
         }
     }
 }
@@ -139,7 +170,8 @@ impl Write for Disk {
     }
 }
 
-fn cannot_write(path: &Path, cause: io::Error) -> Error {
+/// A file that cannot be written, and the system's reason.
+pub(super) fn cannot_write(path: &Path, cause: io::Error) -> Error {
     let error = Error::environment(format!("`{}` cannot be written", path.display()));
     error.caused_by(cause).hint("is the disk full?")
 }
@@ -155,9 +187,9 @@ mod tests {
         let path = folder.path().join(name);
         let mut part = PartFile::create(&path).expect("created");
         part.write(b"id\n").and_then(|()| part.write(b"1\n")).expect("written");
-        assert!(!path.exists(), "it is in place only when it is whole");
-        let (written, messages) = part.finish().expect("finished");
-        assert_eq!(messages, 2);
+        let (written, finished) = part.finish().expect("finished");
+        assert!(!path.exists(), "and when it takes its place");
+        finished.place().expect("placed");
         assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 1);
         (std::fs::read(&path).expect("the file"), written)
     }
@@ -171,6 +203,13 @@ mod tests {
         assert_eq!(text, "id\n1\n");
         let (bytes, _) = written("a.csv.ZST");
         assert_eq!(zstd::decode_all(&*bytes).expect("zstd"), b"id\n1\n");
+        let (bytes, _) = written("a.csv.zip");
+        let mut archive = zip::ZipArchive::new(io::Cursor::new(&bytes)).expect("an archive");
+        let mut member = archive.by_name("a.csv").expect("the member");
+        text.clear();
+        member.read_to_string(&mut text).expect("zip");
+        assert_eq!(text, "id\n1\n");
+        assert_eq!(written("a.csv.zip").0, bytes, "the same bytes every time");
     }
 
     #[test]

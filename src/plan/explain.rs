@@ -75,6 +75,13 @@ fn mode(load: &LoadTarget, key: &str) -> String {
         LoadMode::Upsert => {
             format!("upsert: new keys ({key}) are inserted, rows that differ are updated")
         }
+        LoadMode::Operations => format!(
+            "upsert by operation: new keys ({key}) are inserted, rows that differ are updated, and deleted where a record says so"
+        ),
+        LoadMode::History(validity) => format!(
+            "history: a version ({key}) that differs from the one valid then is inserted, `{}` follows",
+            validity.valid_to
+        ),
         LoadMode::Mirror { scope, soft } => {
             let within = match scope[..] {
                 [] => String::new(),

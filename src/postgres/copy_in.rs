@@ -48,7 +48,7 @@ pub struct Stager {
     session: Session,
     copies: Vec<String>,
     /// For targets that delete: what was read of rejected records.
-    kept: Vec<Option<String>>,
+    refused: Vec<Option<String>>,
     splits: String,
 }
 
@@ -56,12 +56,12 @@ impl Stager {
     /// A connection of a run; the staging tables exist.
     pub fn new(session: Session, staging: &Staging, loads: &[LoadTarget]) -> Self {
         let copy = |(target, load)| staging.copy_statement(target, load);
-        let kept = |(target, load): (usize, &LoadTarget)| {
-            load.mode.deletes().then(|| staging.copy_kept_statement(target, load))
+        let refused = |(target, load): (usize, &LoadTarget)| {
+            load.mode.deletes().then(|| staging.copy_refused_statement(target, load))
         };
         Self {
             session,
-            kept: loads.iter().enumerate().map(kept).collect(),
+            refused: loads.iter().enumerate().map(refused).collect(),
             copies: loads.iter().enumerate().map(copy).collect(),
             splits: staging.splits(),
         }
@@ -111,10 +111,10 @@ impl Stager {
         failpoint::hit("split.begun")?;
         let rows = self.copies.iter().zip(&split.tables);
         let rows = rows.map(|(copy, table)| (copy, &table.tuples, table.rows));
-        let kept = self.kept.iter().zip(&split.tables);
-        let kept =
-            kept.filter_map(|(copy, table)| Some((copy.as_ref()?, &table.kept, table.rejected)));
-        for (copy, tuples, rows) in rows.chain(kept) {
+        let refused = self.refused.iter().zip(&split.tables);
+        let refused = refused
+            .filter_map(|(copy, table)| Some((copy.as_ref()?, &table.refused, table.rejected)));
+        for (copy, tuples, rows) in rows.chain(refused) {
             if rows > 0 && !self.copy(copy, tuples, rows).await? {
                 answered(DOING, client.batch_execute("rollback")).await?;
                 return Ok(false);

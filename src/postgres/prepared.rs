@@ -7,10 +7,9 @@
 //! keeps its server connection, and closed before it ends. Two uses have no
 //! way around the name: COPY, in and out, and parsing SQL without running it.
 
-use tokio_postgres::{Client, CopyOutStream, error::SqlState};
+use tokio_postgres::{Client, error::SqlState};
 
-use super::session::{TRANSACTION_SETTINGS, database_error};
-use crate::error::Result;
+use super::session::TRANSACTION_SETTINGS;
 
 /// Takes back names that other clients of a pooler left on this server connection. Nobody can
 /// be relying on them: in transaction mode their owner cannot know where they are.
@@ -37,21 +36,11 @@ pub(super) fn name_is_taken(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::DUPLICATE_PSTATEMENT)
 }
 
-/// Opens a transaction and in it a COPY to the client; `commit` follows its last row. The
-/// session's settings stay as they are, since they decide how values are written.
+/// Takes back such names at the start of a transaction. Only for a session that has prepared
+/// nothing yet: the driver keeps statements of its own for types that it had to look up.
 ///
 /// # Errors
-/// `ErrorKind::Environment` when the server refuses; `doing` completes "could not ...".
-pub async fn copy_out(client: &Client, statement: &str, doing: &str) -> Result<CopyOutStream> {
-    let failed = |error| database_error(&error, doing);
-    client.batch_execute("begin").await.map_err(failed)?;
-    let opened = match client.copy_out(statement).await {
-        Err(error) if name_is_taken(&error) => {
-            let again = format!("rollback; begin; {FORGET_NAMES}");
-            client.batch_execute(&again).await.map_err(failed)?;
-            client.copy_out(statement).await
-        }
-        opened => opened,
-    };
-    opened.map_err(failed)
+/// As the server's.
+pub async fn forget_names(client: &Client) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(FORGET_NAMES).await
 }

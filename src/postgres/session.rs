@@ -272,6 +272,8 @@ fn hint(code: &SqlState) -> Option<&'static str> {
         "53100" => "the server's disk is full: free space, then run again",
         "53300" => "the server has no free connections; lower --connections or use a pooler",
         "55P03" => "another transaction holds a lock; run again when it has finished",
+        "25P04" => "transaction_timeout cut it off: alter role ... set transaction_timeout = 0",
+        "57P05" => "idle_session_timeout cut it off: alter role ... set idle_session_timeout = 0",
         "26000" | "42P05" => "a pooler stands in between; longshore needs no prepared statements",
         "57P01" | "57P02" | "57P03" => "the server is stopping or starting; run again",
         _ => return None,

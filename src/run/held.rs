@@ -156,8 +156,8 @@ async fn drop_held(client: &mut Client, run: &RunId, targets: usize, how: Droppe
     let transaction = client.transaction().await.map_err(failed)?;
     transaction.batch_execute(TRANSACTION_SETTINGS).await.map_err(failed)?;
     ledger::record_dropped(transaction.client(), run, how).await?;
-    Staging::new(run, targets).drop(transaction.client()).await?;
-    transaction.commit().await.map_err(failed)
+    transaction.commit().await.map_err(failed)?;
+    Staging::new(run, targets).drop(client).await
 }
 
 async fn summary(

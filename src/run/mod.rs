@@ -11,7 +11,7 @@ mod encode;
 pub mod files;
 pub mod held;
 mod import;
-mod kept;
+
 mod keys;
 mod load;
 mod loaded;
@@ -20,6 +20,7 @@ pub mod prepare;
 pub mod preview;
 pub mod progress;
 mod recover;
+mod refused;
 mod resume;
 mod retry;
 mod stage;

@@ -1,22 +1,113 @@
-//! `[output]`: where an export goes, and how.
+//! `[output]`: where an export goes, and how; and what the whole export says of its rows.
 
-use super::{Checker, hinted};
-use crate::{definition::OutputDefinition, diagnostic::Place};
+use super::{Checker, character::Marks, hinted};
+use crate::{
+    definition::{ExportDefinition, OutputDefinition, Treatment, query::is_ordered},
+    diagnostic::{Place, did_you_mean},
+};
+
+/// The encodings an export is written in.
+const ENCODINGS: [&str; 3] = ["utf-8", "utf-8-bom", "windows-1252"];
 
 impl Checker<'_> {
-    pub(super) fn output(&mut self, output: &OutputDefinition, place: &Place) {
+    pub(super) fn export(&mut self, export: &ExportDefinition, root: &Place) {
+        self.output(&export.output, &root.key("output"));
+        let sql = root.key("sql");
+        if export.order && self.is_sound(&sql) && !export.sql.is_empty() && !is_ordered(&export.sql)
+        {
+            let message = "the query does not say in which order its rows come";
+            self.report("definition.order", &sql, message).hint = hinted(
+                "end it with `order by`, so that the same data give the same file, or say `order = false`",
+            );
+        }
+        if let Some(role) = &export.role {
+            self.role(export, role, &root.key("role"));
+        }
+        for name in export.sensitive.keys() {
+            self.sensitive(export, name, root);
+        }
+    }
+
+    /// A role that no column knows would silently be the default.
+    fn role(&mut self, export: &ExportDefinition, role: &str, place: &Place) {
+        let known = export.sensitive.values().flat_map(|column| column.roles.keys());
+        let known: Vec<&str> = known.map(String::as_str).collect();
+        if known.contains(&role) {
+            return;
+        }
+        let hint = match did_you_mean(role, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "name it under `sensitive.COLUMN.roles`".to_owned(),
+        };
+        let message = format!("no sensitive column has the role `{role}`");
+        self.report("definition.unknown", place, message).hint = hinted(hint);
+    }
+
+    /// A column that is left out cannot be one of those to write.
+    fn sensitive(&mut self, export: &ExportDefinition, name: &str, root: &Place) {
+        let at = export.output.columns.iter().position(|column| column == name);
+        let omitted = export.treatment(name) == Treatment::Omit;
+        if let Some(at) = at.filter(|_| omitted) {
+            let place = root.key("output").key("columns").index(at);
+            let message = format!("`{name}` is sensitive and left out");
+            self.report("definition.conflict", &place, message).hint =
+                hinted("take it out, or say under `sensitive` that it is masked, hashed or shown");
+        }
+    }
+
+    fn output(&mut self, output: &OutputDefinition, place: &Place) {
         let path = place.key("path");
         if self.is_local(&output.path, &path) {
             self.placeholders(&output.path, &path);
         }
-        let delimiter = place.key("delimiter");
+        self.delimiter(output, &place.key("delimiter"));
+        let marks =
+            Marks { decimal: output.decimal_mark.as_deref(), group: output.group_mark.as_deref() };
+        self.marks(marks, Marks::default(), place);
+        let formats =
+            [("date_format", &output.date_format), ("timestamp_format", &output.timestamp_format)];
+        for (key, format) in formats {
+            if let Some(format) = format {
+                self.written_format(format, &place.key(key));
+            }
+        }
+        if let Some(zone) = &output.zone {
+            self.zone(zone, &place.key("zone"));
+        }
+        self.repeated(&output.columns, &place.key("columns"));
+        self.charset(output, &place.key("encoding"));
+    }
+
+    fn delimiter(&mut self, output: &OutputDefinition, place: &Place) {
         if let Some(text) = &output.delimiter
-            && self.is_sound(&delimiter)
-            && self.ascii_character("delimiter", text, &delimiter) == Some('"')
+            && self.is_sound(place)
+            && self.ascii_character("delimiter", text, place) == Some('"')
         {
             let message = "`\"` stands around fields, it cannot stand between them";
-            self.report("definition.conflict", &delimiter, message);
+            self.report("definition.conflict", place, message);
         }
+    }
+
+    fn written_format(&mut self, format: &str, place: &Place) {
+        // It is read as milliseconds and would be written as the name of a zone.
+        if format.contains("%Q") {
+            self.report("definition.format", place, "`%Q` is a word for reading only");
+            return;
+        }
+        self.date_format(format, place);
+    }
+
+    fn charset(&mut self, output: &OutputDefinition, place: &Place) {
+        let Some(name) = &output.encoding else { return };
+        if ENCODINGS.contains(&name.as_str()) {
+            return;
+        }
+        let hint = match did_you_mean(name, ENCODINGS) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "the encodings written are `utf-8`, `utf-8-bom` and `windows-1252`".to_owned(),
+        };
+        let message = format!("exports are not written in `{name}`");
+        self.report("definition.encoding", place, message).hint = hinted(hint);
     }
 
     /// Braces come in pairs, around a name.

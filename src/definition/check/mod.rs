@@ -12,7 +12,9 @@ mod crs;
 mod date_format;
 mod encoding;
 mod export;
+mod history;
 mod names;
+mod operation;
 mod path;
 mod pattern;
 mod rules;
@@ -64,7 +66,7 @@ pub(super) fn export(
 ) -> Vec<Finding> {
     let inherited = Marks::default();
     let mut checker = Checker { document, unsound, inherited, findings: Vec::new() };
-    checker.output(&definition.output, &Place::root().key("output"));
+    checker.export(definition, &Place::root());
     checker.findings
 }
 

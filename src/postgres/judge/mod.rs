@@ -7,6 +7,7 @@
 
 mod constraints;
 mod duplicates;
+mod history;
 mod kept;
 mod keys;
 
@@ -15,12 +16,12 @@ use tokio_postgres::{Client, error::SqlState};
 use super::{
     session::{database_error, with_settings},
     sql::{quote_identifier, quote_literal},
-    staging::{ORDINAL, Staging, has_computed},
+    staging::{DELETES, ORDINAL, Staging, has_computed},
 };
 use crate::{
     error::{Error, Result},
     failpoint,
-    load::LoadTarget,
+    load::{LoadMode, LoadTarget},
     outcome::Position,
 };
 
@@ -60,6 +61,7 @@ pub async fn judge(
         judge.analyze_key().await?;
         judge.compute_columns().await?;
         judge.check_computed_nulls().await?;
+        judge.check_moments().await?;
         judge.check_conditions().await?;
         judge.check_constraints().await?;
         judge.check_partitions().await?;
@@ -166,6 +168,26 @@ impl Judge<'_> {
         self.staging.rows(self.target, self.load)
     }
 
+    /// The condition that row `s` is to be written, and has to be what rows must be: of one
+    /// that is to be deleted nothing is known but its key.
+    fn is_written(&self) -> String {
+        self.is_written_as("s")
+    }
+
+    fn is_written_as(&self, row: &str) -> String {
+        match self.load.mode {
+            LoadMode::Operations => format!("not {row}.{DELETES}"),
+            _ => "true".to_owned(),
+        }
+    }
+
+    fn unless_deleted(&self, sql: &str) -> String {
+        match self.load.mode {
+            LoadMode::Operations => format!("case when not s.{DELETES} then {sql} end"),
+            _ => sql.to_owned(),
+        }
+    }
+
     /// Staging is gone before autovacuum would look at it; without statistics of the key the
     /// planner takes millions of rows for a thousand.
     async fn analyze_key(&self) -> Result<()> {
@@ -201,7 +223,8 @@ impl Judge<'_> {
         let computed = self.load.columns.iter().filter_map(|column| {
             let sql = column.computed.as_ref()?;
             let name = quote_identifier(&column.column.name);
-            Some((name, format!("({sql}\n)::{}", column.column.base_type_sql)))
+            let typed = format!("({sql}\n)::{}", column.column.base_type_sql);
+            Some((name, self.unless_deleted(&typed)))
         });
         computed.collect()
     }
@@ -232,11 +255,12 @@ impl Judge<'_> {
     /// Rejects the rows for which `condition` is false; NULL passes, as in a CHECK constraint.
     async fn reject_unless(&self, condition: &str, reason: &Reason<'_>) -> Result<()> {
         let insert = format!(
-            "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {} s where not {condition} and {}",
+            "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {} s where not {condition} and {} and {}",
             self.staging.excluded(),
             self.target,
             reason.as_columns(),
             self.rows(),
+            self.is_written(),
             can_be_evaluated(self.staging)
         );
         self.run_or_find_offenders(&insert, condition).await
@@ -267,7 +291,7 @@ impl Judge<'_> {
         };
         format!(
             "do {tag} declare r {rows}%rowtype; begin
-               for r in select s.* from {rows} s where {can_be_evaluated} loop
+               for r in select s.* from {rows} s where {is_written} and {can_be_evaluated} loop
                  begin perform {expression} from (select (r).*) s;
                  exception when others then
                    insert into {excluded} values ({target}, r.{ORDINAL}, 'rejected', 'sql.error', '',
@@ -275,6 +299,7 @@ impl Judge<'_> {
                  end;
                end loop;
              end {tag}",
+            is_written = self.is_written(),
             can_be_evaluated = can_be_evaluated(self.staging),
             excluded = self.staging.excluded(),
             target = self.target,

@@ -90,9 +90,9 @@ impl Publishing<'_> {
             rejected: counted.rejected + rejected,
             duplicate,
             inserted: changes.of(Kind::New),
-            updated: changes.of(Kind::Changed),
+            updated: changes.sum(&[Kind::Changed, Kind::Version, Kind::Removed]),
             unchanged: changes.of(Kind::Same),
-            deleted: changes.of(Kind::Gone),
+            deleted: changes.sum(&[Kind::Gone, Kind::Removed]),
         };
         must_close(sql.load, &tally)?;
         self.recount_kept(client, sql, &tally).await?;

@@ -38,7 +38,7 @@ impl TargetPublisher<'_> {
     async fn classified(&self, mode: &dyn Mode) -> Result<Classified, tokio_postgres::Error> {
         let sql = &self.sql;
         let query = match mode.classify(sql) {
-            Some(query) if !self.target_is_empty().await? => query,
+            Some(query) if !mode.fills_empty_table() || !self.target_is_empty().await? => query,
             _ => {
                 let query =
                     format!("select count(*) from {} s where {}", sql.rows(), sql.publishable());

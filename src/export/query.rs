@@ -1,0 +1,133 @@
+//! The query: its parameters bound, its columns known, its rows streamed out by COPY.
+//!
+//! COPY takes no parameters, and a value pasted into its text would be shown by every log
+//! and view of statements. So each `:name` becomes `$n` first, and the server says in
+//! preparing which type it has there; the values go over as parameters into settings of the
+//! transaction (`longshore.p1`), and COPY reads `current_setting(...)` cast to those types.
+
+use tokio_postgres::{
+    CopyOutStream,
+    types::{Kind as TypeKind, Type},
+};
+
+use super::columns::ResultColumn;
+use crate::{
+    definition::query::{Piece, parameter_names, pieces},
+    error::{Error, Result},
+    postgres::{
+        session::{Session, database_error, safe_message},
+        sql::quote_identifier,
+    },
+};
+
+/// A query that the server has understood.
+#[derive(Debug)]
+pub(super) struct Query {
+    /// Its text with parameters as settings, as COPY takes it.
+    sql: String,
+    /// The columns of its result.
+    pub(super) columns: Vec<ResultColumn>,
+}
+
+impl Query {
+    /// Has the server understand the query, and hands it the values of its parameters; the
+    /// transaction that reads the rows has to be open.
+    pub(super) async fn bind(
+        session: &Session,
+        sql: &str,
+        parameters: &[(String, String)],
+    ) -> Result<Self> {
+        let names = parameter_names(sql);
+        let numbered = replaced(sql, &names, |at| format!("${}", at + 1));
+        let prepared = session.client.prepare(&numbered).await.map_err(refused)?;
+        for (at, (name, data_type)) in names.iter().zip(prepared.params()).enumerate() {
+            let value = parameter(name, parameters)?;
+            hand_over(session, at, (name, value), data_type).await?;
+        }
+        let setting = |at: usize| {
+            let data_type = prepared.params().get(at).map_or_else(String::new, type_sql);
+            format!("(current_setting('{}')::{data_type})", setting_name(at))
+        };
+        let sql = replaced(sql, &names, setting);
+        let columns = prepared.columns().iter().map(|column| ResultColumn {
+            name: column.name().to_owned(),
+            data_type: column.type_().clone(),
+        });
+        Ok(Self { sql, columns: columns.collect() })
+    }
+
+    /// Starts COPY; every message of the stream is one row in COPY's text format.
+    pub(super) async fn stream(&self, session: &Session) -> Result<CopyOutStream> {
+        let copy = format!("copy ({}\n) to stdout (format text)", self.sql);
+        let stream = session.client.copy_out(&copy).await;
+        stream.map_err(|error| database_error(&error, "run the query of the export"))
+    }
+}
+
+/// The value given to a parameter.
+pub(super) fn parameter<'p>(name: &str, parameters: &'p [(String, String)]) -> Result<&'p str> {
+    let found = parameters.iter().rev().find(|(key, _)| key == name);
+    found.map(|(_, value)| value.as_str()).ok_or_else(|| {
+        Error::definition(format!("the export needs a value for `{name}`"))
+            .hint(format!("give it with --set {name}=VALUE"))
+    })
+}
+
+/// The query's text without what ends a statement, and with `instead` of each parameter.
+fn replaced(sql: &str, names: &[&str], instead: impl Fn(usize) -> String) -> String {
+    let mut text = String::with_capacity(sql.len());
+    for piece in pieces(sql.trim().trim_end_matches(';')) {
+        match piece {
+            Piece::Parameter(name) => {
+                let at = names.iter().position(|known| *known == name).unwrap_or(names.len());
+                text.push_str(&instead(at));
+            }
+            Piece::Opaque(piece) | Piece::Word(piece) | Piece::Other(piece) => text.push_str(piece),
+        }
+    }
+    text
+}
+
+fn setting_name(at: usize) -> String {
+    format!("longshore.p{}", at + 1)
+}
+
+fn type_sql(data_type: &Type) -> String {
+    format!("{}.{}", quote_identifier(data_type.schema()), quote_identifier(data_type.name()))
+}
+
+/// Sets a value for the transaction, once the server has read it as the type it has to be.
+async fn hand_over(
+    session: &Session,
+    at: usize,
+    (name, value): (&str, &str),
+    data_type: &Type,
+) -> Result<()> {
+    let sql = format!(
+        "select set_config('{}', $1, true), ($1::{}) is null",
+        setting_name(at),
+        match data_type.kind() {
+            TypeKind::Pseudo => "pg_catalog.text".to_owned(),
+            _ => format!("pg_catalog.text::{}", type_sql(data_type)),
+        }
+    );
+    let done = session.client.query_typed_one(&sql, &[(&value, Type::TEXT)]).await;
+    done.map(drop).map_err(|error| {
+        if error.code().is_some_and(|code| code.code().starts_with("22")) {
+            return Error::definition(format!(
+                "the value given to `{name}` is no {}, which the query needs there",
+                data_type.name()
+            ));
+        }
+        database_error(&error, "take the value of a parameter")
+    })
+}
+
+/// A query that the server does not understand is a fault of the definition.
+fn refused(error: tokio_postgres::Error) -> Error {
+    let safe = error.as_db_error().filter(|server| server.code().code().starts_with("42"));
+    match safe.and_then(safe_message) {
+        Some(message) => Error::definition(format!("the database refuses the query: {message}")),
+        None => database_error(&error, "understand the query of the export"),
+    }
+}

@@ -1,0 +1,273 @@
+//! Exports: what stands in the files, and what is said about them.
+
+use longshore::{
+    definition::{self, Definition, ExportDefinition},
+    error::{Error, ErrorKind},
+    export::{self, ExportRequest, ExportSummary},
+};
+use serde_json::Value;
+
+use super::workspace::Workspace;
+
+/// An export's definition; `$DIR` stands for the folder.
+fn definition(space: &Workspace, toml: &str) -> ExportDefinition {
+    let text = toml.replace("$DIR", &space.folder.path().display().to_string());
+    let read = definition::read("export.toml", &text)
+        .unwrap_or_else(|findings| panic!("{}", findings.render(false)));
+    match read.definition {
+        Definition::Export(export) => *export,
+        Definition::Import(_) => panic!("the test's pipeline is an export"),
+    }
+}
+
+/// Exports a query to `out.csv`, with further keys of `[output]`.
+async fn export_with(
+    space: &Workspace,
+    sql: &str,
+    output: &str,
+    set: &[(&str, &str)],
+) -> Result<ExportSummary, Error> {
+    let toml = format!(
+        "kind = \"export\"\nsql = '''{sql}'''\n[output]\nformat = \"csv\"\npath = \"$DIR/out.csv\"\n{output}"
+    );
+    export_toml(space, &toml, set).await
+}
+
+async fn export_toml(
+    space: &Workspace,
+    toml: &str,
+    set: &[(&str, &str)],
+) -> Result<ExportSummary, Error> {
+    let definition = definition(space, toml);
+    let parameters: Vec<_> =
+        set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let request =
+        ExportRequest { pipeline: "test", definition: &definition, parameters: &parameters };
+    let session = space.database.endpoint().connect_for_reading().await.expect("a session");
+    export::export(&session, &request).await
+}
+
+/// The text of a query's CSV.
+async fn csv(space: &Workspace, sql: &str, output: &str) -> String {
+    export_with(space, sql, output, &[]).await.unwrap_or_else(|error| panic!("{error}"));
+    space.read("out.csv")
+}
+
+#[tokio::test]
+async fn text_that_a_spreadsheet_would_run_is_guarded_and_numbers_are_not() {
+    let space = Workspace::with("").await;
+    let sql = "select t, -1 as n, -1.5::numeric as d, '-infinity'::date as day from \
+        unnest(array['=1+1', '+1', '-1', '@x', E'\\tx', E'\\rx', 'a=b', '']) with ordinality as u(t, o) order by o";
+    let guarded = csv(&space, sql, "").await;
+    let expected = "t,n,d,day\n'=1+1,-1,-1.5,'-infinity\n'+1,-1,-1.5,'-infinity\n\
+        '-1,-1,-1.5,'-infinity\n'@x,-1,-1.5,'-infinity\n'\tx,-1,-1.5,'-infinity\n\
+        \"'\rx\",-1,-1.5,'-infinity\na=b,-1,-1.5,'-infinity\n\"\",-1,-1.5,'-infinity\n";
+    assert_eq!(guarded, expected);
+    let manifest: Value = serde_json::from_str(&space.read("out.csv.manifest.json")).unwrap();
+    assert_eq!(manifest["raw"], false);
+
+    let raw = csv(&space, sql, "raw = true").await;
+    assert_eq!(raw, expected.replace('\'', ""));
+    let manifest: Value = serde_json::from_str(&space.read("out.csv.manifest.json")).unwrap();
+    assert_eq!(manifest["raw"], true, "and it is said");
+}
+
+#[tokio::test]
+async fn a_header_is_guarded_too() {
+    let space = Workspace::with("").await;
+    let written = csv(&space, "select 1 as a order by 1", "labels = { a = \"=cmd()\" }").await;
+    assert_eq!(written, "'=cmd()\n1\n");
+}
+
+#[tokio::test]
+async fn values_are_written_as_the_definition_says() {
+    let space = Workspace::with("").await;
+    let sql = "select 1234567.25::numeric as n, true as yes, null::text as nothing, \
+        date '2024-02-29' as day, timestamptz '2024-07-01 12:00:00+00' as at, \
+        timestamp '2024-07-01 12:00:00.5' as local, 'a;b' as text order by 1";
+    let output = r#"
+delimiter = ";"
+decimal_mark = ","
+group_mark = "."
+true_word = "ja"
+null = "-"
+date_format = "%d/%m/%Y"
+timestamp_format = "%d.%m.%Y %H:%M"
+zone = "Europe/Lisbon"
+line_end = "crlf"
+columns = ["text", "n", "yes", "nothing", "day", "at", "local"]
+labels = { n = "Área (m²)" }
+"#;
+    let written = csv(&space, sql, output).await;
+    assert_eq!(
+        written,
+        "text;Área (m²);yes;nothing;day;at;local\r\n\
+         \"a;b\";1.234.567,25;ja;-;29/02/2024;01.07.2024 13:00;01.07.2024 12:00\r\n"
+    );
+    let plain = csv(&space, sql, "header = false").await;
+    assert_eq!(
+        plain,
+        "1234567.25,true,,2024-02-29,2024-07-01 12:00:00+00,2024-07-01 12:00:00.5,a;b\n"
+    );
+}
+
+#[tokio::test]
+async fn quotes_stand_where_the_policy_wants_them() {
+    let space = Workspace::with("").await;
+    let sql = "select 1 as n, 'a' as t, '' as empty, null as nothing, 'x\"y' as q, 'N' as word, \
+        date '2024-01-01' as d order by 1";
+    let of = |policy: &str| format!("header = false\nnull = \"N\"\nquoting = \"{policy}\"");
+    assert_eq!(csv(&space, sql, &of("minimal")).await, "1,a,,N,\"x\"\"y\",\"N\",2024-01-01\n");
+    assert_eq!(
+        csv(&space, sql, &of("all")).await,
+        "\"1\",\"a\",\"\",N,\"x\"\"y\",\"N\",\"2024-01-01\"\n"
+    );
+    assert_eq!(csv(&space, sql, &of("text")).await, "1,\"a\",\"\",N,\"x\"\"y\",\"N\",2024-01-01\n");
+}
+
+#[tokio::test]
+async fn a_character_that_the_encoding_lacks_is_named_by_row_and_column() {
+    let space = Workspace::with("").await;
+    let sql = "select n, case n when 2 then '日' else 'São €' end as town from generate_series(1, 2) n order by n";
+    let latin = "encoding = \"windows-1252\"\nheader = false\n";
+    let error = export_with(&space, sql, latin, &[]).await.expect_err("no such character");
+    assert_eq!(
+        error.to_string(),
+        "row 2, column `town`, holds a character that windows-1252 does not have"
+    );
+    assert!(!space.folder.path().join("out.csv").exists());
+    assert_eq!(std::fs::read_dir(space.folder.path()).unwrap().count(), 0, "nothing is left");
+
+    let replaced = format!("{latin}unencodable = \"replace\"");
+    export_with(&space, sql, &replaced, &[]).await.expect("replaced");
+    let bytes = std::fs::read(space.folder.path().join("out.csv")).unwrap();
+    assert_eq!(bytes, b"1,S\xe3o \x80\n2,?\n");
+
+    export_with(&space, sql, "encoding = \"utf-8-bom\"", &[]).await.expect("written");
+    assert!(space.read("out.csv").starts_with("\u{feff}n,town\n"));
+}
+
+#[tokio::test]
+async fn parameters_are_typed_by_the_server_and_never_part_of_the_text() {
+    let space = Workspace::with("create table item (id int, name text, day date)").await;
+    let insert =
+        "insert into item select n, 'x' || n, date '2024-01-01' + n from generate_series(1, 9) n";
+    space.client.batch_execute(insert).await.unwrap();
+    let sql = "select id from item where id > :least and day < :before and name <> :name \
+        and ':least' <> 'x' order by id limit :limit";
+    let set = |name: &'static str, least: &'static str| {
+        [("least", least), ("before", "2024-01-08"), ("name", name), ("limit", "3")]
+    };
+    let evil = "'; drop table item; --\\";
+    export_with(&space, sql, "", &set(evil, "2")).await.expect("written");
+    assert_eq!(space.read("out.csv"), "id\n3\n4\n5\n");
+    assert_eq!(space.value("select count(*) from item").await, "9");
+
+    let error = export_with(&space, sql, "", &set("", "many")).await.expect_err("no number");
+    assert_eq!(error.kind(), ErrorKind::Definition);
+    assert!(error.to_string().contains("`least` is no int4"), "{error}");
+    let error = export_with(&space, sql, "", &[]).await.expect_err("no value");
+    assert!(error.to_string().contains("a value for `least`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_query_only_reads_and_is_one_statement() {
+    let space = Workspace::with("create table item (id int)").await;
+    for sql in [
+        "with x as (insert into item values (1) returning id) select id from x order by id",
+        "select 1) to stdout; drop table item; -- order by",
+        "select no_such_column from item order by 1",
+    ] {
+        let definition =
+            format!("{sql}\norder by 1").replace("order by 1\norder by 1", "order by 1");
+        assert!(export_with(&space, &definition, "", &[]).await.is_err(), "{sql}");
+    }
+    assert_eq!(space.value("select count(*) from item").await, "0");
+}
+
+#[tokio::test]
+async fn sensitive_columns_stay_away_unless_the_role_may_see_them() {
+    let space = Workspace::with("").await;
+    let toml = |role: &str| {
+        format!(
+            "kind = \"export\"\nsql = '''select 1 as id, 'Ana' as name, null::text as phone, \
+             'ana@example.org' as email order by 1'''\n{role}\nhash_key_file = \"$DIR/key\"\n\
+             [sensitive]\nname = {{ roles = {{ office = \"show\", study = \"hash\" }} }}\n\
+             email = {{ treatment = \"hash\" }}\nphone = {{ treatment = \"mask\" }}\n\
+             [output]\nformat = \"csv\"\npath = \"$DIR/out.csv\"\n"
+        )
+    };
+    let error = export_toml(&space, &toml(""), &[]).await.expect_err("no key");
+    assert!(error.to_string().contains("key"), "{error}");
+    space.write("key", "0123456789abcdef0123456789abcdef\n");
+    // `printf 'ana@example.org' | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef`
+    let email = "47081cdba4931851f7107d72483ab993c419f8eca74ac37d25965bb15a63fbe0";
+    export_toml(&space, &toml(""), &[]).await.expect("written");
+    assert_eq!(space.read("out.csv"), format!("id,phone,email\n1,***,{email}\n"));
+    export_toml(&space, &toml("role = \"office\""), &[]).await.expect("written");
+    assert_eq!(space.read("out.csv"), format!("id,name,phone,email\n1,Ana,***,{email}\n"));
+    export_toml(&space, &toml("role = \"study\""), &[]).await.expect("written");
+    assert!(!space.read("out.csv").contains("Ana"));
+    let manifest: Value = serde_json::from_str(&space.read("out.csv.manifest.json")).unwrap();
+    assert_eq!(manifest["role"], "study");
+    assert_eq!(manifest["columns"][1]["treatment"], "hash");
+
+    let slip = toml("").replace("[sensitive]\n", "[sensitive]\nnmae = {}\n");
+    let error = export_toml(&space, &slip, &[]).await.expect_err("no such column");
+    assert!(error.to_string().contains("no column `nmae`"), "{error}");
+}
+
+#[tokio::test]
+async fn the_manifest_says_what_was_asked_and_what_was_written() {
+    let space = Workspace::with("").await;
+    let sql = "select n as id, 'x' as name from generate_series(1, :count) n order by n";
+    let summary = export_with(&space, sql, "", &[("count", "3")]).await.expect("written");
+    let manifest: Value = serde_json::from_str(&space.read("out.csv.manifest.json")).unwrap();
+    assert_eq!(manifest["rows"], 3);
+    assert_eq!(manifest["bytes"], space.read("out.csv").len());
+    assert_eq!(manifest["sha256"], summary.sha256.as_str());
+    assert_eq!(manifest["parameters"]["count"], "3");
+    assert_eq!(manifest["columns"][0]["type"], "int4");
+    assert_eq!(manifest["columns"][1]["name"], "name");
+    assert_eq!(manifest["snapshot_time"], summary.snapshot_time.as_str());
+    use sha2::{Digest, Sha256};
+    let hex = |bytes: &[u8]| -> String {
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    assert_eq!(manifest["sha256"], hex(space.read("out.csv").as_bytes()));
+    assert_eq!(manifest["query_sha256"], hex(sql.as_bytes()));
+}
+
+#[tokio::test]
+async fn exports_are_private_and_the_same_every_time() {
+    use std::os::unix::fs::PermissionsExt;
+    let space = Workspace::with("").await;
+    let sql = "select n, md5(n::text) from generate_series(1, 5000) n order by n";
+    let toml = |name: &str| {
+        format!(
+            "kind = \"export\"\nsql = '''{sql}'''\n[output]\nformat = \"csv\"\npath = \"$DIR/deep/er/{name}\"\n"
+        )
+    };
+    for name in ["a.csv", "a.csv.gz", "a.csv.zst", "a.csv.zip"] {
+        let first = export_toml(&space, &toml(name), &[]).await.expect("written");
+        let again = export_toml(&space, &toml(name), &[]).await.expect("written");
+        assert_eq!(first.sha256, again.sha256, "{name}");
+        let mode = |path: &str| {
+            let path = space.folder.path().join(path);
+            std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+        };
+        assert_eq!(mode(&format!("deep/er/{name}")), 0o600);
+        assert_eq!(mode(&format!("deep/er/{name}.manifest.json")), 0o600);
+        assert_eq!((mode("deep"), mode("deep/er")), (0o700, 0o700));
+    }
+}
+
+#[tokio::test]
+async fn what_fails_midway_leaves_the_old_file() {
+    let space = Workspace::with("").await;
+    space.write("out.csv", "old");
+    let sql = "select 1 / (5000 - n) from generate_series(1, 6000) n order by n";
+    assert!(export_with(&space, sql, "", &[]).await.is_err());
+    assert_eq!(space.read("out.csv"), "old");
+    assert_eq!(std::fs::read_dir(space.folder.path()).unwrap().count(), 1, "no part of a file");
+}
