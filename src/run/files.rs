@@ -124,12 +124,6 @@ fn hash_file(path: &Path, hash: &mut Sha256) -> Result<State> {
     }
 }
 
-fn state(path: &Path) -> Result<State> {
-    let unreadable =
-        |cause| Error::source_file(format!("`{}` cannot be read", path.display())).caused_by(cause);
-    Ok(State::of(&std::fs::metadata(path).map_err(unreadable)?))
-}
-
 impl State {
     fn of(metadata: &Metadata) -> Self {
         Self {
@@ -165,7 +159,8 @@ impl FoundFile {
     pub fn ensure_unchanged(&self) -> Result<()> {
         let mut is_certain = true;
         for part in &self.parts {
-            let now = state(&part.path)?;
+            let metadata = std::fs::metadata(&part.path).map_err(|_| self.changed())?;
+            let now = State::of(&metadata);
             let before = State { changed: now.changed, ..part.state.clone() };
             if now != before {
                 return Err(self.changed());
@@ -261,7 +256,21 @@ mod tests {
         let mut found = find(&source(&path)).expect("found");
         std::fs::write(&path, "a\n2\n").expect("written");
         // As if the clock had not gone on.
-        found[0].parts[0].state = state(&path).expect("it is there");
+        found[0].parts[0].state = State::of(&std::fs::metadata(&path).expect("it is there"));
         assert_changed(&found[0]);
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_by_one_of_the_same_size_and_time_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "a\n1\n").expect("written");
+        let found = find(&source(&path)).expect("found");
+        let modified = std::fs::metadata(&path).expect("metadata").modified().expect("a time");
+        let other = folder.path().join("b.csv");
+        std::fs::write(&other, "a\n2\n").expect("written");
+        File::options().write(true).open(&other).expect("it").set_modified(modified).expect("set");
+        std::fs::rename(&other, &path).expect("replaced");
+        found[0].ensure_unchanged().expect_err("it is another file");
     }
 }
