@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result, Transient},
+    failpoint,
     run_id::RunId,
 };
 
@@ -86,9 +87,10 @@ impl Seen {
 /// Ends only when the server has had nothing to do for a while.
 async fn stalled(endpoint: &Endpoint, run: &RunId) -> Error {
     let (mut session, mut last, mut since) = (None, None, Instant::now());
+    let (answer, idle_max) = (failpoint::limit(LOOK_ANSWER), failpoint::limit(IDLE_MAX));
     loop {
-        tokio::time::sleep(LOOK).await;
-        let looked = tokio::time::timeout(LOOK_ANSWER, look(endpoint, &mut session, run)).await;
+        tokio::time::sleep(failpoint::limit(LOOK)).await;
+        let looked = tokio::time::timeout(answer, look(endpoint, &mut session, run)).await;
         // A server that cannot be asked either is the lease's affair.
         let Ok(Ok(seen)) = looked else {
             (session, last) = (None, None);
@@ -98,7 +100,7 @@ async fn stalled(endpoint: &Endpoint, run: &RunId) -> Error {
             since = Instant::now();
         }
         last = Some(seen);
-        if since.elapsed() < IDLE_MAX {
+        if since.elapsed() < idle_max {
             continue;
         }
         if let Some(session) = &session {

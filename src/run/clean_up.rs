@@ -53,7 +53,7 @@ impl CleanUp<'_, '_> {
             (ended, Ok(_)) => ended,
             // What is published is published; the next run cleans up.
             (ended, Err(_)) => {
-                self.progress.notice(if can_be_resumed(&ended) { KEPT } else { LEFT });
+                self.progress.notice(if self.can_be_resumed(&ended) { KEPT } else { LEFT });
                 ended
             }
         }
@@ -69,7 +69,7 @@ impl CleanUp<'_, '_> {
         };
         let settled = settled.map(Ended::of);
         let status = settled.as_ref().or(ended.as_ref().ok()).map(|ended| ended.status);
-        if status.is_none() && can_be_resumed(ended) {
+        if status.is_none() && self.can_be_resumed(ended) {
             self.progress.notice(KEPT);
         } else {
             if ended.is_err() {
@@ -107,9 +107,12 @@ impl CleanUp<'_, '_> {
             },
         }
     }
-}
 
-fn can_be_resumed(ended: &Result<Ended>) -> bool {
-    let lost = [Transient::Disconnected, Transient::Starting, Transient::Unreachable];
-    matches!(ended, Err(error) if error.transient().is_some_and(|why| lost.contains(&why)))
+    /// Only where the connection is what failed: everything else fails again.
+    fn can_be_resumed(&self, ended: &Result<Ended>) -> bool {
+        let lost = [Transient::Disconnected, Transient::Starting, Transient::Unreachable];
+        let is_lost =
+            matches!(ended, Err(error) if error.transient().is_some_and(|why| lost.contains(&why)));
+        is_lost && self.import.record.resume_key.is_some()
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs::File,
+    fs::{File, Metadata},
     io::Read,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -124,7 +124,8 @@ fn hash_file(path: &Path, hash: &mut Sha256) -> Result<State> {
     // Before it is opened: a pipe would wait for a writer for ever.
     input::ensure_file(path)?;
     let mut file = File::open(path).map_err(unreadable)?;
-    let state = state(path)?;
+    // Of what was opened, whatever stands at the path by now.
+    let state = State::of(&file.metadata().map_err(unreadable)?);
     let mut buffer = vec![0; HASH_BUFFER_BYTES];
     loop {
         match file.read(&mut buffer).map_err(unreadable)? {
@@ -134,17 +135,16 @@ fn hash_file(path: &Path, hash: &mut Sha256) -> Result<State> {
     }
 }
 
-fn state(path: &Path) -> Result<State> {
-    let unreadable =
-        |cause| Error::source_file(format!("`{}` cannot be read", path.display())).caused_by(cause);
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    Ok(State {
-        device: metadata.dev(),
-        inode: metadata.ino(),
-        bytes: metadata.len(),
-        modified: (metadata.mtime(), metadata.mtime_nsec()),
-        changed: (metadata.ctime(), metadata.ctime_nsec()),
-    })
+impl State {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
 }
 
 /// Checks, away from the runtime's thread, that every file is still what it was.
@@ -170,7 +170,8 @@ impl FoundFile {
     pub fn ensure_unchanged(&self) -> Result<()> {
         let mut is_certain = true;
         for part in &self.parts {
-            let now = state(&part.path)?;
+            let metadata = std::fs::metadata(&part.path).map_err(|_| self.changed())?;
+            let now = State::of(&metadata);
             let before = State { changed: now.changed, ..part.state.clone() };
             if now != before {
                 return Err(self.changed());
@@ -266,7 +267,21 @@ mod tests {
         let mut found = find(&source(&path)).expect("found");
         std::fs::write(&path, "a\n2\n").expect("written");
         // As if the clock had not gone on.
-        found[0].parts[0].state = state(&path).expect("it is there");
+        found[0].parts[0].state = State::of(&std::fs::metadata(&path).expect("it is there"));
         assert_changed(&found[0]);
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_by_one_of_the_same_size_and_time_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "a\n1\n").expect("written");
+        let found = find(&source(&path)).expect("found");
+        let modified = std::fs::metadata(&path).expect("metadata").modified().expect("a time");
+        let other = folder.path().join("b.csv");
+        std::fs::write(&other, "a\n2\n").expect("written");
+        File::options().write(true).open(&other).expect("it").set_modified(modified).expect("set");
+        std::fs::rename(&other, &path).expect("replaced");
+        found[0].ensure_unchanged().expect_err("it is another file");
     }
 }

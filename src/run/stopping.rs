@@ -9,6 +9,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use super::{interrupted, progress::Progress};
 use crate::{
     error::{Error, Result, Transient},
+    failpoint,
     postgres::session::Canceller,
 };
 
@@ -46,7 +47,7 @@ pub(super) async fn unless_stopped<T, E: From<Error>>(
 pub(super) async fn in_time<T, E: From<Error>>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let limit = Duration::from_secs(QUESTION_SECONDS);
+    let limit = failpoint::limit(Duration::from_secs(QUESTION_SECONDS));
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
         let what = format!("the database did not answer a question within {QUESTION_SECONDS} s");
         let hint = "look for a stalled network or pooler, or locks on the catalog";

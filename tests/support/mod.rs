@@ -6,6 +6,7 @@
 //! ```
 
 pub(crate) mod cluster;
+mod lacking;
 mod own_server;
 pub(crate) mod pooler;
 pub(crate) mod proxy;
@@ -15,44 +16,20 @@ mod template;
 use std::{
     path::PathBuf,
     process,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
     thread,
 };
 
-use longshore::postgres::{
-    embedded::Installation, endpoint::Endpoint, session::Session, sql::quote_identifier,
-};
+use longshore::postgres::{endpoint::Endpoint, session::Session, sql::quote_identifier};
 use tokio_postgres::Client;
 
+pub(crate) use lacking::{Part, is_at_least, is_left_out, lacks};
 pub(crate) use own_server::OwnServer;
 
 /// An empty database with PostGIS, citext, unaccent and pg_trgm; dropped at the end.
 pub(crate) struct TestDatabase {
     name: String,
     url: String,
-}
-
-/// Whether the tests run on a server that was named in `PGBIN` and has no PostGIS.
-///
-/// The wheels that bring other versions have none. On the system's own server PostGIS is
-/// never missing unnoticed.
-pub(crate) fn is_without_postgis() -> bool {
-    static WITHOUT: OnceLock<bool> = OnceLock::new();
-    *WITHOUT.get_or_init(|| {
-        let named = std::env::var_os("PGBIN").is_some_and(|path| !path.is_empty());
-        named && Installation::find(None).is_ok_and(|found| !template::has_postgis(&found))
-    })
-}
-
-/// Says that what a test proves is left out where there is no PostGIS, and whether it is.
-pub(crate) fn left_out_without_postgis(what: &str) -> bool {
-    if is_without_postgis() {
-        eprintln!("left out, for the server in PGBIN has no PostGIS: {what}");
-    }
-    is_without_postgis()
 }
 
 impl TestDatabase {
@@ -88,6 +65,18 @@ impl TestDatabase {
     /// The same as an endpoint.
     pub(crate) fn endpoint(&self) -> Endpoint {
         Endpoint::parse(&self.url).expect("the test database's URL is valid")
+    }
+
+    /// The same for another role of the cluster.
+    pub(crate) fn endpoint_as(&self, role: &str) -> Endpoint {
+        let (_, rest) = self.url.split_once('@').expect("the URL names a role");
+        Endpoint::parse(&format!("postgres://{role}@{rest}")).expect("the URL is valid")
+    }
+
+    /// What the server logged so far, for all databases.
+    pub(crate) fn server_log(&self) -> String {
+        let path = cluster::shared().run_folder().join("server.log");
+        String::from_utf8_lossy(&std::fs::read(path).expect("the server's log")).into_owned()
     }
 
     /// A new session, driven by the current runtime.

@@ -8,7 +8,7 @@ use super::{
     failed,
     fingerprint::fingerprint,
     guard::Guard,
-    held,
+    guarded, held,
     locks::lock_targets,
     statements::Statements,
     target::{Classified, TargetPublisher},
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::Error,
     failpoint,
-    load::{CountLimit, LoadTarget},
+    load::{CountLimit, LoadMode, LoadTarget, deletes_first},
     outcome::Tally,
     postgres::{ledger, session::TRANSACTION_SETTINGS, undo, watch},
     run_id::RunId,
@@ -99,11 +99,11 @@ impl Publishing<'_> {
         Ok(tally)
     }
 
-    fn limit(&self) -> CountLimit {
+    fn limit(&self) -> Option<CountLimit> {
         match self.intent {
             Intent::Count(limit) | Intent::Publish(limit) => limit,
             // Somebody has looked at it.
-            Intent::Approve(_) => CountLimit::Share(1.0),
+            Intent::Approve(_) => Some(CountLimit::Share(1.0)),
         }
     }
 
@@ -151,21 +151,31 @@ impl Publishing<'_> {
         publishers: &[(TargetPublisher<'_>, Classified)],
         tables: &[TableChange],
     ) -> Result<(), Failure> {
-        let mut written = Vec::with_capacity(publishers.len());
         for (publisher, classified) in publishers {
-            let rows = publisher.keep(&self.run.run, classified).await?;
-            written.push((publisher.sql.load, rows));
+            publisher.keep(&self.run.run, classified).await?;
         }
-        if let Some(hours) = self.loads.first().and_then(|load| load.undo_hours) {
-            undo::note_written(client, &self.run.run, hours, &written).await?;
+        let deletes_first = deletes_first(self.loads);
+        let goes_first = |load: &LoadTarget| deletes_first && load.mode == LoadMode::Operations;
+        let backwards = || publishers.iter().rev();
+        for (publisher, classified) in backwards().filter(|(it, _)| goes_first(it.sql.load)) {
+            publisher.write(&self.run.run, &classified.changes, &classified.removals).await?;
         }
         for (publisher, classified) in publishers {
-            publisher.write(&classified.changes, &classified.writes).await?;
+            publisher.write(&self.run.run, &classified.changes, &classified.writes).await?;
             failpoint::hit("publish.written")?;
         }
-        for (publisher, classified) in publishers.iter().rev() {
-            publisher.write(&classified.changes, &classified.removals).await?;
+        for (publisher, classified) in backwards().filter(|(it, _)| !goes_first(it.sql.load)) {
+            publisher.write(&self.run.run, &classified.changes, &classified.removals).await?;
         }
+        if let Some(hours) = self.loads.first().and_then(|load| load.undo_hours) {
+            let written: Vec<_> = publishers
+                .iter()
+                .map(|(it, classified)| (it.sql.load, classified.written(goes_first(it.sql.load))))
+                .collect();
+            undo::note_written(client, &self.run.run, hours, &written).await?;
+        }
+        // What is checked at the end is checked here, where it does not reach the server's log.
+        guarded(client, "set constraints all immediate", "check deferred constraints").await?;
         let tallies: Vec<Tally> = tables.iter().map(|table| table.tally).collect();
         match self.intent {
             Intent::Approve(_) => {
