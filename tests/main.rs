@@ -16,3 +16,4 @@ mod round_trip;
 mod run;
 mod sample_data;
 mod support;
+mod torture;

@@ -108,7 +108,11 @@ fn text(record: &PreviewRecord) -> String {
             text,
             "  -> {}{}",
             row.table,
-            if row.filtered { ": left out by `when`" } else { "" }
+            match (row.filtered, row.deletes) {
+                (true, _) => ": left out by `when`",
+                (_, true) => ": deleted",
+                _ => "",
+            }
         );
         let width = row.columns.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         for (name, value) in &row.columns {

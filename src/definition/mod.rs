@@ -8,6 +8,8 @@
 mod check;
 mod document;
 mod export;
+mod history;
+mod operation;
 pub(crate) mod query;
 mod read;
 mod render;
@@ -23,6 +25,8 @@ pub use export::{
     ExportDefinition, ExportKind, LineEnd, OutputDefinition, OutputFormat, PART, Quoting,
     SensitiveColumn, Treatment, Unencodable,
 };
+pub use history::HistoryDefinition;
+pub use operation::OperationDefinition;
 pub use read::{Findings, ReadDefinition, read};
 pub use render::{render, to_json};
 pub use schema::json_schema;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::FieldRef;
+use super::{FieldRef, HistoryDefinition, OperationDefinition};
 
 /// A table and how its rows are made.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
@@ -25,8 +25,17 @@ pub struct TargetDefinition {
     /// Mirror: absent rows stay, and a column says that they are deleted.
     #[serde(default)]
     pub soft_delete: Option<SoftDeleteDefinition>,
+    /// History: which columns say when a version is valid.
+    #[serde(default)]
+    #[validate(nested)]
+    pub history: Option<HistoryDefinition>,
+    /// Upsert: a field that says of each record whether its row is written or deleted.
+    #[serde(default)]
+    #[validate(nested)]
+    pub operation: Option<OperationDefinition>,
     /// Which of several records with the same key is loaded; unless given, all copies of
-    /// one record count as one, and records that differ are all rejected.
+    /// one record count as one, and records that differ are all rejected. With `operation`
+    /// it is the last unless given.
     #[serde(default)]
     pub duplicates: Option<Duplicates>,
     /// Rules on source fields; a record that breaks one is left out and counted as filtered.
@@ -56,6 +65,8 @@ pub enum WriteMode {
     Mirror,
     /// Afterwards the table holds exactly the records, with a key or without.
     Replace,
+    /// Keeps every version of a row, with the time it was valid (`[target.history]`).
+    History,
 }
 
 impl WriteMode {

@@ -4,6 +4,7 @@ use crate::{
     definition::ExportDefinition,
     error::Result,
     postgres::{
+        prepared,
         session::{Session, TRANSACTION_SETTINGS, database_error},
         sql::quote_literal,
     },
@@ -16,7 +17,7 @@ pub(super) struct Snapshot {
     pub(super) time: String,
 }
 
-/// Opens the transaction; points in time are written in the definition's zone in it.
+/// Opens the transaction on a new session; points in time are written in the definition's zone in it.
 pub(super) async fn open(session: &Session, definition: &ExportDefinition) -> Result<Snapshot> {
     let failed = |error| database_error(&error, "open a snapshot for the export");
     let zone = definition.output.zone.as_deref().unwrap_or("UTC");
@@ -26,6 +27,7 @@ pub(super) async fn open(session: &Session, definition: &ExportDefinition) -> Re
         quote_literal(zone)
     );
     session.client.batch_execute(&begin).await.map_err(failed)?;
+    prepared::forget_names(&session.client).await.map_err(failed)?;
     let time = "select to_char(now() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
     let row = session.client.query_typed_one(time, &[]).await.map_err(failed)?;
     Ok(Snapshot { time: row.get(0) })

@@ -14,7 +14,7 @@ use crate::{
     load::{CountLimit, LoadCheck, LoadTarget},
     schema::{RelationKind, TableSchema},
     source::Header,
-    transform::{CompileEnvironment, RowFilter},
+    transform::{CompileEnvironment, Operations, RowFilter},
 };
 
 /// What a definition is bound to.
@@ -70,13 +70,7 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
         rest,
         targets,
         rejected_limit: input.definition.limits.rejected.as_ref().and_then(count_limit),
-        deleted_limit: input
-            .definition
-            .limits
-            .deleted
-            .as_ref()
-            .and_then(count_limit)
-            .unwrap_or(CountLimit::DELETED_DEFAULT),
+        deleted_limit: input.definition.limits.deleted.as_ref().and_then(count_limit),
     })
 }
 
@@ -99,6 +93,13 @@ impl<'a> TargetBinder<'a> {
             cells(definition, fields, &columns.key(name.clone()));
         }
         self.filter_cells(fields);
+        self.operations(fields);
+    }
+
+    fn operations(&self, fields: &mut FieldsInUse) -> Option<Operations> {
+        let operation = self.target.operation.as_ref()?;
+        let place = self.place.key("operation").key("from");
+        Some(Operations::new(operation, fields.cell(&operation.from, &[], false, place)))
     }
 
     fn filter_cells(&self, fields: &mut FieldsInUse) -> Vec<usize> {
@@ -149,13 +150,14 @@ impl<'a> TargetBinder<'a> {
         });
         let load = LoadTarget {
             table: table.clone(),
-            mode,
+            mode: mode?,
             columns: bound.columns,
             key,
             duplicates,
             checks: checks.collect(),
         };
-        Some(TargetPlan { load, filter, columns: bound.transforms })
+        let operations = self.operations(fields);
+        Some(TargetPlan { load, filter, operations, columns: bound.transforms })
     }
 
     fn bind_filter(

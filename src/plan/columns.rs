@@ -1,6 +1,10 @@
 //! Columns: each one of the definition against the one in the table.
 
-use super::fields::{FieldsInUse, listed};
+use super::{
+    fields::{FieldsInUse, listed},
+    history::moment_of_run,
+    keys::row_key,
+};
 use crate::{
     definition::{ColumnDefinition, TargetDefinition, WriteMode},
     diagnostic::{Finding, Place, did_you_mean},
@@ -38,8 +42,18 @@ impl ColumnBinder<'_> {
             let Some(column) = self.writable_column(name, &place, findings) else { continue };
             self.bind_column(column, definition, &place, (fields, findings), &mut bound);
         }
+        bound.columns.extend(self.dated_by_the_run());
         self.find_missing(findings);
         bound
+    }
+
+    /// The column that a history's versions are valid from, where no field says it.
+    fn dated_by_the_run(&self) -> Option<LoadColumn> {
+        let name = &self.target.history.as_ref()?.valid_from;
+        let column = self.table.column(name).filter(|_| !self.target.columns.contains_key(name))?;
+        let computed = Some(moment_of_run(column, self.environment.today));
+        let column = Column { not_null: true, ..column.clone() };
+        Some(LoadColumn { column, computed, unique: false, sensitive: false })
     }
 
     fn bind_column(
@@ -53,7 +67,7 @@ impl ColumnBinder<'_> {
         let mut column = column.clone();
         // A row without key could never be found again.
         column.not_null |=
-            self.target.mode != WriteMode::Append && self.target.key.contains(&column.name);
+            self.target.mode != WriteMode::Append && row_key(self.target).contains(&column.name);
         if definition.sql.is_none() {
             let cells = if definition.rest {
                 vec![self.rest_cell]
@@ -124,6 +138,7 @@ impl ColumnBinder<'_> {
                 column.not_null && !column.has_default && column.generated == Generated::No
             })
             .filter(|column| !self.target.columns.contains_key(&column.name))
+            .filter(|column| !self.is_kept_by_history(&column.name))
             .filter(|column| !self.target.soft_delete.iter().any(|soft| soft.column == column.name))
             .map(|column| column.name.clone())
             .collect();
@@ -133,6 +148,14 @@ impl ColumnBinder<'_> {
                 Finding::new("bind.column_missing", self.place.key("columns"), message).at_key();
             findings.push(finding.hint("they are NOT NULL and have no default"));
         }
+    }
+
+    /// Whether the column says when a version is valid, and is filled without being asked for.
+    fn is_kept_by_history(&self, name: &str) -> bool {
+        self.target.history.as_ref().is_some_and(|history| {
+            let current = history.current.as_deref();
+            [Some(&*history.valid_from), Some(&*history.valid_to), current].contains(&Some(name))
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Modes: names of the definition become indexes, and marks of soft deletion fit their column.
 
+use super::history::bind_validity;
 use crate::{
     definition::{Scalar, SoftDeleteDefinition, TargetDefinition, WriteMode},
     diagnostic::{Finding, Place},
@@ -7,18 +8,22 @@ use crate::{
     schema::{Column, Generated, PgType, TableSchema},
 };
 
-/// The mode with what it needs to know of columns.
+/// The mode with what it needs to know of columns; `None` when something stands against it.
 pub(super) fn bind_mode(
     target: &TargetDefinition,
     table: &TableSchema,
     columns: &[LoadColumn],
     place: &Place,
     findings: &mut Vec<Finding>,
-) -> LoadMode {
-    match target.mode {
+) -> Option<LoadMode> {
+    Some(match target.mode {
         WriteMode::Append => LoadMode::Append,
         WriteMode::Insert => LoadMode::Insert,
+        WriteMode::Upsert if target.operation.is_some() => LoadMode::Operations,
         WriteMode::Upsert => LoadMode::Upsert,
+        WriteMode::History => {
+            LoadMode::History(bind_validity(target, table, columns, place, findings)?)
+        }
         WriteMode::Replace => LoadMode::Replace,
         WriteMode::Mirror => {
             let index = |name: &String| columns.iter().position(|c| c.column.name == *name);
@@ -30,7 +35,7 @@ pub(super) fn bind_mode(
                 soft: soft.and_then(|soft| bind_soft(soft, table, &place, findings)).map(Box::new),
             }
         }
-    }
+    })
 }
 
 fn bind_soft(

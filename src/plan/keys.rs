@@ -5,7 +5,7 @@ use crate::{
     definition::{Duplicates, Keep, TargetDefinition, WriteMode},
     diagnostic::{Finding, Place},
     load::{DuplicateRule, LoadColumn},
-    schema::TableSchema,
+    schema::{TableSchema, UniqueKey},
 };
 
 /// The key as indexes into `columns`; a key the table does not hold unique is a finding.
@@ -20,20 +20,35 @@ pub(super) fn bind_key(
     if target.mode == WriteMode::Append || keyless {
         return Vec::new();
     }
-    if !is_unique(&target.key, table) {
-        findings.push(not_unique(&target.key, table, place));
+    let names = row_key(target);
+    if !is_unique(&names, table) && !has_one_current_version(target, table) {
+        findings.push(not_unique(&names, table, place));
     }
     let index = |name: &String| columns.iter().position(|column| column.column.name == *name);
-    target.key.iter().filter_map(index).collect()
+    names.iter().filter_map(index).collect()
+}
+
+/// The columns that tell rows of the table apart: the key, and of a history's versions also
+/// from when they are valid.
+pub(super) fn row_key(target: &TargetDefinition) -> Vec<String> {
+    let valid_from = target.history.as_ref().map(|history| history.valid_from.clone());
+    target.key.iter().cloned().chain(valid_from).collect()
 }
 
 fn is_unique(key: &[String], table: &TableSchema) -> bool {
-    table.unique_keys.iter().any(|unique| {
-        let whole = unique.predicate.is_none() && !unique.columns.is_empty();
-        whole
-            && unique.columns.len() == key.len()
-            && unique.columns.iter().all(|column| key.contains(column))
-    })
+    table.unique_keys.iter().any(|unique| unique.predicate.is_none() && is_on(unique, key))
+}
+
+/// Whether a partial index holds the key unique, among the current versions presumably.
+fn has_one_current_version(target: &TargetDefinition, table: &TableSchema) -> bool {
+    let mut partial = table.unique_keys.iter().filter(|unique| unique.predicate.is_some());
+    target.mode == WriteMode::History && partial.any(|unique| is_on(unique, &target.key))
+}
+
+fn is_on(unique: &UniqueKey, key: &[String]) -> bool {
+    !unique.columns.is_empty()
+        && unique.columns.len() == key.len()
+        && unique.columns.iter().all(|column| key.contains(column))
 }
 
 fn not_unique(key: &[String], table: &TableSchema, place: &Place) -> Finding {
@@ -54,6 +69,8 @@ fn not_unique(key: &[String], table: &TableSchema, place: &Place) -> Finding {
 /// Which of several records with one key is loaded.
 pub(super) fn bind_duplicates(target: &TargetDefinition, columns: &[LoadColumn]) -> DuplicateRule {
     match &target.duplicates {
+        // What happened to a row last is what counts of its operations.
+        None if target.operation.is_some() => DuplicateRule::Last,
         None => DuplicateRule::Identical,
         Some(Duplicates::Keep(rule)) => match rule.keep {
             Keep::First => DuplicateRule::First,

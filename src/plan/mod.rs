@@ -9,6 +9,7 @@ mod columns;
 mod deletion;
 mod explain;
 mod fields;
+mod history;
 mod keys;
 
 pub use bind::{BindInput, bind};
@@ -17,7 +18,7 @@ pub use fields::{FieldPlan, file_projection};
 
 use crate::{
     load::{CountLimit, LoadTarget},
-    transform::{ColumnTransform, RowFilter},
+    transform::{ColumnTransform, Operations, RowFilter},
 };
 
 /// Everything a run needs to know.
@@ -33,8 +34,8 @@ pub struct Plan {
     pub targets: Vec<TargetPlan>,
     /// When to publish nothing.
     pub rejected_limit: Option<CountLimit>,
-    /// The deletions above which a run is held.
-    pub deleted_limit: CountLimit,
+    /// The deletions above which a run is held, where the definition says it.
+    pub deleted_limit: Option<CountLimit>,
 }
 
 /// One target: what the workers do, and what the database is told.
@@ -44,6 +45,8 @@ pub struct TargetPlan {
     pub load: LoadTarget,
     /// Which records are for this target; `None` for all.
     pub filter: Option<RowFilter>,
+    /// What says of each record whether its row is written or deleted; `None` where all write.
+    pub operations: Option<Operations>,
     /// The staged columns, in the order of COPY.
     pub columns: Vec<ColumnTransform>,
 }

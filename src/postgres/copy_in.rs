@@ -20,6 +20,7 @@ use super::{
 use crate::{
     copy::{COPY_HEADER, COPY_TRAILER},
     error::{Error, Result, Transient},
+    failpoint,
     load::{LoadTarget, SplitTuples},
     transform::geometry::GeometryNotes,
 };
@@ -47,7 +48,7 @@ pub struct Stager {
     session: Session,
     copies: Vec<String>,
     /// For targets that delete: what was read of rejected records.
-    kept: Vec<Option<String>>,
+    refused: Vec<Option<String>>,
     splits: String,
 }
 
@@ -55,12 +56,12 @@ impl Stager {
     /// A connection of a run; the staging tables exist.
     pub fn new(session: Session, staging: &Staging, loads: &[LoadTarget]) -> Self {
         let copy = |(target, load)| staging.copy_statement(target, load);
-        let kept = |(target, load): (usize, &LoadTarget)| {
-            load.mode.deletes().then(|| staging.copy_kept_statement(target, load))
+        let refused = |(target, load): (usize, &LoadTarget)| {
+            load.mode.deletes().then(|| staging.copy_refused_statement(target, load))
         };
         Self {
             session,
-            kept: loads.iter().enumerate().map(kept).collect(),
+            refused: loads.iter().enumerate().map(refused).collect(),
             copies: loads.iter().enumerate().map(copy).collect(),
             splits: staging.splits(),
         }
@@ -107,19 +108,23 @@ impl Stager {
     ) -> Result<bool> {
         let client = &self.session.client;
         answered(DOING, prepared::begin(client, SETTINGS, names_are_taken)).await?;
+        failpoint::hit("split.begun")?;
         let rows = self.copies.iter().zip(&split.tables);
         let rows = rows.map(|(copy, table)| (copy, &table.tuples, table.rows));
-        let kept = self.kept.iter().zip(&split.tables);
-        let kept =
-            kept.filter_map(|(copy, table)| Some((copy.as_ref()?, &table.kept, table.rejected)));
-        for (copy, tuples, rows) in rows.chain(kept) {
+        let refused = self.refused.iter().zip(&split.tables);
+        let refused = refused
+            .filter_map(|(copy, table)| Some((copy.as_ref()?, &table.refused, table.rejected)));
+        for (copy, tuples, rows) in rows.chain(refused) {
             if rows > 0 && !self.copy(copy, tuples, rows).await? {
                 answered(DOING, client.batch_execute("rollback")).await?;
                 return Ok(false);
             }
         }
+        failpoint::hit("split.copied")?;
         self.write_checkpoint(&Checkpoint::of(split, notes)).await?;
+        failpoint::hit("split.before_commit")?;
         answered(DOING, client.batch_execute("commit")).await?;
+        failpoint::hit("split.committed")?;
         Ok(true)
     }
 
@@ -165,6 +170,7 @@ async fn send(sink: CopyInSink<Bytes>, tuples: &Bytes) -> Result<u64> {
         let end = tuples.len().min(start + MESSAGE_BYTES);
         answered(DOING, sink.feed(tuples.slice(start..end))).await?;
     }
+    failpoint::hit("split.copying")?;
     answered(DOING, sink.feed(Bytes::from_static(&COPY_TRAILER))).await?;
     answered(DOING, sink.finish()).await
 }

@@ -5,7 +5,7 @@
 //! connection, which does not know the name, and the name stays behind on the
 //! first one. So statements are only prepared inside a transaction, which
 //! keeps its server connection, and closed before it ends. Two uses have no
-//! way around the name: COPY, and parsing SQL without running it.
+//! way around the name: COPY, in and out, and parsing SQL without running it.
 
 use tokio_postgres::{Client, error::SqlState};
 
@@ -34,4 +34,13 @@ pub(super) async fn begin(
 /// Whether preparing failed since another client left a statement of this name.
 pub(super) fn name_is_taken(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::DUPLICATE_PSTATEMENT)
+}
+
+/// Takes back such names at the start of a transaction. Only for a session that has prepared
+/// nothing yet: the driver keeps statements of its own for types that it had to look up.
+///
+/// # Errors
+/// As the server's.
+pub async fn forget_names(client: &Client) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(FORGET_NAMES).await
 }

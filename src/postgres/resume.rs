@@ -12,6 +12,7 @@ use super::{
     ledger::RunRecord,
     session::{TRANSACTION_SETTINGS, database_error},
     staging::Staging,
+    watch,
 };
 use crate::error::{Error, Result, Transient};
 
@@ -53,7 +54,7 @@ async fn try_to_adopt(
     transaction.batch_execute(TRANSACTION_SETTINGS).await.map_err(failed)?;
     let client = transaction.client();
     for old in lease::cut_off(client, &run.pipeline).await? {
-        if !has_key(client, &old, key).await? || !staging.rename_from(client, &old).await? {
+        if !has_key(client, &old, key).await? || !take_tables(client, &old, staging).await? {
             continue;
         }
         let checkpoints = checkpoint::read(client, staging).await?;
@@ -66,6 +67,12 @@ async fn try_to_adopt(
     }
     transaction.rollback().await.map_err(failed)?;
     Ok(None)
+}
+
+/// What the old run's sessions have not committed by now is lost, and done again.
+async fn take_tables(client: &Client, old: &str, staging: &Staging) -> Result<bool> {
+    watch::end_sessions(client, old).await?;
+    staging.rename_from(client, old).await
 }
 
 async fn has_key(client: &Client, run: &str, key: &str) -> Result<bool> {

@@ -9,7 +9,10 @@ use std::{error::Error as StdError, fmt, io, time::Duration};
 use tokio_postgres::error::{DbError, SqlState};
 
 use super::tls::Connector;
-use crate::error::{Error, Result, Transient};
+use crate::{
+    error::{Error, Result, Transient},
+    failpoint,
+};
 
 /// Seconds in which the server has to take or answer something that costs it no work.
 ///
@@ -21,10 +24,11 @@ const ANSWER_SECONDS: u64 = 60;
 ///
 /// They are local to the transaction since a pooler hands the session to
 /// somebody else afterwards; all are explicit since a role or database may
-/// carry its own (a `statement_timeout` would kill a long merge). The
-/// keepalives let the server drop a client that vanished, with its locks.
+/// carry its own (a `statement_timeout` of minutes would kill a long merge; ours
+/// only ends what nobody can be waiting for any more). The keepalives let the
+/// server drop a client that vanished, with its locks.
 pub const TRANSACTION_SETTINGS: &str = "\
-    set local statement_timeout = 0; \
+    set local statement_timeout = '24h'; \
     set local lock_timeout = '10s'; \
     set local idle_in_transaction_session_timeout = '10min'; \
     set local tcp_keepalives_idle = 30; \
@@ -36,6 +40,12 @@ pub const TRANSACTION_SETTINGS: &str = "\
     set local intervalstyle = 'iso_8601'; \
     set local timezone = 'UTC'; \
     set local extra_float_digits = 1";
+
+/// A statement with [`TRANSACTION_SETTINGS`], to be sent as one batch: without a BEGIN, the server
+/// makes one transaction of it.
+pub(super) fn with_settings(statement: &str) -> String {
+    format!("{TRANSACTION_SETTINGS}; {statement}")
+}
 
 /// A connection whose driver runs on the tokio runtime it was opened on.
 pub struct Session {
@@ -175,7 +185,8 @@ pub(super) async fn answered<T>(
     doing: &str,
     work: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T> {
-    match tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS), work).await {
+    let limit = failpoint::limit(Duration::from_secs(ANSWER_SECONDS));
+    match tokio::time::timeout(limit, work).await {
         Ok(done) => done.map_err(|error| database_error(&error, doing)),
         Err(_) => Err(unanswered(doing)),
     }
@@ -261,6 +272,8 @@ fn hint(code: &SqlState) -> Option<&'static str> {
         "53100" => "the server's disk is full: free space, then run again",
         "53300" => "the server has no free connections; lower --connections or use a pooler",
         "55P03" => "another transaction holds a lock; run again when it has finished",
+        "25P04" => "transaction_timeout cut it off: alter role ... set transaction_timeout = 0",
+        "57P05" => "idle_session_timeout cut it off: alter role ... set idle_session_timeout = 0",
         "26000" | "42P05" => "a pooler stands in between; longshore needs no prepared statements",
         "57P01" | "57P02" | "57P03" => "the server is stopping or starting; run again",
         _ => return None,

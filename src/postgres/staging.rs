@@ -15,19 +15,23 @@ use tokio_postgres::Client;
 
 use super::{
     checkpoint::{self, Checkpoint},
-    session::{TRANSACTION_SETTINGS, database_error},
+    session::{database_error, with_settings},
     sql::{create_schema, qualified, quote_identifier},
 };
 use crate::{
     error::{Error, Result},
-    load::{LoadColumn, LoadTarget},
+    load::{LoadColumn, LoadMode, LoadTarget},
     run_id::RunId,
 };
 
 /// The column that carries the record's ordinal ([`crate::outcome::Position::ordinal`]).
 pub const ORDINAL: &str = "__ordinal";
 
-/// The column of `kept` that says whether the record's whole key was read.
+/// The column that says whether a record orders its row to be deleted; only where a target
+/// is loaded by operations.
+pub const DELETES: &str = "__deletes";
+
+/// The column of `refused` and `kept` that says whether the record's whole key was read.
 pub const KEY_READ: &str = "__key_read";
 
 /// The schema all staging lives in.
@@ -72,8 +76,13 @@ impl Staging {
         self.table(&format!("{target}_changes"))
     }
 
-    /// What was read of rejected records, for a target that deletes: `(ordinal, key_read, ...)`
-    /// with the columns of [`LoadTarget::identifying`].
+    /// What was read of records that were rejected before COPY, for a target that deletes:
+    /// ordinal, [`KEY_READ`], and the columns of [`LoadTarget::identifying`].
+    pub fn refused(&self, target: usize) -> String {
+        self.table(&format!("{target}_refused"))
+    }
+
+    /// The same of all rejected records; made by judging.
     pub fn kept(&self, target: usize) -> String {
         self.table(&format!("{target}_kept"))
     }
@@ -97,7 +106,7 @@ impl Staging {
         for (target, load) in loads.iter().enumerate() {
             script.push_str(&self.create_copied(target, load));
             if load.mode.deletes() {
-                script.push_str(&self.create_kept(target, load));
+                script.push_str(&self.create_refused(target, load));
             }
         }
         script.push_str(&format!(
@@ -108,10 +117,11 @@ impl Staging {
             self.splits(),
             checkpoint::COLUMNS
         ));
-        let created = client.batch_execute(&script).await;
+        let created = client.batch_execute(&with_settings(&script)).await;
         created.map_err(|error| {
-            database_error(&error, "create the staging tables")
-                .hint("the role needs CREATE on the database, or on the schema longshore_staging")
+            database_error(&error, "create the staging tables").or_hint(
+                "the role needs CREATE on the database, or on the schema longshore_staging",
+            )
         })
     }
 
@@ -119,9 +129,13 @@ impl Staging {
         let columns: String = copied_columns(load).map(as_in_target).collect();
         format!(
             "create unlogged table {} with (autovacuum_enabled = false) as
-               select null::bigint as {ORDINAL}{columns} from {} t with no data;\n",
+               select null::bigint as {ORDINAL}{operation}{columns} from {} t with no data;\n",
             self.copied(target),
-            qualified(&load.table.name)
+            qualified(&load.table.name),
+            operation = match load.mode {
+                LoadMode::Operations => format!(", null::boolean as {DELETES}"),
+                _ => String::new(),
+            }
         )
     }
 
@@ -130,23 +144,28 @@ impl Staging {
         let columns: String = copied_columns(load)
             .map(|column| format!(", {}", quote_identifier(&column.column.name)))
             .collect();
-        format!("copy {} ({ORDINAL}{columns}) from stdin (format binary)", self.copied(target))
+        let operation = match load.mode {
+            LoadMode::Operations => format!(", {DELETES}"),
+            _ => String::new(),
+        };
+        let copied = self.copied(target);
+        format!("copy {copied} ({ORDINAL}{operation}{columns}) from stdin (format binary)")
     }
 
-    fn create_kept(&self, target: usize, load: &LoadTarget) -> String {
+    fn create_refused(&self, target: usize, load: &LoadTarget) -> String {
         let identifying = load.identifying();
         let columns: String =
             identifying.iter().map(|index| as_in_target(&load.columns[*index])).collect();
         format!(
             "create unlogged table {} with (autovacuum_enabled = false) as
                select null::bigint as {ORDINAL}, null::boolean as {KEY_READ}{columns} from {} t with no data;\n",
-            self.kept(target),
+            self.refused(target),
             qualified(&load.table.name)
         )
     }
 
     /// The COPY statement for what was read of a target's rejected records.
-    pub fn copy_kept_statement(&self, target: usize, load: &LoadTarget) -> String {
+    pub fn copy_refused_statement(&self, target: usize, load: &LoadTarget) -> String {
         let identifying = load.identifying();
         let columns = identifying.iter().map(|index| &load.columns[*index]);
         let staged: String = columns
@@ -155,7 +174,7 @@ impl Staging {
             .collect();
         format!(
             "copy {} ({ORDINAL}, {KEY_READ}{staged}) from stdin (format binary)",
-            self.kept(target)
+            self.refused(target)
         )
     }
 
@@ -219,16 +238,15 @@ impl Staging {
             script.push_str(&format!("alter table {} rename to {new};\n", old.table(&suffix)));
         }
         for target in 0..self.targets {
-            let (computed, changes) = (old.computed(target), old.changes(target));
-            script.push_str(&format!("drop table if exists {computed}, {changes};\n"));
-            let new = quote_identifier(&format!("{}_{target}_kept", self.prefix));
-            script.push_str(&format!(
-                "alter table if exists {} rename to {new};\n",
-                old.kept(target)
-            ));
+            let judged = [old.computed(target), old.changes(target), old.kept(target)].join(", ");
+            script.push_str(&format!("drop table if exists {judged};\n"));
+            // Only targets that delete have one.
+            let new = quote_identifier(&format!("{}_{target}_refused", self.prefix));
+            let refused = old.refused(target);
+            script.push_str(&format!("alter table if exists {refused} rename to {new};\n"));
         }
-        script.push_str(&format!("truncate {}", self.excluded()));
         client.batch_execute(&script).await.map_err(failed)?;
+        self.forget_judgement(client).await?;
         Ok(true)
     }
 
@@ -261,14 +279,26 @@ impl Staging {
     /// # Errors
     /// `ErrorKind::Environment` when the server refuses.
     pub async fn forget_judgement(&self, client: &Client) -> Result<()> {
-        let computed: Vec<String> = (0..self.targets).map(|target| self.computed(target)).collect();
-        let script = format!(
-            "begin; {TRANSACTION_SETTINGS}; truncate {}; drop table if exists {}; commit",
-            self.excluded(),
-            computed.join(", ")
-        );
-        let done = client.batch_execute(&script).await;
+        let mut script = format!("truncate {};\n", self.excluded());
+        for target in 0..self.targets {
+            script.push_str(&format!("drop table if exists {};\n", self.computed(target)));
+            if self.has_kept(client, target).await? {
+                // What was rejected before COPY has no row; what judging rejected has one.
+                script.push_str(&format!(
+                    "delete from {} k using {} c where c.{ORDINAL} = k.{ORDINAL};\n",
+                    self.kept(target),
+                    self.copied(target)
+                ));
+            }
+        }
+        let done = client.batch_execute(&with_settings(&script)).await;
         done.map_err(|error| database_error(&error, "judge again"))
+    }
+
+    async fn has_kept(&self, client: &Client, target: usize) -> Result<bool> {
+        let query = "select to_regclass($1) is not null";
+        let row = client.query_typed_one(query, &[(&self.kept(target), Type::TEXT)]).await;
+        Ok(row.map_err(|error| database_error(&error, "look for the staging tables"))?.get(0))
     }
 
     /// Drops everything the run staged; what is not there is not missed.
@@ -279,13 +309,10 @@ impl Staging {
         let mut tables = vec![self.excluded(), self.splits()];
         for target in 0..self.targets {
             tables.extend([self.copied(target), self.computed(target)]);
-            tables.extend([self.changes(target), self.kept(target)]);
+            tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
         }
-        let script = format!(
-            "begin; {TRANSACTION_SETTINGS}; drop table if exists {}; commit",
-            tables.join(", ")
-        );
-        let dropped = client.batch_execute(&script).await;
+        let script = format!("drop table if exists {}", tables.join(", "));
+        let dropped = client.batch_execute(&with_settings(&script)).await;
         dropped.map_err(|error| database_error(&error, "drop the staging tables"))
     }
 }

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result, Transient},
-    postgres::{endpoint::Endpoint, ledger, publish, session::Session},
+    failpoint,
+    postgres::{endpoint::Endpoint, ledger, publish, session::Session, watch},
     report::RunStatus,
 };
 
@@ -44,7 +45,7 @@ impl CleanUp<'_, '_> {
     pub(super) async fn after(self, ended: Result<Ended>) -> Result<Ended> {
         let hurried = matches!(&ended, Err(error) if error.kind() == ErrorKind::Interrupted);
         let limit = if hurried { STOPPED } else { UNHURRIED };
-        let cleaned = tokio::time::timeout(limit, self.clean(&ended)).await;
+        let cleaned = tokio::time::timeout(failpoint::limit(limit), self.clean(&ended)).await;
         let cleaned =
             cleaned.unwrap_or_else(|_| Err(Error::environment("cleaning up took too long")));
         match (ended, cleaned) {
@@ -52,7 +53,7 @@ impl CleanUp<'_, '_> {
             (ended, Ok(_)) => ended,
             // What is published is published; the next run cleans up.
             (ended, Err(_)) => {
-                self.progress.notice(if can_be_resumed(&ended) { KEPT } else { LEFT });
+                self.progress.notice(if self.can_be_resumed(&ended) { KEPT } else { LEFT });
                 ended
             }
         }
@@ -68,11 +69,15 @@ impl CleanUp<'_, '_> {
         };
         let settled = settled.map(Ended::of);
         let status = settled.as_ref().or(ended.as_ref().ok()).map(|ended| ended.status);
-        if status.is_none() && can_be_resumed(ended) {
+        if status.is_none() && self.can_be_resumed(ended) {
             self.progress.notice(KEPT);
         } else {
+            if ended.is_err() {
+                watch::end_sessions(&session.client, import.record.run.as_str()).await?;
+            }
             if status != Some(RunStatus::Held) {
                 import.staging.drop(&session.client).await?;
+                failpoint::hit("cleanup.dropped")?;
             }
             if matches!(status, Some(RunStatus::Held | RunStatus::Published)) {
                 held::supersede(&mut session.client, &import.record).await?;
@@ -100,9 +105,12 @@ impl CleanUp<'_, '_> {
             },
         }
     }
-}
 
-fn can_be_resumed(ended: &Result<Ended>) -> bool {
-    let lost = [Transient::Disconnected, Transient::Starting, Transient::Unreachable];
-    matches!(ended, Err(error) if error.transient().is_some_and(|why| lost.contains(&why)))
+    /// Only where the connection is what failed: everything else fails again.
+    fn can_be_resumed(&self, ended: &Result<Ended>) -> bool {
+        let lost = [Transient::Disconnected, Transient::Starting, Transient::Unreachable];
+        let is_lost =
+            matches!(ended, Err(error) if error.transient().is_some_and(|why| lost.contains(&why)));
+        is_lost && self.import.record.resume_key.is_some()
+    }
 }

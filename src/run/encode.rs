@@ -6,7 +6,7 @@
 use bumpalo::Bump;
 use bytes::Bytes;
 
-use super::{bound::BoundFile, kept::KeptEncoder, keys::KeyHash};
+use super::{bound::BoundFile, keys::KeyHash, refused::RefusedEncoder};
 use crate::{
     batch::{Record, RecordBatch},
     copy::TupleEncoder,
@@ -14,8 +14,10 @@ use crate::{
     outcome::{Position, Violation},
     plan::{Plan, TargetPlan},
     postgres::{checkpoint::Checkpoint, publish::CountedTable},
+    schema::{Column, PgType},
     source::{Decoder, Split},
-    transform::geometry::GeometryNotes,
+    transform::{Operation, geometry::GeometryNotes},
+    value::Value,
 };
 
 /// What a worker made of one split.
@@ -44,7 +46,7 @@ impl ProcessedSplit {
             rows: counted.staged,
             filtered: counted.filtered,
             rejected: counted.rejected,
-            kept: Bytes::new(),
+            refused: Bytes::new(),
         };
         let tuples = SplitTuples {
             file: checkpoint.file,
@@ -63,7 +65,9 @@ impl ProcessedSplit {
         if Checkpoint::of(&self.tuples, &self.notes) != *checkpoint {
             self.broken = Some("a split differs from what an earlier run staged of it".to_owned());
         }
-        self.tuples.tables.iter_mut().for_each(|table| table.tuples = Bytes::new());
+        for table in &mut self.tuples.tables {
+            (table.tuples, table.refused) = (Bytes::new(), Bytes::new());
+        }
         Self { is_staged: true, ..self }
     }
 }
@@ -91,7 +95,7 @@ pub(super) struct SplitEncoder<'a> {
     arena: Bump,
     encoders: Vec<TupleEncoder>,
     /// Per target, what was read of rejected records: which rows of the target they may be.
-    kept: Vec<TupleEncoder>,
+    refused: Vec<TupleEncoder>,
     /// Per target, the hashes of the keys encoded.
     keys: Vec<Vec<u64>>,
     /// Per target, whether the record at hand is filtered out.
@@ -108,7 +112,7 @@ impl<'a> SplitEncoder<'a> {
             batch: RecordBatch::default(),
             arena: Bump::new(),
             encoders: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
-            kept: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
+            refused: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
             keys: vec![Vec::new(); plan.targets.len()],
             filtered: vec![false; plan.targets.len()],
         }
@@ -134,11 +138,11 @@ impl<'a> SplitEncoder<'a> {
                 format!("a split of {records} records gave {} when decoded", outcome.records);
             outcome.broken.get_or_insert(message);
         }
-        let encoders = self.encoders.iter_mut().zip(&mut self.kept);
+        let encoders = self.encoders.iter_mut().zip(&mut self.refused);
         let tables = std::mem::take(&mut outcome.tables).into_iter().zip(encoders).map(
-            |(table, (encoder, kept))| {
+            |(table, (encoder, refused))| {
                 let rows = encoder.rows();
-                TableTuples { tuples: encoder.take(), rows, kept: kept.take(), ..table }
+                TableTuples { tuples: encoder.take(), rows, refused: refused.take(), ..table }
             },
         );
         let tuples =
@@ -220,9 +224,12 @@ impl<'a> SplitEncoder<'a> {
                 table.rejected += 1;
                 let target = &self.plan.targets[index];
                 if target.load.mode.deletes() {
-                    let kept =
-                        KeptEncoder { target, arena: &self.arena, encoder: &mut self.kept[index] };
-                    if let Err(broken) = kept.encode(record) {
+                    let refused = RefusedEncoder {
+                        target,
+                        arena: &self.arena,
+                        encoder: &mut self.refused[index],
+                    };
+                    if let Err(broken) = refused.encode(record) {
                         outcome.broken.get_or_insert(broken);
                     }
                 }
@@ -286,17 +293,28 @@ impl<'e> RowEncoder<'e> {
         let columns = load.columns.iter().enumerate();
         let mut staged = columns.filter(|(_, column)| column.computed.is_none());
         let (mut key, mut key_fields) = (KeyHash::default(), 0);
-        self.encoder.begin_row(self.target.columns.len() + 1);
+        let operations = self.target.operations.as_ref();
+        let fields = self.target.columns.len() + usize::from(operations.is_some()) + 1;
+        self.encoder.begin_row(fields);
         self.encoder.ordinal(record.position().ordinal());
+        let operation = operations.map(|operations| operations.of(record, self.arena));
+        // Of a record whose operation nobody knows, no more is judged than of a deletion.
+        let key_only = operation.as_ref().is_some_and(|it| *it != Ok(Operation::Write));
+        if let Some(operation) = operation {
+            let written = self.encoder.field(&PgType::Bool, &Value::Bool(key_only));
+            written.map_err(|_| "a truth does not fit its type")?;
+            violations.extend(operation.err());
+        }
         for transform in &self.target.columns {
             let (index, column) = staged.next().ok_or("a transform without a column")?;
+            if key_only && !load.is_read_of_deletion(index) {
+                write(self.encoder, &column.column, &Value::Null)?;
+                continue;
+            }
             let start = self.encoder.bytes();
             let value = transform.apply(record, self.arena, notes, violations);
             if let (Some(value), true) = (value, violations.is_empty()) {
-                let written = self.encoder.field(&column.column.pg_type, &value);
-                written.map_err(|_| {
-                    format!("a value of column `{}` does not fit its type", column.column.name)
-                })?;
+                write(self.encoder, &column.column, &value)?;
             }
             if load.key.contains(&index) {
                 key.add(self.encoder.encoded(start));
@@ -307,4 +325,10 @@ impl<'e> RowEncoder<'e> {
         let whole = key_fields > 0 && key_fields == load.key.len();
         Ok(whole.then(|| key.finish()))
     }
+}
+
+/// Adds a field to the row; that it does not fit is a fault of longshore.
+fn write(encoder: &mut TupleEncoder, column: &Column, value: &Value<'_>) -> Result<(), String> {
+    let written = encoder.field(&column.pg_type, value);
+    written.map_err(|_| format!("a value of column `{}` does not fit its type", column.name))
 }

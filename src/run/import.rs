@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Instant};
 
+use tokio_postgres::Client;
+
 use super::{
     ImportRequest,
     clean_up::CleanUp,
     collect,
-    files::FoundFile,
+    files::{self, FoundFile},
     load,
     loaded::{Loaded, summary_of},
     prepare::Bound,
@@ -18,6 +20,7 @@ use super::{
 };
 use crate::{
     error::Result,
+    failpoint,
     load::LoadTarget,
     outcome::Tally,
     postgres::{
@@ -26,9 +29,10 @@ use crate::{
         lease::{self, Lease},
         ledger::{self, FileRecord, RunRecord},
         publish::{self, Ending, Intent, Published, Publishing, TableChange},
-        resume::adopt,
+        resume::{Adopted, adopt},
         session::Session,
         staging::Staging,
+        watch,
     },
     report::{
         FileSummary, GeometrySummary, RejectionSummary, Report, ResumedSummary, RunStatus,
@@ -58,9 +62,23 @@ pub(super) struct Import<'r> {
 }
 
 /// What a run holds on the server.
-pub(super) struct Held {
+pub(super) struct Held<'e> {
+    pub(super) endpoint: &'e Endpoint,
     pub(super) session: Session,
     pub(super) lease: Lease,
+}
+
+/// Notes the start, takes what can be gone on with, and clears the rest away.
+async fn begin(
+    client: &mut Client,
+    record: &RunRecord,
+    staging: &Staging,
+) -> Result<Option<Adopted>> {
+    ledger::record_started(client, record).await?;
+    failpoint::hit("ledger.started")?;
+    let adopted = adopt(client, record, staging).await?;
+    lease::clear_abandoned(client, &record.pipeline).await?;
+    Ok(adopted)
 }
 
 /// How a run ended that did not fail.
@@ -80,7 +98,7 @@ impl<'r> Import<'r> {
         run: RunId,
         bound: Bound,
         loaded: Loaded,
-        held: Held,
+        held: Held<'_>,
         started: Instant,
     ) -> Result<Self> {
         let loads = bound.loads();
@@ -97,9 +115,8 @@ impl<'r> Import<'r> {
             report: Some(report.folder().display().to_string()),
         };
         let mut session = held.session;
-        ledger::record_started(&session.client, &record).await?;
-        let adopted = adopt(&mut session.client, &record, &staging).await?;
-        lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
+        let beginning = begin(&mut session.client, &record, &staging);
+        let adopted = watch::attended(held.endpoint, &record.run, beginning).await?;
         let seconds = Seconds { read: started.elapsed().as_secs_f64(), ..Seconds::default() };
         let lease = held.lease;
         Ok(Self {
@@ -139,15 +156,16 @@ impl<'r> Import<'r> {
         progress: &Arc<Progress>,
     ) -> Result<Ended> {
         if self.staged.by.is_none() {
-            self.staging.create(&self.session.client, &self.loads).await?;
+            let creating = self.staging.create(&self.session.client, &self.loads);
+            stopping::cancelling(progress, &self.session.canceller(), creating).await?;
+            failpoint::hit("staging.created")?;
         }
         progress.enter(Stage::Loading);
         let loading = Instant::now();
         let read = load::load(endpoint, self, progress).await?;
+        failpoint::hit("load.read")?;
         self.splits = read.splits;
-        for file in &self.loaded.fresh {
-            file.ensure_unchanged()?;
-        }
+        files::ensure_unchanged(&self.loaded.fresh).await?;
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();
         progress.enter(Stage::Judging);
@@ -189,7 +207,8 @@ impl<'r> Import<'r> {
             files: &read.files,
         };
         rejected.write(&mut writer, self.request.options.split_bytes)?;
-        self.report.finish_rejections()
+        self.report.finish_rejections()?;
+        failpoint::hit("report.finished")
     }
 
     async fn try_to_judge(
@@ -206,11 +225,14 @@ impl<'r> Import<'r> {
         let judging = async {
             self.staging.ensure_holds(client, read.splits).await?;
             if again {
+                watch::end_sessions(client, self.record.run.as_str()).await?;
                 self.staging.forget_judgement(client).await?;
             }
             judge::judge(client, &self.staging, &self.loads, &read.keys_differ).await?;
+            failpoint::hit("judge.judged")?;
             judge::staged_rejections(client, &self.staging).await
         };
+        let judging = watch::attended(endpoint, &self.record.run, judging);
         stopping::cancelling(progress, &self.session.canceller(), judging).await
     }
 
@@ -285,12 +307,16 @@ impl<'r> Import<'r> {
             intent,
         };
         let work = async {
-            if again && let Some(settled) = publish::settled(client, &self.record.run).await? {
-                return Ok(settled);
+            if again {
+                watch::end_sessions(client, self.record.run.as_str()).await?;
+                if let Some(settled) = publish::settled(client, &self.record.run).await? {
+                    return Ok(settled);
+                }
             }
             self.staging.ensure_holds(client, read.splits).await?;
             publish::publish(client, &publishing).await
         };
+        let work = watch::attended(endpoint, &self.record.run, work);
         stopping::cancelling(progress, &canceller, work).await
     }
 

@@ -17,6 +17,7 @@ use super::{
     progress::Progress,
     resume::Staged,
     stage::{StagingArea, StagingConnection},
+    stopping,
     workers::ReadJob,
 };
 use crate::{
@@ -78,7 +79,8 @@ pub(super) async fn load(
     });
     let mut connections = Vec::with_capacity(options.connections);
     for _ in 0..options.connections.max(1) {
-        connections.push(StagingConnection::open(Arc::clone(&area)).await?);
+        let opening = StagingConnection::open(Arc::clone(&area));
+        connections.push(stopping::unless_stopped(progress, opening).await?);
     }
     let reading = Reading {
         plan: Arc::clone(&import.bound.plan),

@@ -11,7 +11,7 @@ mod encode;
 pub mod files;
 pub mod held;
 mod import;
-mod kept;
+
 mod keys;
 mod load;
 mod loaded;
@@ -20,6 +20,7 @@ pub mod prepare;
 pub mod preview;
 pub mod progress;
 mod recover;
+mod refused;
 mod resume;
 mod retry;
 mod stage;
@@ -35,9 +36,11 @@ use loaded::Loaded;
 pub use prepare::{Pipeline, Stop};
 use prepare::{bind_files, find_files, prove_sql, read_tables};
 use progress::{Progress, Stage};
+use stopping::in_time;
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    failpoint,
     postgres::{
         endpoint::Endpoint,
         lease::{Lease, clear_abandoned},
@@ -101,22 +104,25 @@ async fn prepare_import<'r>(
     let run = RunId::generate();
     let found = find_files(&request.pipeline.definition).await?;
     let mut session = retry::connect(endpoint, progress).await?;
-    privileges::ensure(&session.client, &needs::needs(&request.pipeline.definition)).await?;
-    ledger::ensure(&session.client).await?;
-    let (tables, names) = read_tables(&session, &request.pipeline.definition).await?;
-    let loaded = Loaded::ask(&session, request, found).await?;
+    let needed = needs::needs(&request.pipeline.definition);
+    in_time(privileges::ensure(&session.client, &needed)).await?;
+    in_time(ledger::ensure(&session.client)).await?;
+    let (tables, names) = in_time(read_tables(&session, &request.pipeline.definition)).await?;
+    let loaded = in_time(Loaded::ask(&session, request, found)).await?;
     if loaded.fresh.is_empty() {
         // A run that was cut off right after its COMMIT left staging, and nothing to load.
-        clear_abandoned(&mut session.client, &request.pipeline.name).await?;
+        in_time(clear_abandoned(&mut session.client, &request.pipeline.name)).await?;
         return Ok(Prepared::Unchanged(Box::new(loaded.unchanged(request, &run, started))));
     }
     prepare::announce(progress, &loaded.fresh);
     let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
-    prove_sql(&session, &bound.plan).await?;
+    in_time(prove_sql(&session, &bound.plan)).await?;
     let loads = bound.loads();
     let lease = Lease::take(endpoint, &run, &request.pipeline.name, &loads).await?;
+    failpoint::hit("lease.taken")?;
     let fence = lease.fence().clone();
-    let opened = Import::open(request, run, bound, loaded, Held { session, lease }, started).await;
+    let held = Held { endpoint, session, lease };
+    let opened = Import::open(request, run, bound, loaded, held, started).await;
     if opened.is_err() {
         // What keeps this from being done keeps nobody from taking the targets: we are gone then.
         drop(fence.release(&endpoint.connect().await?.client).await);

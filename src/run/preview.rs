@@ -6,10 +6,10 @@ use super::prepare::Bound;
 use crate::{
     batch::{Cell, Record, RecordBatch},
     error::Result,
-    outcome::mask,
+    outcome::{Violation, mask},
     plan::{FieldPlan, TargetPlan},
     source::{Listing, Projection, Source},
-    transform::geometry::GeometryNotes,
+    transform::{Operation, geometry::GeometryNotes},
     value::{DAY_MICROS, POSTGRES_EPOCH_DAYS, Value},
 };
 
@@ -39,6 +39,8 @@ pub struct PreviewRow {
     pub table: String,
     /// Whether `when` leaves the record out.
     pub filtered: bool,
+    /// Whether its row is deleted; only what a deletion reads is in `columns` then.
+    pub deletes: bool,
     /// Column and value, or what is wrong with it.
     pub columns: Vec<(String, Result<String, String>)>,
 }
@@ -138,23 +140,32 @@ fn written_row(record: &Record<'_>, target: &TargetPlan, reveal: bool) -> Previe
     let arena = Bump::new();
     let table = target.load.table.name.to_string();
     if target.filter.as_ref().is_some_and(|filter| !filter.passes(record, &arena)) {
-        return PreviewRow { table, filtered: true, columns: Vec::new() };
+        return PreviewRow { table, filtered: true, deletes: false, columns: Vec::new() };
     }
-    let staged = target.load.columns.iter().filter(|column| column.computed.is_none());
-    let columns = staged.zip(&target.columns).map(|(column, transform)| {
+    let operation = target.operations.as_ref().map(|operations| operations.of(record, &arena));
+    let key_only = operation.as_ref().is_some_and(|it| *it != Ok(Operation::Write));
+    let staged = target.load.columns.iter().enumerate();
+    let staged = staged.filter(|(_, column)| column.computed.is_none()).zip(&target.columns);
+    let read =
+        staged.filter(|((index, _), _)| !key_only || target.load.is_read_of_deletion(*index));
+    let columns = read.map(|((_, column), transform)| {
         let mut violations = Vec::new();
         let value = transform.apply(record, &arena, &mut GeometryNotes::default(), &mut violations);
         let shown = match value {
             Some(value) => Ok(hide(value_text(&value), column.sensitive && !reveal)),
-            None => Err(violations
-                .iter()
-                .map(|found| format!("{}: {}", found.code, found.message))
-                .collect::<Vec<_>>()
-                .join("; ")),
+            None => Err(violations.iter().map(said).collect::<Vec<_>>().join("; ")),
         };
         (column.column.name.clone(), shown)
     });
-    PreviewRow { table, filtered: false, columns: columns.collect() }
+    let deletes = operation == Some(Ok(Operation::Delete));
+    let unknown = operation.and_then(Result::err);
+    let unknown = unknown.map(|violation| (violation.column.clone(), Err(said(&violation))));
+    let columns = unknown.into_iter().chain(columns).collect();
+    PreviewRow { table, filtered: false, deletes, columns }
+}
+
+fn said(violation: &Violation) -> String {
+    format!("{}: {}", violation.code, violation.message)
 }
 
 fn hide(text: String, hidden: bool) -> String {

@@ -96,13 +96,14 @@ fn holds_any(split: &Split, records: &BTreeMap<u64, Violations>) -> bool {
 }
 
 /// The codes that judging over staging gives.
-const CODES: [&str; 9] = [
+const CODES: [&str; 10] = [
     "constraint.check",
     "constraint.foreign_key",
     "constraint.partition",
     "constraint.unique",
     "rule.check",
     "rule.duplicate_key",
+    "rule.history",
     "rule.not_null",
     "rule.unique",
     "sql.error",

@@ -8,6 +8,7 @@ use std::{
 use super::progress::Progress;
 use crate::{
     error::{Error, Result, Transient},
+    failpoint,
     postgres::{endpoint::Endpoint, session::Session},
 };
 
@@ -36,7 +37,7 @@ pub(super) struct Retry<'p> {
 impl<'p> Retry<'p> {
     /// Nothing has been tried yet.
     pub(super) fn new(progress: &'p Progress) -> Self {
-        let limit = Duration::from_secs(RETRY_SECONDS);
+        let limit = failpoint::limit(Duration::from_secs(RETRY_SECONDS));
         Self { progress, limit, failed: None, tries: 0 }
     }
 

@@ -7,10 +7,17 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use super::{interrupted, progress::Progress};
-use crate::{error::Result, postgres::session::Canceller};
+use crate::{
+    error::{Error, Result, Transient},
+    failpoint,
+    postgres::session::Canceller,
+};
 
 /// A cancellation that arrives between two statements stops neither: it is sent again.
 const AGAIN: Duration = Duration::from_millis(500);
+
+/// How long the database may take to say what it knows of a table or of earlier runs.
+const QUESTION_SECONDS: u64 = 60;
 
 /// How long one request to cancel may take.
 const CANCEL: Duration = Duration::from_secs(2);
@@ -23,7 +30,7 @@ const STATEMENT_ENDS: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// As the work, or `ErrorKind::Interrupted`.
-pub(super) async fn unless_stopped<T, E: From<crate::error::Error>>(
+pub(super) async fn unless_stopped<T, E: From<Error>>(
     progress: &Arc<Progress>,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
@@ -31,6 +38,21 @@ pub(super) async fn unless_stopped<T, E: From<crate::error::Error>>(
         done = work => done,
         () = progress.cancelled() => Err(interrupted().into()),
     }
+}
+
+/// Waits for answers of the catalog or the ledger, which cost the server next to nothing.
+///
+/// # Errors
+/// As the work, or `ErrorKind::Environment` when it takes longer than [`QUESTION_SECONDS`].
+pub(super) async fn in_time<T, E: From<Error>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let limit = failpoint::limit(Duration::from_secs(QUESTION_SECONDS));
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        let what = format!("the database did not answer a question within {QUESTION_SECONDS} s");
+        let hint = "look for a stalled network or pooler, or locks on the catalog";
+        Err(Error::environment(what).hint(hint).passing(Some(Transient::Disconnected)).into())
+    })
 }
 
 /// Waits for work on the server and cancels its statements when the run is to stop.

@@ -11,6 +11,7 @@ mod column;
 mod constant;
 mod filter;
 pub mod geometry;
+mod operation;
 pub mod parse;
 mod render;
 mod rules;
@@ -19,3 +20,4 @@ mod words;
 
 pub use column::{ColumnTransform, CompileEnvironment, check_column};
 pub use filter::RowFilter;
+pub use operation::{Operation, Operations};

@@ -8,7 +8,7 @@ use longshore::{
     },
 };
 
-use crate::support::TestDatabase;
+use crate::support::{Part, TestDatabase, is_at_least, lacks};
 
 const EVERYTHING: &str = r#"
 create schema "School";
@@ -54,10 +54,20 @@ create table parts (id int not null, day date) partition by range (day);
 create table parts_1 partition of parts for values from ('2024-01-01') to ('2025-01-01');
 "#;
 
+const COARSE: &str = "numeric with a scale below zero";
+
+/// Without what the server's build lacks.
+fn everything_there() -> String {
+    let spatial = |line: &str| line.contains("geometry(") && lacks(Part::Postgis);
+    let coarse = |line: &str| line.contains("hundreds") && !is_at_least(15, COARSE);
+    let there = |line: &&str| !spatial(line) && !coarse(line);
+    EVERYTHING.lines().filter(there).map(|line| format!("{line}\n")).collect()
+}
+
 async fn everything(name: &str) -> TableSchema {
     let database = TestDatabase::create().await;
     let client = database.client().await;
-    client.batch_execute(EVERYTHING).await.expect("the tables are made");
+    client.batch_execute(&everything_there()).await.expect("the tables are made");
     read_table(&client, name).await.expect("the catalog is read").expect("there is a table")
 }
 
@@ -111,7 +121,12 @@ async fn every_type_is_known_with_its_limits() {
         ("named", PgType::Unsupported("name".into())),
         ("range", PgType::Unsupported("int4range".into())),
     ];
+    let spatial = ["geom", "geog", "any_geom", "curve"];
     for (name, pg_type) in expected {
+        let is_spatial = spatial.contains(&name) && lacks(Part::Postgis);
+        if is_spatial || (name == "hundreds" && !is_at_least(15, COARSE)) {
+            continue;
+        }
         assert_eq!(column(&table, name).pg_type, pg_type, "{name}");
     }
     let PgType::Array { element, .. } = &column(&table, "moods").pg_type else {
@@ -137,7 +152,9 @@ async fn domains_are_taken_off_and_their_rules_kept() {
     let rules: Vec<&str> = short.domain_checks.iter().map(|check| check.sql.as_str()).collect();
     assert_eq!(rules, ["(length((VALUE)::text) < 4)", r"((VALUE)::text ~ '^\d+$'::text)"]);
     assert_eq!(column(&table, "evens").base_type_sql, "integer[]");
-    assert_eq!(column(&table, "geom").type_sql, "geometry(MultiPolygon,4283)");
+    if !lacks(Part::Postgis) {
+        assert_eq!(column(&table, "geom").type_sql, "geometry(MultiPolygon,4283)");
+    }
 }
 
 #[tokio::test]
@@ -197,7 +214,7 @@ async fn keys_checks_and_references_are_complete() {
 async fn names_are_read_as_sql_reads_them() {
     let database = TestDatabase::create().await;
     let client = database.client().await;
-    client.batch_execute(EVERYTHING).await.expect("the tables are made");
+    client.batch_execute(&everything_there()).await.expect("the tables are made");
     let found = |name: &'static str| {
         let client = &client;
         async move { read_table(client, name).await.expect("it is a name").map(|table| table.kind) }
@@ -209,7 +226,9 @@ async fn names_are_read_as_sql_reads_them() {
     assert_eq!(found("School.seen").await, None);
     assert_eq!(found("nowhere.parts").await, None);
     for wrong in ["", "parts'; drop table parts; --", "a.b.c.d", "\"a", "a..b"] {
-        assert!(read_table(&client, wrong).await.is_err(), "{wrong}");
+        // Since PostgreSQL 16 the server calls them unknown; before, it does not take them at all.
+        let found = read_table(&client, wrong).await;
+        assert!(!matches!(found, Ok(Some(_))), "{wrong}");
     }
     let names = table_names(&client).await.expect("they are listed");
     let ours: Vec<&str> =

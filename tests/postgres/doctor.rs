@@ -6,7 +6,7 @@ use longshore::postgres::{
     privileges::TableNeed,
 };
 
-use crate::support::TestDatabase;
+use crate::support::{Part, TestDatabase, lacks};
 
 fn verdict(facts: &[Fact], name: &str) -> Verdict {
     facts
@@ -20,11 +20,11 @@ fn verdict(facts: &[Fact], name: &str) -> Verdict {
 async fn facts_are_told_and_judged() {
     let database = TestDatabase::create().await;
     let facts = examine(&database.endpoint(), &[]).await.expect("it is examined");
-    for name in
-        ["connection", "role", "version", "encoding", "pooler", "extension_postgis", "clock"]
+    for name in ["connection", "role", "version", "encoding", "pooler", "extension_citext", "clock"]
     {
         assert_eq!(verdict(&facts, name), Verdict::Ok, "{name}");
     }
+    assert_eq!(verdict(&facts, "extension_postgis") == Verdict::Ok, !lacks(Part::Postgis));
     // The test cluster is as fast and as unsafe as it can be.
     assert_eq!(verdict(&facts, "durability"), Verdict::Problem);
     assert_eq!(verdict(&facts, "autovacuum"), Verdict::Warning);

@@ -51,7 +51,7 @@ fn columns() -> Vec<(Column, &'static str)> {
         (Column::new(PgType::Int2, "smallint"), "[+-]?[0-9]{1,6}"),
         (Column::new(PgType::Int4, "integer"), "[+-]?[0-9]{1,11}"),
         (Column::new(PgType::Int8, "bigint"), "[+-]?[0-9]{1,20}"),
-        (Column::new(PgType::Oid, "oid"), "[0-9]{1,11}"),
+        (Column::new(PgType::Oid, "oid"), "0|[1-9][0-9]{0,10}"),
         (
             Column::new(PgType::Float4, "real"),
             "[+-]?[0-9]{1,12}(\\.[0-9]{1,12})?(e[+-]?[0-9]{1,2})?",

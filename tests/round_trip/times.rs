@@ -3,6 +3,7 @@
 use longshore::schema::PgType;
 
 use super::oracle::{Column, Oracle, listed, owned};
+use crate::support::is_at_least;
 
 #[tokio::test]
 async fn dates() {
@@ -161,7 +162,7 @@ async fn times() {
 async fn intervals() {
     let oracle = Oracle::start().await;
     let interval = Column::new(PgType::Interval, "interval");
-    let texts = listed(
+    let mut texts = listed(
         "P1Y2M3DT4H5M6.5S|P1Y|P2W|PT0S|P-1Y2M|P1Y-2M3DT-4H|PT-0.5S|P1M|PT1M|\
          1 year 2 mons 3 days 04:05:06.789|-1 years -2 mons +3 days -04:05:06|1 day|\
          2 weeks|3 hours 4 minutes 5 seconds|00:00:00|-00:00:01|100:00:00|1 mon|04:05|\
@@ -170,6 +171,9 @@ async fn intervals() {
          -2562047788:00:54.775807|2562047788:00:54.775808|P2147483647M|P178956970Y7M|\
          -178956970 years -8 mons|P|P1H|PT1D|1 years 2 years|04:60|x||1 parsec",
     );
+    if !is_at_least(15, "intervals of so many hours that can be shown") {
+        texts.retain(|text| !text.contains("2562047788"));
+    }
     oracle.agree(&interval, &texts).await;
     // Fractions of days and months are spread by assumption, bare numbers get a unit by
     // assumption; the rest says nothing, says a part twice, or is for people to type.

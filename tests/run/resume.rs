@@ -51,8 +51,13 @@ fn how() -> How {
 
 /// Starts a run and drops it, with all its connections, as soon as something holds.
 async fn cut_off(space: &Workspace, when: impl Fn(&Progress) -> bool) {
+    cut_off_pipeline(space, PIPELINE, when).await;
+    assert_eq!(space.value("select count(*) from entry").await, "0");
+}
+
+async fn cut_off_pipeline(space: &Workspace, toml: &str, when: impl Fn(&Progress) -> bool) {
     let request = ImportRequest {
-        pipeline: space.pipeline(PIPELINE),
+        pipeline: space.pipeline(toml),
         report_folder: space.folder.path().join("reports"),
         force: false,
         dry_run: false,
@@ -76,7 +81,6 @@ async fn cut_off(space: &Workspace, when: impl Fn(&Progress) -> bool) {
         = (select oid from pg_database where datname = current_database())",
     )
     .await;
-    assert_eq!(space.value("select count(*) from entry").await, "0");
 }
 
 /// The server notices the end of a session a little later.
@@ -166,6 +170,29 @@ async fn a_run_that_was_cut_off_while_it_published_only_publishes() {
     let resumed = summary.resumed.as_ref().expect("it went on");
     assert_eq!(resumed.splits, resumed.of);
     assert_eq!(first(&summary), [ROWS, 0, 20, 1, ROWS - 21, 0, 0]);
+    assert_clean(&space).await;
+}
+
+/// What judging said of rejected records is said again, not twice.
+#[tokio::test]
+async fn a_mirror_that_was_cut_off_keeps_the_rows_of_rejected_records() {
+    let space = Workspace::with(
+        "create table entry (id int primary key, text text, check (text <> 'bad'));
+         insert into entry select id, 'old' from generate_series(1, 100) id",
+    )
+    .await;
+    let text = |id| if id % 10 == 0 { "bad" } else { "new" };
+    let rows: String = (1..=100).map(|id| format!("{id},{}\n", text(id))).collect();
+    space.write("a.csv", format!("id,text\n{rows}no number,x\n"));
+    let mirror = PIPELINE.replace("upsert", "mirror");
+    let other = space.database.client().await;
+    other.batch_execute("begin; lock table entry in share mode").await.expect("a lock");
+    cut_off_pipeline(&space, &mirror, |progress| progress.stage() == Stage::Publishing).await;
+    other.batch_execute("rollback").await.expect("the lock is given back");
+    let summary = space.run_how(&mirror, how()).await;
+    assert!(summary.resumed.is_some());
+    assert_eq!(first(&summary), [101, 0, 11, 0, 0, 90, 0]);
+    assert_eq!(space.value("select count(*) from entry where text = 'old'").await, "10");
     assert_clean(&space).await;
 }
 

@@ -5,50 +5,31 @@
 //! let client = database.client().await;
 //! ```
 
-mod cluster;
+pub(crate) mod cluster;
+mod lacking;
 mod own_server;
+pub(crate) mod pooler;
+pub(crate) mod proxy;
+pub(crate) mod small_disk;
 mod template;
 
 use std::{
+    path::PathBuf,
     process,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
     thread,
 };
 
-use longshore::postgres::{
-    embedded::Installation, endpoint::Endpoint, session::Session, sql::quote_identifier,
-};
+use longshore::postgres::{endpoint::Endpoint, session::Session, sql::quote_identifier};
 use tokio_postgres::Client;
 
+pub(crate) use lacking::{Part, is_at_least, is_left_out, lacks};
 pub(crate) use own_server::OwnServer;
 
 /// An empty database with PostGIS, citext, unaccent and pg_trgm; dropped at the end.
 pub(crate) struct TestDatabase {
     name: String,
     url: String,
-}
-
-/// Whether the tests run on a server that was named in `PGBIN` and has no PostGIS.
-///
-/// The wheels that bring other versions have none. On the system's own server PostGIS is
-/// never missing unnoticed.
-pub(crate) fn is_without_postgis() -> bool {
-    static WITHOUT: OnceLock<bool> = OnceLock::new();
-    *WITHOUT.get_or_init(|| {
-        let named = std::env::var_os("PGBIN").is_some_and(|path| !path.is_empty());
-        named && Installation::find(None).is_ok_and(|found| !template::has_postgis(&found))
-    })
-}
-
-/// Says that what a test proves is left out where there is no PostGIS, and whether it is.
-pub(crate) fn left_out_without_postgis(what: &str) -> bool {
-    if is_without_postgis() {
-        eprintln!("left out, for the server in PGBIN has no PostGIS: {what}");
-    }
-    is_without_postgis()
 }
 
 impl TestDatabase {
@@ -69,6 +50,16 @@ impl TestDatabase {
     /// Where it is; no password is needed.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The socket of its server.
+    pub(crate) fn socket() -> PathBuf {
+        cluster::socket(cluster::shared())
     }
 
     /// The same as an endpoint.

@@ -10,8 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use longshore::postgres::embedded::Cluster;
+use longshore::postgres::{
+    embedded::{Cluster, Durability},
+    endpoint::Endpoint,
+};
 use tempfile::TempDir;
+use tokio_postgres::SimpleQueryMessage;
 
 use super::cluster;
 
@@ -34,7 +38,7 @@ impl OwnServer {
         let folder = tempfile::Builder::new().prefix("longshore-").tempdir_in(cluster::place());
         let folder = folder.expect("a temporary folder");
         let watchdog = cluster::watch(folder.path());
-        let cluster = cluster::open(folder.path());
+        let cluster = cluster::open(folder.path(), Durability::None);
         cluster.initialise().expect("the cluster is set up");
         let port = free_port();
         let socket = cluster.run_folder();
@@ -56,7 +60,7 @@ impl OwnServer {
         command.stdout(log.try_clone().expect("the log")).stderr(log);
         let process = command.spawn().expect("the server starts");
         let server = Self { cluster, port, process, _watchdog: watchdog, folder };
-        server.wait_for("it accepts connections", || server.runs("select 1"));
+        server.wait_for("it accepts connections", || server.query("select 1").is_ok());
         server
     }
 
@@ -86,23 +90,22 @@ impl OwnServer {
         self.wait_for("it reads its settings", || now() != before);
     }
 
-    /// What `sql` gives the superuser, as `psql` prints it.
+    /// What `sql` gives the superuser, as text.
     pub(crate) fn value(&self, sql: &str) -> String {
-        let output = self.psql(sql);
-        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        self.query(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    fn runs(&self, sql: &str) -> bool {
-        self.psql(sql).status.success()
-    }
-
-    fn psql(&self, sql: &str) -> std::process::Output {
-        let program = self.cluster.installation().program("psql");
-        let mut command = self.cluster.identity().command(&program);
-        command.arg("-h").arg(self.cluster.run_folder()).args(["-p", &self.port.to_string()]);
-        command.args(["-U", "longshore", "-d", "postgres", "-XAtqc", sql]);
-        command.output().expect("psql runs")
+    fn query(&self, sql: &str) -> Result<String, String> {
+        let folder = self.cluster.run_folder();
+        let url =
+            format!("host={} port={} user=longshore dbname=postgres", folder.display(), self.port);
+        let sql = sql.to_owned();
+        // A thread of its own: a test's runtime may be waiting for us.
+        let asking = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(ask(&url, &sql))
+        });
+        asking.join().expect("it is asked")
     }
 
     fn wait_for(&self, what: &str, holds: impl Fn() -> bool) {
@@ -121,6 +124,18 @@ impl Drop for OwnServer {
         let _ = rustix::process::kill_process(process, rustix::process::Signal::QUIT);
         let _ = self.process.wait();
     }
+}
+
+/// The last value that `sql` gives; nothing for a statement that gives none.
+async fn ask(url: &str, sql: &str) -> Result<String, String> {
+    let endpoint = Endpoint::parse(url).expect("the parameters are valid");
+    let session = endpoint.connect().await.map_err(|error| error.to_string())?;
+    let messages = session.client.simple_query(sql).await.map_err(|error| format!("{error:?}"))?;
+    let value = |message: &SimpleQueryMessage| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    };
+    Ok(messages.iter().rev().find_map(value).unwrap_or_default())
 }
 
 fn free_port() -> u16 {

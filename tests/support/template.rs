@@ -7,11 +7,11 @@ use std::{
 };
 
 use longshore::postgres::{
-    embedded::{Identity, Installation, StopMode, install_command},
+    embedded::{Durability, Identity, Installation, StopMode, install_command},
     endpoint::Endpoint,
 };
 
-use super::cluster;
+use super::{Part, cluster};
 
 /// The database that test databases are copies of.
 pub(super) const DATABASE: &str = "longshore_template";
@@ -22,14 +22,6 @@ const POSTGIS: &str = "postgis";
 /// The extensions it has.
 const EXTENSIONS: [&str; 4] = [POSTGIS, "citext", "unaccent", "pg_trgm"];
 
-/// Whether the server's files have PostGIS.
-pub(super) fn has_postgis(installation: &Installation) -> bool {
-    let output =
-        std::process::Command::new(installation.program("pg_config")).arg("--sharedir").output();
-    let folder = String::from_utf8(output.expect("pg_config runs").stdout).expect("a path");
-    Path::new(folder.trim()).join("extension/postgis.control").exists()
-}
-
 /// The folder of the prepared data; made under a lock if it is not there yet.
 pub(super) fn prepared() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -38,7 +30,8 @@ pub(super) fn prepared() -> PathBuf {
     lock.lock().expect("the lock is free at some time");
     let user = lock.metadata().expect("its metadata").uid();
     let major = Installation::find(None).expect("a PostgreSQL server is installed").major;
-    let template = folder.join(format!("cluster-{major}-{user}"));
+    let bare = if super::lacks(Part::Postgis) { "-bare" } else { "" };
+    let template = folder.join(format!("cluster-{major}{bare}-{user}"));
     if !template.exists() {
         prepare(&template);
     }
@@ -47,7 +40,7 @@ pub(super) fn prepared() -> PathBuf {
 
 fn prepare(template: &Path) {
     let scratch = tempfile::Builder::new().prefix("longshore-").tempdir().expect("a folder");
-    let cluster = cluster::open(scratch.path());
+    let cluster = cluster::open(scratch.path(), Durability::None);
     cluster.initialise().expect("the template cluster is set up");
     cluster.start().expect("the template cluster starts");
     let url = cluster.url("postgres");
@@ -74,7 +67,7 @@ async fn create_template(url: &str) {
     let template =
         endpoint.with_database(DATABASE).connect().await.expect("it accepts connections");
     for extension in EXTENSIONS {
-        if extension == POSTGIS && super::is_without_postgis() {
+        if extension == POSTGIS && super::lacks(Part::Postgis) {
             continue;
         }
         let create = format!("create extension {extension}");

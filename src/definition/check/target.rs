@@ -10,6 +10,8 @@ impl Checker<'_> {
     pub(super) fn target(&mut self, target: &TargetDefinition, place: &Place) {
         self.table_name(&target.table, &place.key("table"));
         self.mode_and_key(target, place);
+        self.history(target, place);
+        self.operation(target, place);
         let columns: Vec<&str> = target.columns.keys().map(String::as_str).collect();
         for (list, names) in [("key", &target.key), ("scope", &target.scope)] {
             for (index, name) in names.iter().enumerate() {

@@ -8,8 +8,7 @@ use serde_json::{Map, Value};
 use crate::diagnostic::{Finding, PathStep, Place};
 
 /// Words by the key they stand under; the first step tells a source from an output.
-const WORDS: &[(&str, &str, &[&str])] =
-    &[("target", "mode", &["history"]), ("source", "format", &["fixed", "gpkg", "gml"])];
+const WORDS: &[(&str, &str, &[&str])] = &[("source", "format", &["fixed", "gpkg", "gml"])];
 
 /// The keys of a look-up in another table, which come together.
 const LOOKUP: &str = "lookup";
@@ -28,13 +27,7 @@ pub(super) fn word(word: &str, place: &Place) -> Option<Finding> {
         above == first && name == key && words.contains(&word)
     };
     let (_, key, _) = WORDS.iter().find(is_planned)?;
-    let finding = not_available(&format!("{key} = \"{word}\""), place);
-    Some(match *key {
-        "mode" => {
-            finding.hint("`append`, `insert`, `upsert`, `mirror` and `replace` are available")
-        }
-        _ => finding,
-    })
+    Some(not_available(&format!("{key} = \"{word}\""), place))
 }
 
 /// A finding for a key that is to come.

@@ -99,7 +99,8 @@ select jsonb_build_object(
         from pg_catalog.pg_index i
         join pg_catalog.pg_class ic on ic.oid = i.indexrelid
         left join pg_catalog.pg_constraint k on k.conindid = i.indexrelid and k.contype in ('p', 'u')
-        where i.indrelid = r.oid and i.indisunique and i.indisvalid
+        -- Keys WITHOUT OVERLAPS (PostgreSQL 18) are unique by another measure than equality.
+        where i.indrelid = r.oid and i.indisunique and i.indisvalid and not i.indisexclusion
     ), '[]'),
     'checks', coalesce((
         select jsonb_agg(jsonb_build_object(
@@ -128,6 +129,7 @@ select jsonb_build_object(
         join pg_catalog.pg_class f on f.oid = k.confrelid
         join pg_catalog.pg_namespace fn on fn.oid = f.relnamespace
         where k.conrelid = r.oid and k.contype = 'f'
+          and not coalesce((to_jsonb(k) ->> 'conperiod')::bool, false)
           and coalesce((to_jsonb(k) ->> 'conenforced')::bool, true)
     ), '[]')
 )::text

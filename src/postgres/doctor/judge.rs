@@ -229,27 +229,20 @@ impl ServerDocument {
         Fact::warning("replication_slots", said, remedy)
     }
 
-    /// Limits of the role or database that a run does not set for its transactions.
+    /// Limits of the role or database. Those that a transaction can set for itself a run sets.
     fn time_limits(&self) -> Fact {
-        let timeouts = self.timeouts.iter().flatten();
-        let short = timeouts
-            .clone()
-            .find(|(name, millis)| *name == "idle_session_timeout" && **millis < IDLE_MILLIS_MIN);
-        if let Some((name, millis)) = short {
-            return Fact::warning(
-                "time_limits",
-                format!("{name} ends sessions after {millis} ms, also those of a run that reads"),
-                "alter role ... set idle_session_timeout = 0",
-            );
-        }
-        let own: Vec<&str> = timeouts.map(|(name, _)| name.as_str()).collect();
-        match own.is_empty() {
-            true => Fact::ok("time_limits", "no limit of the server cuts a long load off"),
-            false => Fact::ok(
-                "time_limits",
-                format!("{} is set; a run sets its own for its transactions", own.join(", ")),
-            ),
-        }
+        let millis = |name: &str| self.timeouts.iter().flatten().find(|limit| limit.0 == name);
+        let (name, said) = match (millis("idle_session_timeout"), millis("transaction_timeout")) {
+            (Some((name, millis)), _) if *millis < IDLE_MILLIS_MIN => {
+                (name, format!("{name} ends sessions of a run that reads, after {millis} ms"))
+            }
+            (_, Some((name, millis))) => {
+                (name, format!("{name} cuts a long load off, after {millis} ms"))
+            }
+            _ => return Fact::ok("time_limits", "no limit of the server cuts a long load off"),
+        };
+        let remedy = format!("alter role ... set {name} = 0, for the role of loads");
+        Fact::warning("time_limits", said, &remedy)
     }
 
     fn collations(&self) -> Fact {
@@ -328,8 +321,9 @@ mod tests {
             .collect()
     }
 
-    fn idle(millis: i64) -> BTreeMap<String, i64> {
-        BTreeMap::from([("idle_session_timeout".to_owned(), millis)])
+    #[expect(clippy::unnecessary_wraps, reason = "it is the document's field")]
+    fn limit(name: &str) -> Option<BTreeMap<String, i64>> {
+        Some(BTreeMap::from([(name.to_owned(), 60_000)]))
     }
 
     #[test]
@@ -349,12 +343,13 @@ mod tests {
     fn each_fault_is_found_alone() {
         use Verdict::{Problem, Warning};
         type Change = fn(&mut ServerDocument);
-        let table: [(Change, &str, Verdict); 14] = [
+        let table: [(Change, &str, Verdict); 15] = [
             (|server| server.version = 130_000, "version", Problem),
             (|server| server.version = 990_000, "version", Warning),
             (|server| server.encoding = "SQL_ASCII".into(), "encoding", Problem),
             (|server| server.superuser = true, "superuser", Warning),
-            (|server| server.timeouts = Some(idle(60_000)), "time_limits", Warning),
+            (|server| server.timeouts = limit("idle_session_timeout"), "time_limits", Warning),
+            (|server| server.timeouts = limit("transaction_timeout"), "time_limits", Warning),
             (|server| server.extensions.clear(), "extension_postgis", Warning),
             (|server| server.connections_used = 95, "connections", Warning),
             (|server| server.role_connections_max = Some(5), "connections", Warning),

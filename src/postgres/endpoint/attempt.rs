@@ -22,19 +22,21 @@ impl Endpoint {
             config.password(password.0);
         }
         let connector = tls::connector(mode, &self.tls_files)?;
+        let opening = async {
+            let opened = open(&config, connector.clone()).await;
+            let client =
+                opened.map_err(|error| refused::refused(&error, &self.password.advice(found)))?;
+            let session = Session { client, connector, secure: mode.verifies() };
+            self.check_role(&session, purpose).await?;
+            Ok(session)
+        };
         let limit = self.wishes.connect_timeout;
-        let opening = open(&config, connector.clone());
-        let Ok(opened) = tokio::time::timeout(limit, opening).await else {
+        tokio::time::timeout(limit, opening).await.unwrap_or_else(|_| {
             let what = format!("the server did not answer within {} s", limit.as_secs());
             let hint =
                 "check host and port, and any firewall in between; connect_timeout waits longer";
-            return Err(Error::environment(what).hint(hint).passing(Some(Transient::Unreachable)));
-        };
-        let client =
-            opened.map_err(|error| refused::refused(&error, &self.password.advice(found)))?;
-        let session = Session { client, connector, secure: mode.verifies() };
-        self.check_role(&session, purpose).await?;
-        Ok(session)
+            Err(Error::environment(what).hint(hint).passing(Some(Transient::Unreachable)))
+        })
     }
 
     /// What the operator wrote, else plain on this machine and everything verified elsewhere.

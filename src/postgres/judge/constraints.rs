@@ -15,7 +15,7 @@ use crate::{
     load::{LoadMode, LoadTarget},
     postgres::{
         sql::{qualified, quote_identifier},
-        staging::ORDINAL,
+        staging::{DELETES, ORDINAL},
     },
     schema::{CheckConstraint, ForeignKey, UniqueKey},
 };
@@ -115,20 +115,22 @@ impl Judge<'_> {
             let brings_key = key.referenced_columns.iter().all(|name| loads_column(load, name));
             if load.table.name == key.references && brings_key {
                 known.push(format!(
-                    "exists (select from {} p where {} and {})",
+                    "exists (select from {} p where {} and {} and {})",
                     self.staging.rows(target, load),
                     matches("p"),
+                    Judge { target, load, ..*self }.is_written_as("p"),
                     not_rejected_as(self.staging, "p")
                 ));
             }
         }
         format!(
-            "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {} s where {} and {} and not ({})",
+            "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {} s where {} and {} and {} and not ({})",
             self.staging.excluded(),
             self.target,
             reason.as_columns(),
             self.rows(),
             self.all_present(&key.columns),
+            self.is_written(),
             not_rejected(self.staging),
             known.join(" or ")
         )
@@ -168,7 +170,8 @@ impl Judge<'_> {
 
     /// Which rows of staging a unique constraint is about.
     fn subject_to(&self, unique: &UniqueKey) -> String {
-        let mut conditions = vec![not_rejected(self.staging), self.is_no_duplicate()];
+        let mut conditions =
+            vec![self.is_written(), not_rejected(self.staging), self.is_no_duplicate()];
         if !unique.nulls_not_distinct {
             conditions.push(self.all_present(&unique.columns));
         }
@@ -212,6 +215,7 @@ impl Judge<'_> {
         let (table, same_key) = (qualified(&self.load.table.name), self.same_key());
         let other_row =
             if self.load.key.is_empty() { String::new() } else { format!(" and not ({same_key})") };
+        let stays = self.is_not_deleted();
         let is_written = match self.load.mode {
             LoadMode::Insert => format!("not exists (select from {table} t where {same_key})"),
             // Whoever has the values is either the same row or goes.
@@ -220,7 +224,7 @@ impl Judge<'_> {
         };
         format!(
             "insert into {} select {}, s.{ORDINAL}, 'rejected', {reason} from {} s where {} and {is_written}
-             and exists (select from {table} t where {}{other_row})",
+             and exists (select from {table} t where {}{other_row}{stays})",
             self.staging.excluded(),
             self.target,
             self.rows(),
@@ -229,11 +233,29 @@ impl Judge<'_> {
         )
     }
 
-    fn same_key(&self) -> String {
+    pub(super) fn same_key(&self) -> String {
+        self.same_key_of("t", "s")
+    }
+
+    pub(super) fn same_key_of(&self, one: &str, other: &str) -> String {
         let equal = |index: &usize| {
-            format!("t.{0} = s.{0}", quote_identifier(&self.load.columns[*index].column.name))
+            let name = quote_identifier(&self.load.columns[*index].column.name);
+            format!("{one}.{name} = {other}.{name}")
         };
         self.load.key.iter().map(equal).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// That no record of the run orders row `t` to be deleted, as one more condition.
+    fn is_not_deleted(&self) -> String {
+        if self.load.mode != LoadMode::Operations {
+            return String::new();
+        }
+        format!(
+            " and not exists (select from {} d where d.{DELETES} and {} and {})",
+            self.rows(),
+            self.same_key_of("t", "d"),
+            self.is_published_as("d")
+        )
     }
 
     fn loads_all(&self, columns: &[String]) -> bool {

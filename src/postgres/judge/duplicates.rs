@@ -23,11 +23,12 @@ impl Judge<'_> {
             let insert = format!(
                 "insert into {} select {}, {ORDINAL}, 'rejected', {} from (
                    select s.{ORDINAL}, count(*) over (partition by s.{quoted}) as copies from {} s
-                   where s.{quoted} is not null and {}) counted where copies > 1",
+                   where s.{quoted} is not null and {} and {}) counted where copies > 1",
                 self.staging.excluded(),
                 self.target,
                 reason.as_columns(),
                 self.rows(),
+                self.is_written(),
                 not_rejected(self.staging)
             );
             self.execute(&insert, "check unique values").await?;

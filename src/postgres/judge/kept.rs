@@ -1,7 +1,7 @@
-//! What staging says of the records it rejected, for targets that delete.
+//! What is known of all rejected records of a target that deletes: they keep their rows.
 //!
-//! Records rejected before COPY left their key and scope in the table `kept`; those rejected
-//! here join them. Afterwards it has one line per rejected record of the target.
+//! Records rejected before COPY left their key and scope in `refused`; those rejected here
+//! join them in `kept`, which then has one line per rejected record of the target.
 
 use super::{Judge, not_rejected};
 use crate::{
@@ -18,35 +18,48 @@ impl Judge<'_> {
             return Ok(());
         }
         let kept = self.staging.kept(self.target);
-        let mut script =
-            self.keep("true", &self.rows(), true, &format!("not ({})", not_rejected(self.staging)));
+        let mut parts = vec![
+            self.known(true, KEY_READ, &self.staging.refused(self.target), "true"),
+            self.known(
+                true,
+                "true",
+                &self.rows(),
+                &format!("not ({})", not_rejected(self.staging)),
+            ),
+        ];
         if has_computed(self.load) {
             // Its SQL failed, here or for another target: computed values are not known.
-            let key_is_staged =
-                self.load.key.iter().all(|index| self.load.columns[*index].computed.is_none());
+            let is_staged = |index: &usize| self.load.columns[*index].computed.is_none();
+            let key_read = self.load.key.iter().all(is_staged).to_string();
             let lost = format!(
                 "not exists (select from {} c where c.{ORDINAL} = s.{ORDINAL})",
                 self.staging.computed(self.target)
             );
             let copied = self.staging.copied(self.target);
-            script.push_str(&self.keep(&key_is_staged.to_string(), &copied, false, &lost));
+            parts.push(self.known(false, &key_read, &copied, &lost));
         }
-        script.push_str(&format!("analyze {kept}"));
+        let script = format!(
+            "drop table if exists {kept};
+             create unlogged table {kept} with (autovacuum_enabled = false) as {};
+             analyze {kept}",
+            parts.join(" union all ")
+        );
         self.execute(&script, "note rejected keys").await
     }
 
-    fn keep(&self, is_read: &str, rows: &str, computed: bool, condition: &str) -> String {
-        let columns = self.load.identifying().into_iter().map(|index| &self.load.columns[index]);
-        let known: Vec<String> = columns
-            .filter(|column| computed || column.computed.is_none())
-            .map(|column| quote_identifier(&column.column.name))
-            .collect();
-        let values: String = known.iter().map(|name| format!(", s.{name}")).collect();
-        let known: String = known.iter().map(|name| format!(", {name}")).collect();
-        let kept = self.staging.kept(self.target);
+    /// Lines of `kept`, from rows that have computed columns or do not.
+    fn known(&self, computed: bool, key_read: &str, rows: &str, condition: &str) -> String {
+        let column = |index: usize| {
+            let column = &self.load.columns[index];
+            let name = quote_identifier(&column.column.name);
+            match column.computed.is_some() && !computed {
+                true => format!(", null::{} as {name}", column.column.base_type_sql),
+                false => format!(", s.{name}"),
+            }
+        };
+        let columns: String = self.load.identifying().into_iter().map(column).collect();
         format!(
-            "insert into {kept} ({ORDINAL}, {KEY_READ}{known})
-               select s.{ORDINAL}, {is_read}{values} from {rows} s where {condition};\n"
+            "select s.{ORDINAL}, {key_read} as {KEY_READ}{columns} from {rows} s where {condition}"
         )
     }
 }

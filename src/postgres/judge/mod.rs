@@ -7,19 +7,22 @@
 
 mod constraints;
 mod duplicates;
+mod history;
 mod kept;
 mod keys;
+mod ordered;
 
 use tokio_postgres::{Client, error::SqlState};
 
 use super::{
-    session::database_error,
+    session::{database_error, with_settings},
     sql::{quote_identifier, quote_literal},
-    staging::{ORDINAL, Staging, has_computed},
+    staging::{DELETES, ORDINAL, Staging, has_computed},
 };
 use crate::{
     error::{Error, Result},
-    load::LoadTarget,
+    failpoint,
+    load::{LoadMode, LoadTarget},
     outcome::Position,
 };
 
@@ -59,9 +62,11 @@ pub async fn judge(
         judge.analyze_key().await?;
         judge.compute_columns().await?;
         judge.check_computed_nulls().await?;
+        judge.check_moments().await?;
         judge.check_conditions().await?;
         judge.check_constraints().await?;
         judge.check_partitions().await?;
+        failpoint::hit("judge.target")?;
     }
     // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
     for (target, load) in loads.iter().enumerate() {
@@ -85,7 +90,9 @@ async fn reject_orphans(client: &Client, staging: &Staging, loads: &[LoadTarget]
     loop {
         let mut found = false;
         for (target, load) in loads.iter().enumerate() {
-            found |= Judge { client, staging, target, load }.check_foreign_keys(loads).await?;
+            let judge = Judge { client, staging, target, load };
+            found |= judge.check_foreign_keys(loads).await?;
+            found |= judge.check_ordered_deletions(loads).await?;
         }
         if !found {
             return Ok(());
@@ -126,7 +133,8 @@ fn staged_rejection(row: &tokio_postgres::Row) -> StagedRejection {
 }
 
 async fn analyze_excluded(client: &Client, staging: &Staging) -> Result<()> {
-    let analyzed = client.batch_execute(&format!("analyze {}", staging.excluded())).await;
+    let analyzed =
+        client.batch_execute(&with_settings(&format!("analyze {}", staging.excluded()))).await;
     analyzed.map_err(|error| database_error(&error, "analyse rejections"))
 }
 
@@ -161,6 +169,26 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn rows(&self) -> String {
         self.staging.rows(self.target, self.load)
+    }
+
+    /// The condition that row `s` is to be written, and has to be what rows must be: of one
+    /// that is to be deleted nothing is known but its key.
+    fn is_written(&self) -> String {
+        self.is_written_as("s")
+    }
+
+    fn is_written_as(&self, row: &str) -> String {
+        match self.load.mode {
+            LoadMode::Operations => format!("not {row}.{DELETES}"),
+            _ => "true".to_owned(),
+        }
+    }
+
+    fn unless_deleted(&self, sql: &str) -> String {
+        match self.load.mode {
+            LoadMode::Operations => format!("case when not s.{DELETES} then {sql} end"),
+            _ => sql.to_owned(),
+        }
     }
 
     /// Staging is gone before autovacuum would look at it; without statistics of the key the
@@ -198,7 +226,8 @@ impl Judge<'_> {
         let computed = self.load.columns.iter().filter_map(|column| {
             let sql = column.computed.as_ref()?;
             let name = quote_identifier(&column.column.name);
-            Some((name, format!("({sql}\n)::{}", column.column.base_type_sql)))
+            let typed = format!("({sql}\n)::{}", column.column.base_type_sql);
+            Some((name, self.unless_deleted(&typed)))
         });
         computed.collect()
     }
@@ -229,11 +258,12 @@ impl Judge<'_> {
     /// Rejects the rows for which `condition` is false; NULL passes, as in a CHECK constraint.
     async fn reject_unless(&self, condition: &str, reason: &Reason<'_>) -> Result<()> {
         let insert = format!(
-            "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {} s where not {condition} and {}",
+            "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {} s where not {condition} and {} and {}",
             self.staging.excluded(),
             self.target,
             reason.as_columns(),
             self.rows(),
+            self.is_written(),
             can_be_evaluated(self.staging)
         );
         self.run_or_find_offenders(&insert, condition).await
@@ -243,14 +273,16 @@ impl Judge<'_> {
     /// it fail (a division by zero, a cast), those rows are found one by one and rejected, and
     /// the statement runs again without them.
     async fn run_or_find_offenders(&self, statement: &str, expression: &str) -> Result<()> {
-        let Err(error) = self.client.batch_execute(statement).await else { return Ok(()) };
+        let Err(error) = self.client.batch_execute(&with_settings(statement)).await else {
+            return Ok(());
+        };
         if !is_data_fault(error.code()) {
             return Err(definition_or_database_error(&error));
         }
         let find = self.find_offenders(expression);
         let failed = |error| database_error(&error, "evaluate SQL of the definition");
-        self.client.batch_execute(&find).await.map_err(failed)?;
-        self.client.batch_execute(statement).await.map_err(failed)
+        self.client.batch_execute(&with_settings(&find)).await.map_err(failed)?;
+        self.client.batch_execute(&with_settings(statement)).await.map_err(failed)
     }
 
     fn find_offenders(&self, expression: &str) -> String {
@@ -262,7 +294,7 @@ impl Judge<'_> {
         };
         format!(
             "do {tag} declare r {rows}%rowtype; begin
-               for r in select s.* from {rows} s where {can_be_evaluated} loop
+               for r in select s.* from {rows} s where {is_written} and {can_be_evaluated} loop
                  begin perform {expression} from (select (r).*) s;
                  exception when others then
                    insert into {excluded} values ({target}, r.{ORDINAL}, 'rejected', 'sql.error', '',
@@ -270,6 +302,7 @@ impl Judge<'_> {
                  end;
                end loop;
              end {tag}",
+            is_written = self.is_written(),
             can_be_evaluated = can_be_evaluated(self.staging),
             excluded = self.staging.excluded(),
             target = self.target,
@@ -277,7 +310,7 @@ impl Judge<'_> {
     }
 
     async fn execute(&self, statement: &str, doing: &str) -> Result<()> {
-        let done = self.client.batch_execute(statement).await;
+        let done = self.client.batch_execute(&with_settings(statement)).await;
         done.map_err(|error| database_error(&error, doing))
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     postgres::{
         session::{TRANSACTION_SETTINGS, database_error},
         staging::SCHEMA,
+        watch,
     },
 };
 
@@ -86,6 +87,7 @@ async fn gone(client: &Client, runs: Vec<Row>) -> Result<Vec<String>> {
 }
 
 async fn clear(client: &Client, run: &str) -> Result<()> {
+    watch::end_sessions(client, run).await?;
     let query = "select coalesce(string_agg(format('drop table if exists %I.%I', schemaname, tablename), '; '), '')
         from pg_catalog.pg_tables where schemaname = $1 and starts_with(tablename, $2)";
     let prefix = format!("{}_", run.to_lowercase());

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::{Fence, LEASE_SECONDS, liveness};
 use crate::{
     error::{Error, Result},
+    failpoint,
     postgres::{endpoint::Endpoint, session::Session},
 };
 
@@ -45,9 +46,10 @@ impl Heart {
     /// Beats until the lease is lost or nobody listens any more.
     pub(super) async fn beat(mut self, beat: watch::Sender<Beat>) {
         let mut heard = Instant::now();
+        let (answer, lease) = (failpoint::limit(BEAT_ANSWER), Duration::from_secs(LEASE_SECONDS));
         loop {
-            tokio::time::sleep(BEAT).await;
-            let kept = tokio::time::timeout(BEAT_ANSWER, self.refresh()).await;
+            tokio::time::sleep(failpoint::limit(BEAT)).await;
+            let kept = tokio::time::timeout(answer, self.refresh()).await;
             match kept {
                 Ok(Ok(true)) => {
                     heard = Instant::now();
@@ -60,11 +62,11 @@ impl Heart {
                 // Whether the session is any good is not known: the next beat takes another.
                 Ok(Err(_)) | Err(_) => self.update = None,
             }
-            if heard.elapsed() >= Duration::from_secs(LEASE_SECONDS) {
+            if heard.elapsed() >= failpoint::limit(lease) {
                 beat.send_replace(Beat::Silent);
             }
             // Others take the lock for the surer sign; a beat alone keeps the lease for a minute.
-            let alive = tokio::time::timeout(BEAT_ANSWER, self.stay_alive()).await;
+            let alive = tokio::time::timeout(answer, self.stay_alive()).await;
             if !matches!(alive, Ok(Ok(()))) {
                 self.liveness = None;
             }

@@ -8,8 +8,12 @@ use tokio_postgres::{Client, Row, error::SqlState};
 use super::{LEASE_SECONDS, liveness};
 use crate::{
     error::{Error, ErrorKind, Result},
+    failpoint,
     load::LoadTarget,
-    postgres::session::{TRANSACTION_SETTINGS, answered, database_error},
+    postgres::{
+        session::{TRANSACTION_SETTINGS, answered, database_error},
+        watch,
+    },
     run_id::RunId,
 };
 
@@ -85,10 +89,9 @@ impl Taking<'_> {
     /// A holder that is alive, and was heard of lately, keeps what it has.
     async fn ensure_gone(&self, row: &Row) -> Result<()> {
         let (run, seconds): (String, f64) = (row.get(0), row.get(5));
-        #[expect(clippy::cast_precision_loss, reason = "a minute is exact")]
-        let stale = seconds > LEASE_SECONDS as f64;
+        let stale = seconds > failpoint::limit(Duration::from_secs(LEASE_SECONDS)).as_secs_f64();
         if stale || liveness::is_gone(self.client, &run).await? {
-            return Ok(());
+            return watch::end_sessions(self.client, &run).await;
         }
         let [pipeline, holder, table, since]: [String; 4] =
             [row.get(1), row.get(2), row.get(3), row.get(4)];

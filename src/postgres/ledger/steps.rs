@@ -26,8 +26,9 @@ const STEPS: [(&str, &str); 3] = [
 /// `ErrorKind::Environment` when the role may not create it.
 pub async fn ensure(client: &Client) -> Result<()> {
     let failed = |error| {
-        database_error(&error, "create the ledger (schema longshore)")
-            .hint("run it once as a role that may create schemas, or grant CREATE on the database")
+        database_error(&error, "create the ledger (schema longshore)").or_hint(
+            "run it once as a role that may create schemas, or grant CREATE on the database",
+        )
     };
     if exists(client).await? {
         return Ok(());

@@ -15,9 +15,11 @@ use super::{
 };
 use crate::{
     error::Error,
-    load::{CountLimit, LoadTarget},
+    failpoint,
+    load::{CountLimit, LoadMode, LoadTarget, deletes_first},
     outcome::Tally,
-    postgres::{ledger, session::TRANSACTION_SETTINGS},
+    postgres::{ledger, session::TRANSACTION_SETTINGS, watch},
+    run_id::RunId,
 };
 
 impl Publishing<'_> {
@@ -28,9 +30,10 @@ impl Publishing<'_> {
         let transaction =
             opening.start().await.map_err(failed("open the publishing transaction"))?;
         let client = transaction.client();
-        set_limits(client).await?;
+        set_limits(client, &self.run.run).await?;
         self.fence.check(client).await?;
         lock_targets(client, self.loads).await?;
+        failpoint::hit("publish.begun")?;
         let (publishers, tables) = self.classify(client).await?;
         let ending = self.decide(client, &publishers, &tables).await?;
         match ending {
@@ -38,11 +41,13 @@ impl Publishing<'_> {
             Ending::Held => self.hold(client, &publishers, &tables).await?,
             Ending::Published => self.write(client, &publishers, &tables).await?,
         }
+        failpoint::hit("publish.before_commit")?;
         match ending {
             Ending::Held | Ending::Published => transaction.commit().await,
             Ending::Counted | Ending::Moved => transaction.rollback().await,
         }
         .map_err(failed("commit"))?;
+        failpoint::hit("publish.committed")?;
         Ok(Published { ending, tables })
     }
 
@@ -58,6 +63,7 @@ impl Publishing<'_> {
             let sql = Statements { staging: self.staging, target, load, any_excluded };
             let publisher = TargetPublisher { client, sql };
             let classified = publisher.classify().await?;
+            failpoint::hit("publish.classified")?;
             let tally = self.tally(client, &publisher.sql, &classified, read).await?;
             let (changes, limit) = (publisher.sql.changes(), self.limit());
             let guard = Guard { load, limit, changes };
@@ -84,20 +90,20 @@ impl Publishing<'_> {
             rejected: counted.rejected + rejected,
             duplicate,
             inserted: changes.of(Kind::New),
-            updated: changes.of(Kind::Changed),
+            updated: changes.sum(&[Kind::Changed, Kind::Version, Kind::Removed]),
             unchanged: changes.of(Kind::Same),
-            deleted: changes.of(Kind::Gone),
+            deleted: changes.sum(&[Kind::Gone, Kind::Removed]),
         };
         must_close(sql.load, &tally)?;
         self.recount_kept(client, sql, &tally).await?;
         Ok(tally)
     }
 
-    fn limit(&self) -> CountLimit {
+    fn limit(&self) -> Option<CountLimit> {
         match self.intent {
             Intent::Count(limit) | Intent::Publish(limit) => limit,
             // Somebody has looked at it.
-            Intent::Approve(_) => CountLimit::Share(1.0),
+            Intent::Approve(_) => Some(CountLimit::Share(1.0)),
         }
     }
 
@@ -146,10 +152,17 @@ impl Publishing<'_> {
         tables: &[TableChange],
     ) -> Result<(), Failure> {
         // All targets are classified and none is written: the place to note what rows were before.
+        let deletes_first = deletes_first(self.loads);
+        let goes_first = |load: &LoadTarget| deletes_first && load.mode == LoadMode::Operations;
+        let backwards = || publishers.iter().rev();
+        for (publisher, classified) in backwards().filter(|(it, _)| goes_first(it.sql.load)) {
+            publisher.write(&classified.changes, &classified.removals).await?;
+        }
         for (publisher, classified) in publishers {
             publisher.write(&classified.changes, &classified.writes).await?;
+            failpoint::hit("publish.written")?;
         }
-        for (publisher, classified) in publishers.iter().rev() {
+        for (publisher, classified) in backwards().filter(|(it, _)| !goes_first(it.sql.load)) {
             publisher.write(&classified.changes, &classified.removals).await?;
         }
         let tallies: Vec<Tally> = tables.iter().map(|table| table.tally).collect();
@@ -183,6 +196,7 @@ fn must_close(load: &LoadTarget, tally: &Tally) -> Result<(), Failure> {
     Err(Error::unexpected(message).into())
 }
 
-async fn set_limits(client: &Client) -> Result<(), Failure> {
-    client.batch_execute(TRANSACTION_SETTINGS).await.map_err(failed("set limits"))
+async fn set_limits(client: &Client, run: &RunId) -> Result<(), Failure> {
+    let settings = format!("{TRANSACTION_SETTINGS}; {}", watch::mark(run));
+    client.batch_execute(&settings).await.map_err(failed("set limits"))
 }

@@ -1,8 +1,10 @@
 //! What is to happen to each row of one target: the run's `changes` table, and its counts.
 //!
-//! One line per staged row that is published (`new`, `changed`, `same`) and, for modes that
-//! delete, one per row of the target that the files do not have (`gone`, or `kept` where a
-//! rejected record is or may be that row; both without ordinal). Where the mode has a scope,
+//! One line per staged row that is published (`new`, `changed`, `same`, `removed`) and, for modes
+//! that delete, one per row of the target that the files do not have (`gone`, or `kept` where a
+//! rejected record is or may be that row; both without ordinal). A history notes new versions
+//! of known rows apart (`version`), and the rows of the target that end with them (`closed`,
+//! without ordinal). Where the mode has a scope,
 //! `scope` has its values as text. Rows of the target stand in it by
 //! `tableoid` and `ctid`: inside one REPEATABLE READ transaction a row that the snapshot
 //! shows cannot move, and who changes it meanwhile makes the write fail with 40001.
@@ -22,10 +24,25 @@ pub(super) enum Kind {
     Gone,
     /// The files do not have it, but a rejected record may be it: nothing is written.
     Kept,
+    /// The target has it, and its record says it is deleted.
+    Removed,
+    /// A further version of a row the target or the run has: it is inserted.
+    Version,
+    /// A version that the target has as valid for longer than it is: its end is set.
+    Closed,
 }
 
 impl Kind {
-    const ALL: [Kind; 5] = [Kind::New, Kind::Changed, Kind::Same, Kind::Gone, Kind::Kept];
+    const ALL: [Kind; 8] = [
+        Kind::New,
+        Kind::Changed,
+        Kind::Same,
+        Kind::Gone,
+        Kind::Kept,
+        Kind::Removed,
+        Kind::Version,
+        Kind::Closed,
+    ];
 
     /// The word in `changes.kind`.
     pub(super) fn word(self) -> &'static str {
@@ -35,7 +52,15 @@ impl Kind {
             Kind::Same => "same",
             Kind::Gone => "gone",
             Kind::Kept => "kept",
+            Kind::Removed => "removed",
+            Kind::Version => "version",
+            Kind::Closed => "closed",
         }
+    }
+
+    /// The condition that `c` notes row `t` of the target as being of this kind.
+    pub(super) fn notes_row(self) -> String {
+        format!("c.kind = '{}' and t.tableoid = c.table_oid and t.ctid = c.row_id", self.word())
     }
 }
 

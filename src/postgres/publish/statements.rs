@@ -68,16 +68,17 @@ impl Statements<'_> {
     }
 
     /// The columns an update writes: all but the key.
-    fn updated_columns(&self) -> impl Iterator<Item = &LoadColumn> {
+    pub(super) fn updated_columns(&self) -> impl Iterator<Item = &LoadColumn> {
         let columns = self.load.columns.iter().enumerate();
         columns.filter(|(index, _)| !self.load.key.contains(index)).map(|(_, column)| column)
     }
 
-    /// The kinds of staged rows: new where the key is unknown, else changed where `changed` says so.
-    pub(super) fn classify_by_key(&self, changed: &str) -> String {
+    /// The kinds of staged rows: new where the key is unknown, else changed where `changed` says
+    /// so; `scope` is the value of the mode's scope as a `text[]`.
+    pub(super) fn classify_by_key(&self, changed: &str, scope: &str) -> String {
         format!(
             "select case when t.tableoid is null then 'new' when {changed} then 'changed' else 'same' end as kind,
-               s.{ORDINAL} as ordinal, t.tableoid as table_oid, t.ctid as row_id, null::text[] as scope
+               s.{ORDINAL} as ordinal, t.tableoid as table_oid, t.ctid as row_id, {scope} as scope
              from {} s left join {} t on {} where {}",
             self.rows(),
             self.table(),
@@ -104,40 +105,33 @@ impl Statements<'_> {
         )
     }
 
-    /// Deletes the rows that are noted as gone.
-    pub(super) fn delete(&self) -> String {
-        format!(
-            "delete from {} t using {} c where {}",
-            self.table(),
-            self.changes(),
-            self.is_gone()
-        )
-    }
-
-    /// The condition that `c` notes row `t` as gone.
-    pub(super) fn is_gone(&self) -> String {
-        let gone = Kind::Gone.word();
-        format!("c.kind = '{gone}' and t.tableoid = c.table_oid and t.ctid = c.row_id")
+    /// Deletes the rows that are noted as being of this kind.
+    pub(super) fn delete(&self, kind: Kind) -> String {
+        let (table, changes) = (self.table(), self.changes());
+        format!("delete from {table} t using {changes} c where {}", kind.notes_row())
     }
 
     /// Inserts the rows that are noted as new.
     pub(super) fn insert_new(&self) -> String {
         let (rows, changes) = (self.rows(), self.changes());
         let new = Kind::New.word();
-        self.insert_from(&format!(
-            "{rows} s join {changes} c on c.ordinal = s.{ORDINAL} and c.kind = '{new}'"
-        ))
+        let source =
+            format!("{rows} s join {changes} c on c.ordinal = s.{ORDINAL} and c.kind = '{new}'");
+        self.insert_from(&source, &[])
     }
 
     /// Inserts every row that is published.
     pub(super) fn insert_all(&self) -> String {
-        self.insert_from(&format!("{} s where {}", self.rows(), self.publishable()))
+        self.insert_from(&format!("{} s where {}", self.rows(), self.publishable()), &[])
     }
 
-    fn insert_from(&self, source: &str) -> String {
+    /// Inserts rows `s` of `source`; `also` are columns with SQL for their values.
+    pub(super) fn insert_from(&self, source: &str, also: &[(&str, String)]) -> String {
         let mut names: Vec<String> =
             self.load.columns.iter().map(|c| quote_identifier(&c.column.name)).collect();
         let mut values: Vec<String> = names.iter().map(|name| format!("s.{name}")).collect();
+        names.extend(also.iter().map(|(name, _)| quote_identifier(name)));
+        values.extend(also.iter().map(|(_, value)| value.clone()));
         if let LoadMode::Mirror { soft: Some(soft), .. } = &self.load.mode {
             names.push(quote_identifier(&soft.column.name));
             values.push(present_value(soft));

@@ -10,7 +10,7 @@ use super::{
     references::must_be_free,
     statements::Statements,
 };
-use crate::{error::Error, load::LoadTarget};
+use crate::{error::Error, failpoint, load::LoadTarget};
 
 /// Publishes the rows of one target, inside the publishing transaction.
 pub(super) struct TargetPublisher<'a> {
@@ -38,7 +38,7 @@ impl TargetPublisher<'_> {
     async fn classified(&self, mode: &dyn Mode) -> Result<Classified, tokio_postgres::Error> {
         let sql = &self.sql;
         let query = match mode.classify(sql) {
-            Some(query) if !self.target_is_empty().await? => query,
+            Some(query) if !mode.fills_empty_table() || !self.target_is_empty().await? => query,
             _ => {
                 let query =
                     format!("select count(*) from {} s where {}", sql.rows(), sql.publishable());
@@ -61,11 +61,12 @@ impl TargetPublisher<'_> {
             if planned == 0 {
                 continue;
             }
-            if write.deletes() {
-                must_be_free(self.client, &self.sql).await?;
+            if let (true, [kind]) = (write.deletes(), write.kinds) {
+                must_be_free(self.client, &self.sql, *kind).await?;
             }
             let written = self.client.execute_typed(&write.sql, &[]).await;
             must_agree(self.load(), write.kinds, planned, written.map_err(failed("publish"))?)?;
+            failpoint::hit("publish.statement")?;
         }
         Ok(())
     }

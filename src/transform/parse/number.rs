@@ -173,6 +173,9 @@ pub(super) struct IntegerRange {
     pub(super) code: &'static str,
     /// What is said of an integer that does not fit.
     outside: &'static str,
+    /// Since PostgreSQL 16 the server takes an oid that begins with a zero for octal, before
+    /// that for decimal: nobody can know which was meant.
+    zero_may_mean_octal: bool,
 }
 
 pub(super) const INT2: IntegerRange = IntegerRange {
@@ -180,24 +183,28 @@ pub(super) const INT2: IntegerRange = IntegerRange {
     greatest: i16::MAX as i64,
     code: "type.integer",
     outside: "outside the range of smallint, -32768 to 32767",
+    zero_may_mean_octal: false,
 };
 pub(super) const INT4: IntegerRange = IntegerRange {
     least: i32::MIN as i64,
     greatest: i32::MAX as i64,
     code: "type.integer",
     outside: "outside the range of integer, -2147483648 to 2147483647",
+    zero_may_mean_octal: false,
 };
 pub(super) const INT8: IntegerRange = IntegerRange {
     least: i64::MIN,
     greatest: i64::MAX,
     code: "type.integer",
     outside: "outside the range of bigint, -9223372036854775808 to 9223372036854775807",
+    zero_may_mean_octal: false,
 };
 pub(super) const OID: IntegerRange = IntegerRange {
     least: 0,
     greatest: u32::MAX as i64,
     code: "type.oid",
     outside: "outside the range of oid, 0 to 4294967295",
+    zero_may_mean_octal: true,
 };
 
 impl IntegerRange {
@@ -212,6 +219,9 @@ impl IntegerRange {
     /// An integer from text that people wrote.
     #[inline]
     pub(super) fn parse(self, text: &[u8], marks: &Marks) -> Result<i64, ParseFault> {
+        if self.zero_may_mean_octal && matches!(split_sign(text).1, [b'0', b'0'..=b'9', ..]) {
+            return Err(ParseFault::new(self.code, OCTAL));
+        }
         match short_integer(text) {
             Some(number) => self.hold(number),
             None => self.parse_long(text, marks, false),
@@ -264,6 +274,7 @@ impl IntegerRange {
     }
 }
 
+const OCTAL: &str = "begins with a zero, which means octal to some servers";
 const FRACTION: &str = "has decimals, the column holds integers";
 
 /// Nineteen digits always fit a `u64`, which is as long as a `bigint` gets.

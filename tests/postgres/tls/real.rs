@@ -9,7 +9,7 @@ use longshore::{
 use tempfile::TempDir;
 
 use super::authority::{Authority, Issued, Time};
-use crate::support::OwnServer;
+use crate::support::{OwnServer, Part, is_left_out};
 
 /// Who may come in how; `kim` by certificate alone, `mia` by both.
 const ACCESS: &str = "\
@@ -84,6 +84,9 @@ impl Server {
 
 #[tokio::test]
 async fn a_server_is_believed_by_certificate_name_and_time() {
+    if is_left_out(Part::Tls, "the server has to speak TLS") {
+        return;
+    }
     let server = Server::start();
     let session = server.accepts("ana:hunter2", "db.test", "").await;
     assert!(session.verified());
@@ -115,6 +118,9 @@ async fn a_server_is_believed_by_certificate_name_and_time() {
 
 #[tokio::test]
 async fn a_revoked_certificate_is_refused_where_a_list_is_named() {
+    if is_left_out(Part::Tls, "the server has to speak TLS") {
+        return;
+    }
     let server = Server::start();
     let list = server.path().join("root.crl");
     let rest = format!("sslcrl={}", list.display());
@@ -131,6 +137,9 @@ async fn a_revoked_certificate_is_refused_where_a_list_is_named() {
 
 #[tokio::test]
 async fn a_server_without_tls_is_used_only_where_that_is_written() {
+    if is_left_out(Part::Tls, "the server has to speak TLS") {
+        return;
+    }
     let server = Server::start();
     server.server.reload("ssl = off");
     for mode in ["", "sslmode=require", "sslmode=verify-ca"] {
@@ -144,6 +153,9 @@ async fn a_server_without_tls_is_used_only_where_that_is_written() {
 
 #[tokio::test]
 async fn clients_prove_themselves_by_certificate() {
+    if is_left_out(Part::Tls, "the server has to speak TLS") {
+        return;
+    }
     let server = Server::start();
     let folder = server.path();
     let rest = |name: &str, issued: &Issued, mode: u32| {
@@ -178,6 +190,9 @@ async fn clients_prove_themselves_by_certificate() {
 
 #[tokio::test]
 async fn passwords_come_from_where_libpq_takes_them_and_are_never_told() {
+    if is_left_out(Part::Tls, "the server has to speak TLS") {
+        return;
+    }
     let server = Server::start();
     server.accepts("ana:hunter2", "db.test", "channel_binding=require").await;
     server.refuses("ana:hunter3", "db.test", "", "password authentication failed").await;

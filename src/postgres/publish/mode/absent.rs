@@ -3,8 +3,8 @@
 //! A rejected record is not an absent one. Where its key was read, that row is `kept`; where
 //! only its scope was, every row of the scope; where neither was, every row there is.
 
-use super::Statements;
-use crate::postgres::{sql::quote_identifier, staging::ORDINAL};
+use super::{NO_SCOPE, Statements};
+use crate::postgres::{sql::quote_identifier, staging::KEY_READ};
 
 /// The pieces of a query that looks at staged rows `s` and the target's rows `t` together.
 pub(super) struct ByKey<'q, 's> {
@@ -22,46 +22,46 @@ impl<'q, 's> ByKey<'q, 's> {
         Self { sql, key: names(&sql.load.key), scope: names(sql.load.mode.scope()) }
     }
 
-    /// Classifies by one full join; rows of the target alone count where `present` holds.
+    /// Classifies staged rows by key, then the target's rows without one that `present` holds
+    /// for. Two joins rather than a full one: a small scope of a large table is looked up by index,
+    /// and a million rows of each side took 2.6 s in place of 7.2.
     pub(super) fn classify(&self, changed: &str, present: &str) -> String {
         let sql = self.sql;
         format!(
-            "select case when s.{ORDINAL} is null then case when {kept} then 'kept' else 'gone' end
-                 when t.tableoid is null then 'new' when {changed} then 'changed' else 'same' end as kind,
-               s.{ORDINAL} as ordinal, t.tableoid as table_oid, t.ctid as row_id, {scope} as scope
-             from (select s.* from {rows} s where {publishable}) s
-             full join {table} t on {same_key} {joins}
-             where s.{ORDINAL} is not null or ({present}{in_scope})",
+            "{staged} union all
+             select case when {kept} then 'kept' else 'gone' end, null, t.tableoid, t.ctid, {scope}
+             from {rows_in_scope} where {present}
+               and not exists (select from {rows} s where {same_key} and {publishable})",
+            staged = sql.classify_by_key(changed, &self.scope_of_staged()),
             kept = self.is_kept(),
-            scope = self.scope_as_text(),
+            scope = self.scope_as_text("t"),
+            rows_in_scope = self.rows_in_scope(),
             rows = sql.rows(),
-            publishable = sql.publishable(),
-            table = sql.table(),
             same_key = sql.same_key(),
-            joins = self.joins(),
-            in_scope = if self.scope.is_empty() { "" } else { " and in_scope.__found" },
+            publishable = sql.publishable(),
         )
     }
 
-    /// Each finds a row of the target at most once, and scales where a subquery may not.
-    fn joins(&self) -> String {
+    /// The target's rows `t` that may go, with what is known of rejected records; each join finds
+    /// a row at most once, and scales where a subquery may not.
+    fn rows_in_scope(&self) -> String {
         let kept = self.sql.staging.kept(self.sql.target);
-        let keys = self.key.join(", ");
-        let mut joins = format!(
-            "left join (select distinct true as __found, {keys} from {kept} where __key_read) known on {}",
+        let (keys, table) = (self.key.join(", "), self.sql.table());
+        let known = format!(
+            "left join (select distinct true as __found, {keys} from {kept} where {KEY_READ}) known on {}",
             equal("known", &self.key)
         );
-        if !self.scope.is_empty() {
-            let scope = self.scope.join(", ");
-            joins.push_str(&format!(
-                " left join (select true as __found, {scope} from {} union select true, {scope} from {kept}) in_scope on {}
-                 left join (select distinct true as __found, {scope} from {kept} where not __key_read) blocked on {}",
-                self.sql.rows(),
-                equal("in_scope", &self.scope),
-                equal("blocked", &self.scope)
-            ));
+        if self.scope.is_empty() {
+            return format!("{table} t {known}");
         }
-        joins
+        let scope = self.scope.join(", ");
+        format!(
+            "(select {scope} from {} union select {scope} from {kept}) in_scope join {table} t on {} {known}
+             left join (select distinct true as __found, {scope} from {kept} where not {KEY_READ}) blocked on {}",
+            self.sql.rows(),
+            equal("in_scope", &self.scope),
+            equal("blocked", &self.scope)
+        )
     }
 
     /// Whether a rejected record is, or may be, row `t`.
@@ -74,20 +74,25 @@ impl<'q, 's> ByKey<'q, 's> {
             false => (" or blocked.__found", format!(" and ({})", unreadable.join(" or "))),
         };
         format!(
-            "known.__found{within} or (select exists (select from {kept} where not __key_read{anywhere}))"
+            "known.__found{within} or (select exists (select from {kept} where not {KEY_READ}{anywhere}))"
         )
     }
 
-    /// The scope of a row as the target has it; of a new one as the files have it.
-    fn scope_as_text(&self) -> String {
+    /// Of a row that is there, the scope as the target has it; of a new one, as the files have it.
+    fn scope_of_staged(&self) -> String {
         if self.scope.is_empty() {
-            return "null::text[]".to_owned();
+            return self.scope_as_text("s");
         }
-        let of = |row: &str| {
-            let texts = self.scope.iter().map(|column| format!("{row}.{column}::text"));
-            format!("array[{}]", texts.collect::<Vec<_>>().join(", "))
-        };
-        format!("case when t.tableoid is null then {} else {} end", of("s"), of("t"))
+        let (new, known) = (self.scope_as_text("s"), self.scope_as_text("t"));
+        format!("case when t.tableoid is null then {new} else {known} end")
+    }
+
+    fn scope_as_text(&self, row: &str) -> String {
+        if self.scope.is_empty() {
+            return NO_SCOPE.to_owned();
+        }
+        let texts = self.scope.iter().map(|column| format!("{row}.{column}::text"));
+        format!("array[{}]", texts.collect::<Vec<_>>().join(", "))
     }
 }
 

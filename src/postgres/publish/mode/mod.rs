@@ -3,13 +3,21 @@
 
 mod absent;
 mod append;
+mod history;
 mod insert;
 mod mirror;
+mod operations;
 mod replace;
 mod upsert;
 
-use super::{changes::Kind, statements::Statements};
+use super::{
+    changes::Kind,
+    statements::{Statements, content},
+};
 use crate::load::LoadMode;
+
+/// The scope of a row where the mode has none.
+const NO_SCOPE: &str = "null::text[]";
 
 /// One way of writing staged rows to a table.
 pub(super) trait Mode {
@@ -19,6 +27,11 @@ pub(super) trait Mode {
 
     /// What is written after classifying, in this order.
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write>;
+
+    /// Whether all there is to do with an empty table is to insert every row.
+    fn fills_empty_table(&self) -> bool {
+        true
+    }
 
     /// What takes rows away, after all targets are written: those that refer to others first.
     fn removals(&self, _: &Statements<'_>) -> Vec<Write> {
@@ -55,6 +68,8 @@ pub(super) fn mode(mode: &LoadMode) -> &dyn Mode {
         LoadMode::Append => &append::Append,
         LoadMode::Insert => &insert::Insert,
         LoadMode::Upsert => &upsert::Upsert,
+        LoadMode::Operations => &operations::Operations,
+        LoadMode::History(validity) => validity,
         LoadMode::Mirror { .. } => &mirror::Mirror,
         LoadMode::Replace => &replace::Replace,
     }

@@ -4,7 +4,7 @@
 //! multisets: equal rows are numbered on both sides, and the same number of the same content
 //! is the same row.
 
-use super::{Kind, Mode, Statements, Write, absent::ByKey};
+use super::{Kind, Mode, NO_SCOPE, Statements, Write, absent::ByKey};
 use crate::postgres::{publish::statements::content, staging::ORDINAL};
 
 pub(super) struct Replace;
@@ -21,7 +21,7 @@ impl Mode for Replace {
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write> {
         let mut writes = match sql.load.key.is_empty() {
             // The row in place of another may have its unique values.
-            true => vec![Write::new(&[Kind::Gone], sql.delete())],
+            true => vec![Write::new(&[Kind::Gone], sql.delete(Kind::Gone))],
             false => vec![Write::new(&[Kind::Changed], sql.update(None))],
         };
         writes.push(Write::new(&[Kind::New], sql.insert_new()));
@@ -31,28 +31,27 @@ impl Mode for Replace {
     fn removals(&self, sql: &Statements<'_>) -> Vec<Write> {
         match sql.load.key.is_empty() {
             true => Vec::new(),
-            false => vec![Write::new(&[Kind::Gone], sql.delete())],
+            false => vec![Write::new(&[Kind::Gone], sql.delete(Kind::Gone))],
         }
     }
 }
 
-/// Grouping takes NULLs as equal, and what the types' `=` says otherwise.
+/// Grouping takes NULLs as equal, and what the types' `=` says otherwise. The hash in front has
+/// the server compare whole rows only where they are most likely equal.
 fn compare_whole_rows(sql: &Statements<'_>) -> String {
-    let contents = |row: &str| -> Vec<String> {
-        sql.load.columns.iter().map(|column| content(row, column)).collect()
-    };
     let side = |row: &str, identity: &str| {
-        let contents = contents(row);
-        let named: String =
-            contents.iter().enumerate().map(|(at, sql)| format!(", {sql} as c{at}")).collect();
-        let same = contents.join(", ");
-        format!("select {identity}, row_number() over (partition by {same}) as copy{named}")
+        let columns = sql.load.columns.iter();
+        let contents: Vec<String> = columns.map(|column| content(row, column)).collect();
+        let named = contents.iter().enumerate().map(|(at, sql)| format!(", {sql} as c{at}"));
+        let hash = format!("hash_record_extended(row({}), 0) as hash", contents.join(", "));
+        format!("select {identity}, {hash}{}", named.collect::<String>())
     };
     let columns: String = (0..sql.load.columns.len()).map(|at| format!(", c{at}")).collect();
     format!(
         "select case when max(ordinal) is null then 'gone' when max(row_id) is null then 'new' else 'same' end as kind,
-           max(ordinal) as ordinal, max(table_oid) as table_oid, max(row_id) as row_id, null::text[] as scope
-         from ({} from {} s where {} union all {} from {} t) both_sides group by copy{columns}",
+           max(ordinal) as ordinal, max(table_oid) as table_oid, max(row_id) as row_id, {NO_SCOPE} as scope
+         from (select *, row_number() over (partition by hash{columns}, ordinal is null) as copy
+           from ({} from {} s where {} union all {} from {} t) rows) numbered group by hash{columns}, copy",
         side("s", &format!("s.{ORDINAL} as ordinal, null::oid as table_oid, null::tid as row_id")),
         sql.rows(),
         sql.publishable(),

@@ -1,12 +1,12 @@
 //! `upsert`: new keys are added, rows that differ updated.
 
-use super::{Kind, Mode, Statements, Write};
+use super::{Kind, Mode, NO_SCOPE, Statements, Write};
 
 pub(super) struct Upsert;
 
 impl Mode for Upsert {
     fn classify(&self, sql: &Statements<'_>) -> Option<String> {
-        Some(sql.classify_by_key(&sql.differs()))
+        Some(sql.classify_by_key(&sql.differs(), NO_SCOPE))
     }
 
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write> {

@@ -13,13 +13,13 @@ use crate::{
 
 /// Writes one rejected record's line for one target: ordinal, whether its key was read, and
 /// the staged ones of [`crate::load::LoadTarget::identifying`].
-pub(super) struct KeptEncoder<'e> {
+pub(super) struct RefusedEncoder<'e> {
     pub(super) target: &'e TargetPlan,
     pub(super) arena: &'e Bump,
     pub(super) encoder: &'e mut TupleEncoder,
 }
 
-impl<'e> KeptEncoder<'e> {
+impl<'e> RefusedEncoder<'e> {
     /// # Errors
     /// A message when a value that was proven to fit does not: a fault of longshore.
     pub(super) fn encode(self, record: &Record<'e>) -> Result<(), String> {

@@ -1,0 +1,184 @@
+//! Places where a test ends the process, or a run, from outside.
+//!
+//! That a run survives an interruption anywhere is proven by interrupting it
+//! everywhere (`tests/torture`). A failpoint has a name and stands where the
+//! state on the server or on the disk has just changed, or is about to. The
+//! variable `LONGSHORE_FAILPOINT=NAME=ACTION[@N]` makes the N-th arrival at one
+//! (the first, unless given) do something; `LONGSHORE_FAILPOINT_TRACE=FILE`
+//! appends the name of each that is passed.
+//!
+//! Limits on waiting are minutes; `LONGSHORE_HASTE=N` makes them N times shorter,
+//! so that a test of a connection on which nothing moves takes seconds.
+//!
+//! Only builds with debug assertions have all this: in a release [`hit`] and
+//! [`limit`] do nothing and are inlined, and no variable can end a run.
+
+/// Every failpoint, in the order of a run, with what has just happened there.
+pub const POINTS: [(&str, &str); 21] = [
+    ("lease.taken", "the targets are this run's; the ledger knows nothing of it"),
+    ("ledger.started", "the ledger has the run as running"),
+    ("staging.created", "the staging tables are there, empty"),
+    ("split.begun", "the transaction of a split is open"),
+    ("split.copying", "a part of a split's tuples is sent, its COPY is open"),
+    ("split.copied", "all tuples of a split are sent, its checkpoint is not"),
+    ("split.before_commit", "a split and its checkpoint are sent"),
+    ("split.committed", "a split is committed, the run has not counted it"),
+    ("report.rejection", "a line of rejections.csv is written, its record is not"),
+    ("load.read", "every split is staged"),
+    ("judge.target", "one target is judged by its own rules"),
+    ("judge.judged", "all rejections are known, the report has not those of the database"),
+    ("report.finished", "rejections.csv and rejected/ are on the disk"),
+    ("publish.begun", "the publishing transaction is open and has its locks"),
+    ("publish.classified", "the rows of one target are classified"),
+    ("publish.statement", "one statement has deleted, updated or inserted rows of a target"),
+    ("publish.written", "one target is written"),
+    ("publish.before_commit", "all targets and the ledger are written"),
+    ("publish.committed", "the run is published or held, its staging is there"),
+    ("cleanup.dropped", "the staging tables are gone, the ledger has not the end"),
+    ("summary.writing", "summary.json is written in part"),
+];
+
+/// Passes a failpoint.
+///
+/// # Errors
+/// `ErrorKind::Environment` where a test has asked for it.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn hit(_point: &'static str) -> crate::error::Result<()> {
+    Ok(())
+}
+
+/// How long something is waited for.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn limit(time: std::time::Duration) -> std::time::Duration {
+    time
+}
+
+#[cfg(debug_assertions)]
+pub use armed::{hit, limit};
+
+#[cfg(debug_assertions)]
+mod armed {
+    use std::{
+        env,
+        fs::OpenOptions,
+        io::Write,
+        sync::{
+            OnceLock,
+            atomic::{AtomicU32, Ordering},
+        },
+        time::Duration,
+    };
+
+    use rustix::process::{Signal, getpid, kill_process};
+
+    use super::POINTS;
+    use crate::error::{Error, Result};
+
+    /// What the environment asks for.
+    struct Armed {
+        point: String,
+        action: Action,
+        /// The arrival that acts, from 1.
+        arrival: u32,
+        arrived: AtomicU32,
+    }
+
+    enum Action {
+        /// The process gets a signal: KILL, INT, TERM, or STOP.
+        Signal(Signal),
+        /// The run goes on with an error.
+        Error,
+    }
+
+    /// Passes a failpoint.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` where a test has asked for it.
+    pub fn hit(point: &'static str) -> Result<()> {
+        debug_assert!(POINTS.iter().any(|(name, _)| *name == point), "{point} is not in POINTS");
+        trace(point)?;
+        static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
+        match ARMED.get_or_init(Armed::from_environment) {
+            Some(armed) if armed.point == point => armed.arrive(),
+            _ => Ok(()),
+        }
+    }
+
+    impl Armed {
+        fn from_environment() -> Option<Self> {
+            let text = env::var("LONGSHORE_FAILPOINT").ok()?;
+            let parsed = Self::parse(&text);
+            assert!(parsed.is_some(), "LONGSHORE_FAILPOINT is not NAME=ACTION[@N]: {text}");
+            parsed
+        }
+
+        fn parse(text: &str) -> Option<Self> {
+            let (point, rest) = text.split_once('=')?;
+            POINTS.iter().find(|(name, _)| *name == point)?;
+            let (action, arrival) = rest.split_once('@').unwrap_or((rest, "1"));
+            let action = match action {
+                "kill" => Action::Signal(Signal::KILL),
+                "interrupt" => Action::Signal(Signal::INT),
+                "terminate" => Action::Signal(Signal::TERM),
+                "pause" => Action::Signal(Signal::STOP),
+                "error" => Action::Error,
+                _ => return None,
+            };
+            let (point, arrival) = (point.to_owned(), arrival.parse().ok()?);
+            Some(Self { point, action, arrival, arrived: AtomicU32::new(0) })
+        }
+
+        fn arrive(&self) -> Result<()> {
+            if self.arrived.fetch_add(1, Ordering::Relaxed) + 1 != self.arrival {
+                return Ok(());
+            }
+            match &self.action {
+                Action::Signal(signal) => kill_process(getpid(), *signal)
+                    .map_err(|cause| Error::unexpected("no signal can be sent").caused_by(cause)),
+                Action::Error => {
+                    Err(Error::environment(format!("the failpoint {} was armed", self.point)))
+                }
+            }
+        }
+    }
+
+    /// How long something is waited for.
+    pub fn limit(time: Duration) -> Duration {
+        static HASTE: OnceLock<u32> = OnceLock::new();
+        let haste = || env::var("LONGSHORE_HASTE").ok()?.parse().ok();
+        time / (*HASTE.get_or_init(|| haste().unwrap_or(1))).max(1)
+    }
+
+    fn trace(point: &str) -> Result<()> {
+        let Some(path) = env::var_os("LONGSHORE_FAILPOINT_TRACE") else { return Ok(()) };
+        let opened = OpenOptions::new().append(true).create(true).open(path);
+        // One write: threads and processes append to the same file.
+        let written = opened.and_then(|mut file| file.write_all(format!("{point}\n").as_bytes()));
+        written.map_err(|cause| Error::environment("the trace cannot be written").caused_by(cause))
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn only_known_points_and_actions_are_armed() {
+            let armed = Armed::parse("publish.begun=kill@3").expect("armed");
+            assert_eq!((armed.point.as_str(), armed.arrival), ("publish.begun", 3));
+            for wrong in
+                ["publish.begun", "publish.begn=kill", "publish.begun=kil", "publish.begun=kill@x"]
+            {
+                assert!(Armed::parse(wrong).is_none(), "{wrong}");
+            }
+        }
+
+        #[test]
+        fn only_the_arrival_that_is_named_acts() {
+            let armed = Armed::parse("load.read=error@2").expect("armed");
+            let acts: Vec<bool> = (0..3).map(|_| armed.arrive().is_err()).collect();
+            assert_eq!(acts, [false, true, false]);
+        }
+    }
+}

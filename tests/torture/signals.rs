@@ -1,0 +1,53 @@
+//! Ctrl-C and SIGTERM: wherever they come, the run ends within seconds, says so truthfully, and
+//! the next one makes the rest.
+
+use std::time::Duration;
+
+use super::{
+    process::Ended,
+    rounds::Rounds,
+    scene::{How, Scene},
+};
+use crate::support::TestDatabase;
+
+/// The promise.
+const END_LIMIT: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn a_run_that_is_interrupted_at_any_stage_ends_within_ten_seconds() {
+    let database = TestDatabase::create().await;
+    let scene = Scene::create(database.url()).await;
+    let passed = scene.passed().await;
+    let points = passed.len() as u32;
+    let mut rounds = Rounds::of("Ctrl-C or SIGTERM at a failpoint", 4 * points, 5);
+    while let Some((round, mut draw)) = rounds.next() {
+        scene.reset().await;
+        // In the short form any points; in the full form each one, by both signals, twice.
+        let (point, passes) = match points.checked_mul(4) == Some(rounds.count()) {
+            true => &passed[round as usize % passed.len()],
+            false => draw.one(&passed),
+        };
+        let action = ["interrupt", "terminate"][(round / points.max(1)) as usize % 2];
+        let armed = format!("{point}={action}@{}", 1 + draw.below(*passes));
+        let outcome = interrupt_at(&scene, armed.clone()).await;
+        rounds.ended(&armed, outcome);
+    }
+    rounds.finish();
+}
+
+/// It ends as interrupted and nothing is published, or it had published before it noticed.
+async fn interrupt_at(scene: &Scene, armed: String) -> Result<(), String> {
+    let ended = scene.start(&How::armed(armed)).wait(END_LIMIT)?;
+    check(scene, &ended).await?;
+    scene.recovers().await
+}
+
+async fn check(scene: &Scene, ended: &Ended) -> Result<(), String> {
+    match (ended.code(), scene.is_untouched().await) {
+        (Some(130), true) | (Some(0), false) => Ok(()),
+        (_, untouched) => {
+            let published = if untouched { "nothing is published" } else { "it is published" };
+            Err(format!("{published}, and it ended with {}", ended.described()))
+        }
+    }
+}

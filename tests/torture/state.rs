@@ -1,0 +1,173 @@
+//! All that a run leaves: tables, ledger, report; and what it must not leave.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use tokio_postgres::Client;
+
+/// What two runs are compared by.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct State {
+    /// Per table, rows and the hash of all of them in order.
+    tables: Vec<String>,
+    /// The one published run's tallies, files and rejections.
+    ledger: Vec<String>,
+    /// The files of its report but the summary, by name.
+    report: BTreeMap<String, Vec<u8>>,
+}
+
+const STRAYS: &str = "
+    select 'table ' || tablename from pg_tables where schemaname = 'longshore_staging'
+    union all select 'run ' || run_id || ' that runs' from longshore.run where status = 'running'
+    union all select 'an advisory lock of ' || pid from pg_locks where locktype = 'advisory'
+      and database = (select oid from pg_database where datname = current_database())";
+
+const SESSIONS: &str = "
+    select 'session ' || pid || ' (' || coalesce(state, '') || '): ' || query from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'";
+
+/// How long the server may take to notice that a client is gone.
+const SESSION_LIMIT: Duration = Duration::from_secs(20);
+
+/// Reads the state.
+///
+/// # Errors
+/// What must not be there: stray staging, locks, sessions, leases, a run that runs, a file
+/// that counts twice.
+pub(super) async fn read(client: &Client) -> Result<State, String> {
+    read_without(client, &format!("{STRAYS} union all {SESSIONS}")).await
+}
+
+/// As [`read`], where a pooler keeps sessions.
+pub(super) async fn read_but_sessions(client: &Client) -> Result<State, String> {
+    read_without(client, STRAYS).await
+}
+
+async fn read_without(client: &Client, strays_query: &str) -> Result<State, String> {
+    let strays = strays(client, strays_query).await;
+    if !strays.is_empty() {
+        return Err(format!("left behind: {}", strays.join(", ")));
+    }
+    let published =
+        texts(client, "select run_id from longshore.run where status = 'published'").await;
+    if published.len() != 1 {
+        return Err(format!("{} runs are published", published.len()));
+    }
+    let folder = texts(client, "select report from longshore.run where status = 'published'").await;
+    Ok(State {
+        tables: tables(client).await,
+        ledger: ledger(client).await,
+        report: report(Path::new(&folder[0]))?,
+    })
+}
+
+impl State {
+    /// Whether nothing is missing that an interruption could damage.
+    pub(super) fn has_everything(&self) -> bool {
+        let has = |name: &str| self.report.get(name).is_some_and(|content| !content.is_empty());
+        self.tables.len() == 2
+            && self.ledger.len() > 8
+            && ["rejections.csv", "rejected/0.csv", "rejected/2/1.csv"].into_iter().all(has)
+    }
+
+    /// Whether another run left the same.
+    ///
+    /// # Errors
+    /// What differs.
+    pub(super) fn compare(&self, other: &Self) -> Result<(), String> {
+        if self.tables != other.tables {
+            return Err(format!("the tables are {:?}, not {:?}", other.tables, self.tables));
+        }
+        if self.ledger != other.ledger {
+            return Err(format!("the ledger has {:?}, not {:?}", other.ledger, self.ledger));
+        }
+        let (ours, theirs): (Vec<_>, Vec<_>) =
+            (self.report.keys().collect(), other.report.keys().collect());
+        if ours != theirs {
+            return Err(format!("the report has {theirs:?}, not {ours:?}"));
+        }
+        match ours.into_iter().find(|name| self.report[*name] != other.report[*name]) {
+            Some(name) => Err(format!("{name} in the report is not that of an undisturbed run")),
+            None => Ok(()),
+        }
+    }
+}
+
+async fn texts(client: &Client, query: &str) -> Vec<String> {
+    let rows = client.query_typed(query, &[]).await.expect("a query of the test");
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// The hash is taken of what a row says, in the order of what rows say: where a row lies in
+/// the table does not matter.
+async fn tables(client: &Client) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in ["member", "event"] {
+        let query = format!(
+            "select '{table} ' || count(*) || ' ' || md5(string_agg(t::text, E'\\n' order by t::text)) from {table} t"
+        );
+        found.extend(texts(client, &query).await);
+    }
+    found
+}
+
+async fn ledger(client: &Client) -> Vec<String> {
+    let published = "join longshore.run r using (run_id) where r.status = 'published'";
+    let queries = [
+        format!(
+            "select (to_jsonb(t) - 'run_id')::text from longshore.tally t {published} order by t.target"
+        ),
+        format!(
+            "select (to_jsonb(f) - 'run_id')::text from longshore.file f {published} order by f.ordinal"
+        ),
+        format!(
+            "select (to_jsonb(j) - 'run_id')::text from longshore.rejection j {published} order by j.code"
+        ),
+    ];
+    let mut found = Vec::new();
+    for query in queries {
+        found.extend(texts(client, &query).await);
+    }
+    found
+}
+
+/// What is on the server that no run holds any more; sessions are given time to end.
+async fn strays(client: &Client, query: &str) -> Vec<String> {
+    let lease = "select 'a lease: ' || l::text from longshore.lease l";
+    let started = Instant::now();
+    loop {
+        let mut strays = texts(client, query).await;
+        let has_lease = "select to_regclass('longshore.lease')::text from (values (1)) v
+            where to_regclass('longshore.lease') is not null";
+        if !texts(client, has_lease).await.is_empty() {
+            strays.extend(texts(client, lease).await);
+        }
+        if strays.is_empty() || started.elapsed() > SESSION_LIMIT {
+            return strays;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn report(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    let pattern = format!("{}/**/*", folder.display());
+    let mut files = BTreeMap::new();
+    for path in glob::glob(&pattern).expect("a pattern").map(|path| path.expect("readable")) {
+        if path.is_dir() {
+            continue;
+        }
+        let name = path.strip_prefix(folder).expect("below it").display().to_string();
+        let content = fs::read(&path).expect("a file of the report");
+        if name == "summary.json" {
+            let whole = serde_json::from_slice::<serde_json::Value>(&content);
+            whole.map_err(|error| format!("summary.json is not whole: {error}"))?;
+        } else if name != "summary.json.new" {
+            files.insert(name, content);
+        }
+    }
+    Ok(files)
+}
