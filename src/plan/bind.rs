@@ -8,7 +8,9 @@ use super::{
     keys::{bind_duplicates, bind_key},
 };
 use crate::{
-    definition::{CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, split_table},
+    definition::{
+        CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, split_table, undo_hours,
+    },
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
     load::{CountLimit, LoadCheck, LoadTarget},
@@ -155,6 +157,7 @@ impl<'a> TargetBinder<'a> {
             key,
             duplicates,
             checks: checks.collect(),
+            undo_hours: undo_hours(input.definition.limits.undo.as_ref()),
         };
         let operations = self.operations(fields);
         Some(TargetPlan { load, filter, operations, columns: bound.transforms })

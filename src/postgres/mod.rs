@@ -27,5 +27,6 @@ pub mod session;
 pub mod sql;
 pub mod staging;
 mod tls;
+pub mod undo;
 pub mod version;
 pub mod watch;

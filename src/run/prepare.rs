@@ -58,6 +58,15 @@ pub fn pipeline_name(path: &Path) -> String {
     parts[below.min(parts.len() - 1)..].join("/")
 }
 
+impl Pipeline {
+    /// Where the pipeline stands, for those who look for it later.
+    pub fn file(&self) -> PathBuf {
+        let stem = self.name.rsplit('/').next().unwrap_or(&self.name);
+        let path = self.folder.join(format!("{stem}.toml"));
+        std::path::absolute(&path).unwrap_or(path)
+    }
+}
+
 /// Sources that are open, with the plan that fits them.
 pub struct Bound {
     /// The plan.
@@ -67,6 +76,20 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// Binds the plan to files that hold some records of a delivery only: nothing is deleted.
+    ///
+    /// # Errors
+    /// `ErrorKind::Unexpected` when the plan is in use already.
+    pub(super) fn of_part(mut self) -> Result<Self> {
+        let plan = Arc::get_mut(&mut self.plan);
+        let plan = plan.ok_or_else(|| Error::unexpected("the plan is in use already"))?;
+        for target in &mut plan.targets {
+            let load = &mut target.load;
+            load.mode = load.mode.clone().of_part(!load.key.is_empty());
+        }
+        Ok(self)
+    }
+
     /// What the database needs to know of the targets.
     pub fn loads(&self) -> Vec<LoadTarget> {
         self.plan.targets.iter().map(|target| target.load.clone()).collect()
@@ -99,7 +122,7 @@ pub fn bind_files(
             &file.input.display,
             &mut Vec::new(),
         );
-        BoundFile { input: file.input.clone(), source, projection }
+        BoundFile { input: file.input.clone(), source, projection, skip: file.skip.clone() }
     });
     let files = Arc::new(files.collect());
     Ok(Bound { plan: Arc::new(plan), files })
@@ -222,6 +245,8 @@ pub async fn find_files(definition: &ImportDefinition) -> Result<Vec<FoundFile>>
 pub fn definition_sha256(pipeline: &Pipeline) -> Result<String> {
     let mut said = pipeline.definition.clone();
     said.description.clear();
+    // How long a run can be undone changes nothing of what it loads.
+    said.limits.undo = None;
     let said = serde_json::to_vec(&said).map_err(|cause| {
         Error::unexpected("the definition cannot be written as JSON").caused_by(cause)
     })?;
