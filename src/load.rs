@@ -33,6 +33,21 @@ impl LoadTarget {
     }
 }
 
+/// Whether deletions that records order come before anything is written: where a table has
+/// unique constraints beside its key, another row may take what a deleted one held. Elsewhere
+/// they come last, when rows that are written no longer refer to what is deleted.
+pub fn deletes_first(loads: &[LoadTarget]) -> bool {
+    let ordered = loads.iter().filter(|load| load.mode == LoadMode::Operations);
+    ordered.flat_map(|load| load.table.unique_keys.iter().map(move |unique| (load, unique))).any(
+        |(load, unique)| {
+            let is_key = |name: &String| {
+                load.key.iter().any(|index| load.columns[*index].column.name == *name)
+            };
+            !(unique.columns.len() == load.key.len() && unique.columns.iter().all(is_key))
+        },
+    )
+}
+
 /// What happens to rows that are there already, with what each way needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

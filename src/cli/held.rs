@@ -1,17 +1,21 @@
 //! `longshore approve` and `longshore discard`: what becomes of a held run.
 
+use std::sync::Arc;
+
 use super::{
     arguments::{Global, HeldArguments},
     console::Console,
     database,
     exit::ExitStatus,
     history::parse_run,
+    progress,
+    run::stop_on_signal,
     tally,
 };
 use crate::{
     error::Result,
     report::{RunStatus, RunSummary},
-    run::held,
+    run::{held, progress::Progress},
 };
 
 /// Publishes a held run.
@@ -22,7 +26,12 @@ pub(super) async fn approve(
 ) -> Result<ExitStatus> {
     let run = parse_run(&arguments.run)?;
     let endpoint = database::endpoint(global, console).await?;
-    let summary = held::approve(&endpoint, &run).await?;
+    let progress = Arc::new(Progress::default());
+    let stop = stop_on_signal(Arc::clone(&progress), console);
+    let approving = held::approve(&endpoint, &run, &progress);
+    let ended = progress::watch(console, &progress, approving).await;
+    stop.abort();
+    let summary = ended?;
     let status = print(&summary, console);
     if summary.status == RunStatus::Held {
         console.say("the target is not what it was when the run was held: nothing is published");

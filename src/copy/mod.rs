@@ -65,12 +65,6 @@ impl TupleEncoder {
         self.buffer.extend_from_slice(&ordinal.to_be_bytes());
     }
 
-    /// Adds a `boolean`.
-    pub fn truth(&mut self, truth: bool) {
-        self.buffer.extend_from_slice(&1_i32.to_be_bytes());
-        self.buffer.push(u8::from(truth));
-    }
-
     /// Adds a field.
     ///
     /// # Errors

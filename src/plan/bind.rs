@@ -70,13 +70,7 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
         rest,
         targets,
         rejected_limit: input.definition.limits.rejected.as_ref().and_then(count_limit),
-        deleted_limit: input
-            .definition
-            .limits
-            .deleted
-            .as_ref()
-            .and_then(count_limit)
-            .unwrap_or(CountLimit::DELETED_DEFAULT),
+        deleted_limit: input.definition.limits.deleted.as_ref().and_then(count_limit),
     })
 }
 

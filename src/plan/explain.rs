@@ -33,8 +33,13 @@ pub fn explain(plan: &Plan, files: &[(&str, u64)], split_bytes: usize) -> String
     let rejected = plan.rejected_limit.map_or_else(|| "none".to_owned(), |at| limit(at, "records"));
     let _ = write!(text, "\nlimit on rejections: {rejected}");
     if plan.targets.iter().any(|target| target.load.mode.deletes()) {
-        let deleted = limit(plan.deleted_limit, "rows");
+        let deleted = limit(plan.deleted_limit.unwrap_or(CountLimit::DELETED_DEFAULT), "rows");
         let _ = write!(text, "\nlimit on deletions, in all and in each scope: {deleted}");
+    }
+    let orders = |target: &TargetPlan| target.load.mode == LoadMode::Operations;
+    if plan.targets.iter().any(orders) {
+        let ordered = plan.deleted_limit.map_or_else(|| "none".to_owned(), |at| limit(at, "rows"));
+        let _ = write!(text, "\nlimit on deletions that records order: {ordered}");
     }
     text
 }

@@ -34,8 +34,8 @@ pub struct Plan {
     pub targets: Vec<TargetPlan>,
     /// When to publish nothing.
     pub rejected_limit: Option<CountLimit>,
-    /// The deletions above which a run is held.
-    pub deleted_limit: CountLimit,
+    /// The deletions above which a run is held, where the definition says it.
+    pub deleted_limit: Option<CountLimit>,
 }
 
 /// One target: what the workers do, and what the database is told.

@@ -19,6 +19,7 @@ pub mod prepared;
 pub mod privileges;
 pub mod prove;
 pub mod publish;
+mod references;
 pub mod resume;
 pub mod session;
 pub mod sql;

@@ -127,17 +127,25 @@ impl Report {
     /// # Errors
     /// `ErrorKind::Environment` when nothing can be written.
     pub fn write_summary(&self, summary: &impl serde::Serialize) -> Result<()> {
-        let path = self.folder.join("summary.json");
-        let unfinished = self.folder.join("summary.json.new");
-        let text = serde_json::to_vec_pretty(summary).map_err(|cause| {
-            Error::unexpected("the summary cannot be written as JSON").caused_by(cause)
-        })?;
-        let mut file = private_file::create(&unfinished)?;
-        let written = std::io::Write::write_all(&mut file, &text);
-        failpoint::hit("summary.writing")?;
-        let written = written.and_then(|()| file.sync_all());
-        written.and_then(|()| std::fs::rename(&unfinished, &path)).map_err(|cause| {
-            Error::environment(format!("`{}` cannot be written", path.display())).caused_by(cause)
-        })
+        write_summary(&self.folder, summary)
     }
+}
+
+/// Writes `summary.json` in the folder of a report, in place of the one that may be there.
+///
+/// # Errors
+/// `ErrorKind::Environment` when nothing can be written.
+pub fn write_summary(folder: &Path, summary: &impl serde::Serialize) -> Result<()> {
+    let path = folder.join("summary.json");
+    let unfinished = folder.join("summary.json.new");
+    let text = serde_json::to_vec_pretty(summary).map_err(|cause| {
+        Error::unexpected("the summary cannot be written as JSON").caused_by(cause)
+    })?;
+    let mut file = private_file::create(&unfinished)?;
+    let written = std::io::Write::write_all(&mut file, &text);
+    failpoint::hit("summary.writing")?;
+    let written = written.and_then(|()| file.sync_all());
+    written.and_then(|()| std::fs::rename(&unfinished, &path)).map_err(|cause| {
+        Error::environment(format!("`{}` cannot be written", path.display())).caused_by(cause)
+    })
 }

@@ -14,7 +14,7 @@ use crate::{
     outcome::{Position, Violation},
     plan::{Plan, TargetPlan},
     postgres::{checkpoint::Checkpoint, publish::CountedTable},
-    schema::Column,
+    schema::{Column, PgType},
     source::{Decoder, Split},
     transform::{Operation, geometry::GeometryNotes},
     value::Value,
@@ -301,7 +301,8 @@ impl<'e> RowEncoder<'e> {
         // Of a record whose operation nobody knows, no more is judged than of a deletion.
         let key_only = operation.as_ref().is_some_and(|it| *it != Ok(Operation::Write));
         if let Some(operation) = operation {
-            self.encoder.truth(key_only);
+            let written = self.encoder.field(&PgType::Bool, &Value::Bool(key_only));
+            written.map_err(|_| "a truth does not fit its type")?;
             violations.extend(operation.err());
         }
         for transform in &self.target.columns {

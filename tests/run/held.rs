@@ -1,10 +1,12 @@
 //! Runs that wait for approval since they would delete too much.
 
+use std::sync::Arc;
+
 use longshore::{
-    error::ErrorKind,
+    error::{Error, ErrorKind},
     outcome::HoldReason,
     report::{RunStatus, RunSummary},
-    run::{Stop, held},
+    run::{Stop, held, progress::Progress},
     run_id::RunId,
 };
 
@@ -48,6 +50,11 @@ fn reasons(summary: &RunSummary) -> &[HoldReason] {
 
 fn run_id(summary: &RunSummary) -> RunId {
     RunId::parse(&summary.run).expect("a run")
+}
+
+async fn approve(space: &Workspace, summary: &RunSummary) -> Result<RunSummary, Error> {
+    let progress = Arc::new(Progress::default());
+    held::approve(&space.database.endpoint(), &run_id(summary), &progress).await
 }
 
 async fn rows(space: &Workspace) -> String {
@@ -115,7 +122,6 @@ async fn an_approved_run_publishes_just_what_was_shown() {
     let summary = space.run(PIPELINE).await;
     assert_eq!(summary.status, RunStatus::Held);
     assert_eq!(rows(&space).await, "120");
-    let endpoint = space.database.endpoint();
     let session = space.database.session().await;
     let shown = held::show(&session.client, &run_id(&summary), 10).await.expect("shown");
     let table = &shown.expect("a run").held.expect("a held run")[0];
@@ -131,17 +137,19 @@ async fn an_approved_run_publishes_just_what_was_shown() {
         .batch_execute("update pupil set note = 'seen' where id = 60")
         .await
         .expect("a note");
-    let approved = held::approve(&endpoint, &run_id(&summary)).await.expect("approved");
+    let approved = approve(&space, &summary).await.expect("approved");
     assert_eq!(approved.status, RunStatus::Published);
     assert_eq!(approved.tables[0].tally, summary.tables[0].tally);
     assert_eq!(rows(&space).await, "91");
+    let report = space.read(format!("reports/{}/summary.json", summary.run));
+    assert!(report.contains("\"published\""), "{report}");
     assert_eq!(staging(&space).await, "0");
     let ledger =
         "select status || ' ' || decision || ' ' || (decided_by = session_user) || ' ' || deleted
         from longshore.run join longshore.held using (run_id) join longshore.tally using (run_id)";
     assert_eq!(space.value(ledger).await, "published approved true 30");
     assert_eq!(space.run(PIPELINE).await.status, RunStatus::Unchanged);
-    let again = held::approve(&endpoint, &run_id(&summary)).await.expect_err("it is published");
+    let again = approve(&space, &summary).await.expect_err("it is published");
     assert_eq!(again.kind(), ErrorKind::Definition);
 }
 
@@ -160,8 +168,7 @@ async fn a_target_that_moved_is_not_written_by_an_approval() {
         space.client.batch_execute(change).await.expect("somebody else's change");
         let before =
             space.value("select md5(string_agg(p::text, '' order by id)) from pupil p").await;
-        let endpoint = space.database.endpoint();
-        let refused = held::approve(&endpoint, &run_id(&summary)).await.expect("an answer");
+        let refused = approve(&space, &summary).await.expect("an answer");
         assert_eq!(refused.status, RunStatus::Held, "{change}");
         let after =
             space.value("select md5(string_agg(p::text, '' order by id)) from pupil p").await;
@@ -192,7 +199,7 @@ async fn a_discarded_run_is_gone_and_a_later_run_takes_the_place_of_a_held_one()
         space.value(statuses).await,
         "discarded superseded, discarded discarded, discarded superseded"
     );
-    assert!(held::approve(&endpoint, &run_id(&third)).await.is_err());
+    assert!(approve(&space, &third).await.is_err());
     assert_eq!((rows(&space).await.as_str(), staging(&space).await.as_str()), ("120", "0"));
 }
 
@@ -204,7 +211,7 @@ async fn an_approval_says_when_staging_is_lost() {
     let empty = "do $$ declare t text; begin for t in select format('%I.%I', schemaname, tablename) from pg_tables
         where schemaname = 'longshore_staging' loop execute 'truncate ' || t; end loop; end $$";
     space.client.batch_execute(empty).await.expect("as a crash of the server does");
-    let lost = held::approve(&space.database.endpoint(), &run_id(&summary)).await;
+    let lost = approve(&space, &summary).await;
     let lost = lost.expect_err("staging is empty");
     assert!(lost.to_string().contains("lost"), "{lost}");
     assert_eq!(rows(&space).await, "120");

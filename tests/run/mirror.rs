@@ -235,3 +235,100 @@ async fn rows_that_others_refer_to_stop_the_run_before_the_server_says_it() {
     assert_eq!(summary.tables[0].tally.deleted, 1);
     assert_eq!(space.value("select count(*) from mark where pupil = 9").await, "0");
 }
+
+#[tokio::test]
+async fn a_record_that_another_target_refuses_keeps_its_row_and_a_filtered_one_does_not() {
+    let space = workspace().await;
+    space
+        .client
+        .batch_execute("create table mark (id int primary key, note int)")
+        .await
+        .expect("a table");
+    let both = PIPELINE
+        .replace("key = [\"id\"]", "key = [\"id\"]\nwhen = { school = { enum = [\"A\", \"C\"] } }")
+        + r#"
+        [[target]]
+        table = "public.mark"
+        mode = "upsert"
+        key = ["id"]
+        [target.columns]
+        id = { from = "id" }
+        note = { from = "note" }
+        "#;
+    space.write(
+        "pupils.csv",
+        "id,school,name,note\n0,A,name 0,0\n1,A,name 1,1\n2,A,name 2,2\n3,A,name 3,3\n4,A,name 4,x\n5,B,name 5,5\n10,B,name 10,x\n",
+    );
+    let summary = space.run(&both).await;
+    let expected = Deletions { rows: 10, gone: 5, kept: 1, scopes: 1, ..Deletions::default() };
+    assert_eq!(deletions(&summary), &expected);
+    assert!(ids(&space).await.starts_with("0 1 2 3 4 10 11 "));
+}
+
+#[tokio::test]
+async fn odd_tables_are_mirrored_like_any_other() {
+    let space = Workspace::with(
+        "create extension if not exists citext;
+         create table \"Odd, \"\"names\"\"\" (\"kind\" citext collate \"C\", \"found, ordinal\" int, \"Ünï\" text, scope text[],
+           __note text default 'n', primary key (\"kind\", \"found, ordinal\")) partition by range (\"found, ordinal\");
+         create table odd_low partition of \"Odd, \"\"names\"\"\" for values from (0) to (10);
+         create table odd_high partition of \"Odd, \"\"names\"\"\" for values from (10) to (30);
+         insert into \"Odd, \"\"names\"\"\" select 'Key', n, 'u' || n % 2, array['x'] from generate_series(0, 19) n",
+    )
+    .await;
+    let pipeline = r#"
+        [source]
+        format = "csv"
+        path = "$DIR/odd.csv"
+        [limits]
+        deleted = "100%"
+        [[target]]
+        table = 'public."Odd, ""names"""'
+        mode = "mirror"
+        key = ["found, ordinal", "kind"]
+        scope = ["Ünï"]
+        [target.columns]
+        kind = { from = "kind" }
+        "found, ordinal" = { from = "n" }
+        "Ünï" = { from = "u" }
+        scope = { from = "tags" }
+    "#;
+    // Equal by the table's own equality, changed in content; one moves between partitions' keys.
+    space.write("odd.csv", "kind,n,u,tags\nkey,0,u0,{x}\nKey,2,u0,{x}\nKey,12,u0,\"{x,y}\"\nKey,25,u0,{z}\nKey,bad,u1,{}\n");
+    let tally = space.run(pipeline).await.tables[0].tally;
+    assert_eq!(
+        [tally.inserted, tally.updated, tally.unchanged, tally.deleted, tally.rejected],
+        [1, 1, 2, 7, 1]
+    );
+    let left = "select string_agg(\"found, ordinal\"::text, ' ' order by \"found, ordinal\") from \"Odd, \"\"names\"\"\"";
+    assert_eq!(space.value(left).await, "0 1 2 3 5 7 9 11 12 13 15 17 19 25");
+    let replace = pipeline.replace("mirror", "replace").replace("scope = [\"Ünï\"]", "");
+    let replace = replace.replace("key = [\"found, ordinal\", \"kind\"]", "");
+    space.write("odd.csv", "kind,n,u,tags\nkey,0,u0,{x}\nKey,2,u0,{x}\n");
+    let tally = space.run(&replace).await.tables[0].tally;
+    assert_eq!([tally.inserted, tally.unchanged, tally.deleted], [1, 1, 13]);
+}
+
+#[tokio::test]
+async fn a_deletion_that_does_not_happen_undoes_the_whole_run() {
+    let space = workspace().await;
+    // A trigger touches a row between classifying and deleting.
+    space
+        .client
+        .batch_execute(
+            "create function late() returns trigger language plpgsql as $$ begin
+               update pupil set note = 'late' where id = 9; return null; end $$;
+             create trigger late after insert on pupil for each statement execute function late()",
+        )
+        .await
+        .expect("a trigger");
+    let rows: String = (0..9).map(|n| format!("{n},A,name {n}\n")).collect();
+    space.write("pupils.csv", format!("id,school,name\n{rows}50,A,new\n"));
+    let stop = space.try_run(PIPELINE, How::default()).await.expect_err("one row is not deleted");
+    let longshore::run::Stop::Error(error) = stop else { panic!("an error") };
+    assert!(
+        error.to_string().contains("1 gone rows were to be written, the server wrote 0"),
+        "{error}"
+    );
+    assert_eq!(space.value("select count(*) from pupil").await, "30");
+}

@@ -1,6 +1,11 @@
 //! Change deliveries: records say themselves whether their row is written or deleted.
 
-use longshore::run::{Stop, prepare, preview::preview};
+use longshore::{
+    outcome::HoldReason,
+    report::RunStatus,
+    run::{Stop, held, prepare, preview::preview},
+    run_id::RunId,
+};
 
 use super::workspace::{How, Workspace, codes, first};
 
@@ -155,4 +160,118 @@ async fn a_preview_shows_of_a_deletion_what_is_read_of_it() {
     assert_eq!(shown(1), (false, vec!["rule.operation"]));
     assert_eq!(shown(2), (false, vec!["rule.required", "type.numeric"]));
     assert_eq!(records[0].written[0].columns.len(), 1);
+}
+
+const FAMILY: &str = "
+create table owner (id int primary key, name text, boss int references owner);
+create table dog (id int primary key, owner int references owner, name text);
+create table note (owner int references owner);
+insert into owner values (1, 'Ana', null), (2, 'Ben', 1), (3, 'Cy', null), (4, 'Di', null), (5, 'Eve', null);
+insert into dog values (10, 1, 'Rex'), (20, 2, 'Bo'), (30, 3, 'Max');
+insert into note values (4)";
+
+const FAMILY_PIPELINE: &str = r#"
+[source]
+format = "csv"
+path = "$DIR/family.csv"
+
+[[target]]
+table = "public.owner"
+mode = "upsert"
+key = ["id"]
+when = { kind = { enum = ["owner"] } }
+operation = { from = "op", update = ["U"], delete = ["D"] }
+columns.id = { from = "id" }
+columns.name = { from = "name" }
+columns.boss = { from = "ref" }
+
+[[target]]
+table = "public.dog"
+mode = "upsert"
+key = ["id"]
+when = { kind = { enum = ["dog"] } }
+operation = { from = "op", update = ["U"], delete = ["D"] }
+columns.id = { from = "id" }
+columns.name = { from = "name" }
+columns.owner = { from = "ref" }
+"#;
+
+/// Ben's boss goes with him to somebody else, and so does a dog; what refers to nothing any
+/// more may go, in whatever order the records stand.
+#[tokio::test]
+async fn a_row_that_others_refer_to_is_not_deleted_and_what_lets_it_go_is_seen() {
+    let space = Workspace::with(FAMILY).await;
+    let rows = [
+        "owner,D,1,,",     // Ben's boss and Rex's owner, both let go below
+        "owner,U,2,Ben,5", // has another boss now
+        "dog,U,10,Rex,2",  // has another owner now
+        "owner,D,3,,",     // Max goes too
+        "dog,D,30,,",      //
+        "owner,D,4,,",     // a note refers to Di
+        "owner,D,5,,",     // Ben's new boss
+        "dog,U,40,Pug,2",  // refers to who stays
+    ];
+    space.write("family.csv", format!("kind,op,id,name,ref\n{}\n", rows.join("\n")));
+    let summary = space.run(FAMILY_PIPELINE).await;
+    let lines = space.rejections(&summary);
+    assert_eq!(codes(&summary), [("constraint.foreign_key", 2)], "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("`note_owner_fkey`: rows of public.note refer")));
+    assert!(
+        lines.iter().any(|line| line.contains("`owner_boss_fkey`: rows of public.owner refer"))
+    );
+    assert_eq!(
+        space.value("select string_agg(id::text, ',' order by id) from owner").await,
+        "2,4,5"
+    );
+    let dogs = "select string_agg(id || '>' || owner, ',' order by id) from dog";
+    assert_eq!(space.value(dogs).await, "10>2,20>2,40>2");
+}
+
+/// With a unique name deletions come first, so a row that is let go only by an update stays.
+#[tokio::test]
+async fn deletions_that_come_first_go_backwards_through_the_targets() {
+    let space = Workspace::with(FAMILY).await;
+    space.client.batch_execute("alter table owner add unique (name)").await.expect("a constraint");
+    let rows = [
+        "owner,D,3,,",
+        "dog,D,30,,",
+        "owner,U,6,Cy,",
+        "owner,D,1,,",
+        "owner,U,2,Ben,5",
+        "dog,U,10,Rex,2",
+    ];
+    space.write("family.csv", format!("kind,op,id,name,ref\n{}\n", rows.join("\n")));
+    let summary = space.run(FAMILY_PIPELINE).await;
+    let lines = space.rejections(&summary);
+    assert_eq!(codes(&summary), [("constraint.foreign_key", 1)], "{lines:#?}");
+    let owners = "select string_agg(id || name, ',' order by id) from owner";
+    assert_eq!(space.value(owners).await, "1Ana,2Ben,4Di,5Eve,6Cy");
+}
+
+#[tokio::test]
+async fn ordered_deletions_wait_for_approval_above_a_limit_of_the_author() {
+    let space = Workspace::with(TABLE).await;
+    let limited = format!("limits = {{ deleted = \"50%\" }}\n{PIPELINE}");
+    space.write("changes.csv", "op,id,name,price,email\nD,1,,,\nD,2,,,\nU,3,cog,3,\n");
+    let held = space.run(&limited).await;
+    assert_eq!(held.status, RunStatus::Held);
+    let deletions = held.tables[0].deletions.as_ref().expect("a limit");
+    assert_eq!((deletions.rows, deletions.gone), (3, 2));
+    assert_eq!(deletions.held_for, [HoldReason::OverLimit]);
+    assert_eq!(space.value("select count(*) from item").await, "3");
+
+    let run = RunId::parse(&held.run).expect("a run");
+    let shown = held::show(&space.client, &run, 10).await.expect("shown").expect("a run");
+    assert_eq!(shown.held.expect("held")[0].summary.tally.deleted, 2);
+    let approved = held::approve(&space.database.endpoint(), &run).await;
+    assert_eq!(approved.expect("approved").status, RunStatus::Published);
+    assert_eq!(space.value(ITEMS).await, "3 cog 3.00");
+
+    space
+        .client
+        .batch_execute("insert into item select n, 'x', 0 from generate_series(10, 12) n")
+        .await
+        .expect("rows");
+    space.write("changes.csv", "op,id,name,price,email\nD,10,,,\nD,11,,,\n");
+    assert_eq!(space.run(&limited).await.status, RunStatus::Published, "at the limit");
 }

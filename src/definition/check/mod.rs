@@ -145,10 +145,11 @@ impl Checker<'_> {
         }
         let deletes = modes.iter().any(|mode| mode.deletes());
         let deleted = limits.key("deleted");
-        if !deletes && self.is_given(&deleted) {
+        let orders = definition.targets.iter().any(|target| target.operation.is_some());
+        if !deletes && !orders && self.is_given(&deleted) {
             let message = "no target of this pipeline deletes rows";
             self.report_key("definition.no_effect", &deleted, message).hint =
-                hinted("it is for `mode = \"mirror\"` and `mode = \"replace\"`");
+                hinted("it is for `mode = \"mirror\"`, `mode = \"replace\"` and `operation`");
         }
         let appends = modes.iter().position(|mode| *mode == WriteMode::Append);
         if let (true, Some(index)) = (deletes, appends) {

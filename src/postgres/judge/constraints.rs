@@ -233,13 +233,14 @@ impl Judge<'_> {
         )
     }
 
-    fn same_key(&self) -> String {
-        self.same_key_as("s")
+    pub(super) fn same_key(&self) -> String {
+        self.same_key_of("t", "s")
     }
 
-    fn same_key_as(&self, row: &str) -> String {
+    pub(super) fn same_key_of(&self, one: &str, other: &str) -> String {
         let equal = |index: &usize| {
-            format!("t.{0} = {row}.{0}", quote_identifier(&self.load.columns[*index].column.name))
+            let name = quote_identifier(&self.load.columns[*index].column.name);
+            format!("{one}.{name} = {other}.{name}")
         };
         self.load.key.iter().map(equal).collect::<Vec<_>>().join(" and ")
     }
@@ -250,12 +251,10 @@ impl Judge<'_> {
             return String::new();
         }
         format!(
-            " and not exists (select from {} d where d.{DELETES} and {} and not exists (
-               select from {} e where e.ordinal = d.{ORDINAL} and (e.kind = 'rejected' or e.target = {})))",
+            " and not exists (select from {} d where d.{DELETES} and {} and {})",
             self.rows(),
-            self.same_key_as("d"),
-            self.staging.excluded(),
-            self.target
+            self.same_key_of("t", "d"),
+            self.is_published_as("d")
         )
     }
 

@@ -10,6 +10,7 @@ mod duplicates;
 mod history;
 mod kept;
 mod keys;
+mod ordered;
 
 use tokio_postgres::{Client, error::SqlState};
 
@@ -89,7 +90,9 @@ async fn reject_orphans(client: &Client, staging: &Staging, loads: &[LoadTarget]
     loop {
         let mut found = false;
         for (target, load) in loads.iter().enumerate() {
-            found |= Judge { client, staging, target, load }.check_foreign_keys(loads).await?;
+            let judge = Judge { client, staging, target, load };
+            found |= judge.check_foreign_keys(loads).await?;
+            found |= judge.check_ordered_deletions(loads).await?;
         }
         if !found {
             return Ok(());

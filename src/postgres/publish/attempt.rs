@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::Error,
     failpoint,
-    load::{CountLimit, LoadTarget},
+    load::{CountLimit, LoadMode, LoadTarget, deletes_first},
     outcome::Tally,
     postgres::{ledger, session::TRANSACTION_SETTINGS, watch},
     run_id::RunId,
@@ -99,11 +99,11 @@ impl Publishing<'_> {
         Ok(tally)
     }
 
-    fn limit(&self) -> CountLimit {
+    fn limit(&self) -> Option<CountLimit> {
         match self.intent {
             Intent::Count(limit) | Intent::Publish(limit) => limit,
             // Somebody has looked at it.
-            Intent::Approve(_) => CountLimit::Share(1.0),
+            Intent::Approve(_) => Some(CountLimit::Share(1.0)),
         }
     }
 
@@ -152,11 +152,17 @@ impl Publishing<'_> {
         tables: &[TableChange],
     ) -> Result<(), Failure> {
         // All targets are classified and none is written: the place to note what rows were before.
+        let deletes_first = deletes_first(self.loads);
+        let goes_first = |load: &LoadTarget| deletes_first && load.mode == LoadMode::Operations;
+        let backwards = || publishers.iter().rev();
+        for (publisher, classified) in backwards().filter(|(it, _)| goes_first(it.sql.load)) {
+            publisher.write(&classified.changes, &classified.removals).await?;
+        }
         for (publisher, classified) in publishers {
             publisher.write(&classified.changes, &classified.writes).await?;
             failpoint::hit("publish.written")?;
         }
-        for (publisher, classified) in publishers.iter().rev() {
+        for (publisher, classified) in backwards().filter(|(it, _)| !goes_first(it.sql.load)) {
             publisher.write(&classified.changes, &classified.removals).await?;
         }
         let tallies: Vec<Tally> = tables.iter().map(|table| table.tally).collect();

@@ -1,7 +1,7 @@
 //! What identifies a change: the same rows, with the same contents, become the same.
 //!
 //! A held run is approved for what was shown. So the fingerprint is over what is written
-//! (new rows, changed ones before and after) and over all of the rows that go; it does not
+//! (new rows, changed ones before and after) and over all of the rows that go or end; it does not
 //! depend on the order of rows, nor on where they lie in the table.
 
 use tokio_postgres::Client;
@@ -36,16 +36,15 @@ fn all_new(sql: &Statements<'_>) -> String {
 }
 
 fn noted(sql: &Statements<'_>) -> String {
-    let (rows, table, changes) = (sql.rows(), sql.table(), sql.changes());
     format!(
-        "select 'new' || {after} as content from {changes} c join {rows} s on s.{ORDINAL} = c.ordinal where c.kind = 'new'
-         union all
-         select 'changed' || {after} || {before} from {changes} c join {rows} s on s.{ORDINAL} = c.ordinal
-           join {table} t on t.tableoid = c.table_oid and t.ctid = c.row_id where c.kind = 'changed'
-         union all
-         select 'gone' || t::text from {changes} c join {table} t on {is_gone}",
+        "select c.kind || coalesce({after}, '') || coalesce(case c.kind when 'changed' then {before} else t::text end, '') as content
+         from {changes} c left join {rows} s on s.{ORDINAL} = c.ordinal
+           left join {table} t on t.tableoid = c.table_oid and t.ctid = c.row_id
+         where c.kind not in ('same', 'kept')",
         after = loaded(sql, "s"),
         before = loaded(sql, "t"),
-        is_gone = sql.is_gone()
+        changes = sql.changes(),
+        rows = sql.rows(),
+        table = sql.table(),
     )
 }

@@ -5,14 +5,16 @@ use tokio_postgres::Client;
 
 use super::{Failure, changes::Changes, changes::Kind, failed};
 use crate::{
-    load::{CountLimit, LoadTarget},
+    load::{CountLimit, LoadMode, LoadTarget},
     outcome::{Deletions, HoldReason, Tally},
+    postgres::sql::qualified,
 };
 
 /// What one target would lose, and why that should wait.
 pub(super) struct Guard<'a> {
     pub(super) load: &'a LoadTarget,
-    pub(super) limit: CountLimit,
+    /// What the definition says, or nothing.
+    pub(super) limit: Option<CountLimit>,
     /// The table of changes; it is there if anything is gone.
     pub(super) changes: String,
 }
@@ -25,6 +27,9 @@ impl Guard<'_> {
         counted: &Changes,
         tally: &Tally,
     ) -> Result<Option<Deletions>, Failure> {
+        if let (LoadMode::Operations, Some(limit)) = (&self.load.mode, self.limit) {
+            return self.ordered(client, counted, limit).await.map(Some);
+        }
         if !self.load.mode.deletes() {
             return Ok(None);
         }
@@ -37,8 +42,31 @@ impl Guard<'_> {
         Ok(Some(deletions))
     }
 
+    /// Deletions that records order are no absence: they wait only where the definition has a
+    /// limit, which is about the whole table then.
+    async fn ordered(
+        &self,
+        client: &Client,
+        counted: &Changes,
+        limit: CountLimit,
+    ) -> Result<Deletions, Failure> {
+        let gone = counted.of(Kind::Removed);
+        if gone == 0 {
+            return Ok(Deletions::default());
+        }
+        let query = format!("select count(*) from {}", qualified(&self.load.table.name));
+        let row = client.query_typed_one(&query, &[]).await.map_err(failed("count rows"))?;
+        let rows = row.get::<_, i64>(0).cast_unsigned();
+        let over = limit.is_crossed(gone, rows).then_some(HoldReason::OverLimit);
+        Ok(Deletions { rows, gone, held_for: over.into_iter().collect(), ..Deletions::default() })
+    }
+
+    fn absent_limit(&self) -> CountLimit {
+        self.limit.unwrap_or(CountLimit::DELETED_DEFAULT)
+    }
+
     async fn count(&self, client: &Client) -> Result<Deletions, tokio_postgres::Error> {
-        let (over, number) = match self.limit {
+        let (over, number) = match self.absent_limit() {
             #[expect(clippy::cast_precision_loss, reason = "no table has 2^53 rows")]
             CountLimit::Count(count) => ("gone::float8 > $1", count as f64),
             CountLimit::Share(share) => ("gone::float8 > $1 * had", share),
@@ -66,7 +94,7 @@ impl Guard<'_> {
         if deletions.gone == 0 {
             return Vec::new();
         }
-        let over = self.limit.is_crossed(deletions.gone, deletions.rows);
+        let over = self.absent_limit().is_crossed(deletions.gone, deletions.rows);
         let rejected_without_key = self.load.key.is_empty() && tally.rejected > 0;
         [
             (HoldReason::NoRecords, tally.read == tally.filtered),

@@ -60,9 +60,9 @@ pub struct Publishing<'a> {
 #[derive(Debug, Clone, Copy)]
 pub enum Intent<'a> {
     /// To the counts of what would happen, judged by this limit; nothing is written.
-    Count(CountLimit),
+    Count(Option<CountLimit>),
     /// To the end, unless more would be deleted than this.
-    Publish(CountLimit),
+    Publish(Option<CountLimit>),
     /// To the end, if the change is still the one with these fingerprints, a target each.
     Approve(&'a [String]),
 }

@@ -105,20 +105,10 @@ impl Statements<'_> {
         )
     }
 
-    /// Deletes the rows that are noted as gone.
-    pub(super) fn delete(&self) -> String {
-        format!(
-            "delete from {} t using {} c where {}",
-            self.table(),
-            self.changes(),
-            self.is_gone()
-        )
-    }
-
-    /// The condition that `c` notes row `t` as gone.
-    pub(super) fn is_gone(&self) -> String {
-        let gone = Kind::Gone.word();
-        format!("c.kind = '{gone}' and t.tableoid = c.table_oid and t.ctid = c.row_id")
+    /// Deletes the rows that are noted as being of this kind.
+    pub(super) fn delete(&self, kind: Kind) -> String {
+        let (table, changes) = (self.table(), self.changes());
+        format!("delete from {table} t using {changes} c where {}", kind.notes_row())
     }
 
     /// Inserts the rows that are noted as new.

@@ -61,8 +61,8 @@ impl TargetPublisher<'_> {
             if planned == 0 {
                 continue;
             }
-            if write.deletes() {
-                must_be_free(self.client, &self.sql).await?;
+            if let (true, [kind]) = (write.deletes(), write.kinds) {
+                must_be_free(self.client, &self.sql, *kind).await?;
             }
             let written = self.client.execute_typed(&write.sql, &[]).await;
             must_agree(self.load(), write.kinds, planned, written.map_err(failed("publish"))?)?;

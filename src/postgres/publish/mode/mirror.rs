@@ -37,7 +37,7 @@ impl Mode for Mirror {
     fn removals(&self, sql: &Statements<'_>) -> Vec<Write> {
         let removal = match soft(sql) {
             Some(soft) => mark(sql, soft),
-            None => sql.delete(),
+            None => sql.delete(Kind::Gone),
         };
         vec![Write::new(&[Kind::Gone], removal)]
     }
@@ -69,6 +69,6 @@ fn mark(sql: &Statements<'_>, soft: &SoftDelete) -> String {
         sql.table(),
         quote_identifier(&soft.column.name),
         sql.changes(),
-        sql.is_gone()
+        Kind::Gone.notes_row()
     )
 }

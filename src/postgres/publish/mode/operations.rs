@@ -1,6 +1,6 @@
 //! `upsert` with `operation`: as upsert, and records may order that their row is deleted.
 
-use super::{Kind, Mode, Statements, Write};
+use super::{Kind, Mode, Statements, Write, upsert::Upsert};
 use crate::postgres::staging::{DELETES, ORDINAL};
 
 pub(super) struct Operations;
@@ -10,7 +10,7 @@ impl Mode for Operations {
         Some(format!(
             "select case when s.{DELETES} then case when t.tableoid is null then 'same' else 'removed' end
                  when t.tableoid is null then 'new' when {changed} then 'changed' else 'same' end as kind,
-               s.{ORDINAL} as ordinal, t.tableoid as table_oid, t.ctid as row_id
+               s.{ORDINAL} as ordinal, t.tableoid as table_oid, t.ctid as row_id, null::text[] as scope
              from {rows} s left join {table} t on {same_key} where {publishable}",
             changed = sql.differs(),
             rows = sql.rows(),
@@ -25,18 +25,11 @@ impl Mode for Operations {
         false
     }
 
-    /// Deletions first: another row of the delivery may take the values they free.
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write> {
-        let delete = format!(
-            "delete from {} t using {} c where {}",
-            sql.table(),
-            sql.changes(),
-            Kind::Removed.notes_row()
-        );
-        vec![
-            Write::new(&[Kind::Removed], delete),
-            Write::new(&[Kind::Changed], sql.update(None)),
-            Write::new(&[Kind::New], sql.insert_new()),
-        ]
+        Upsert.writes(sql)
+    }
+
+    fn removals(&self, sql: &Statements<'_>) -> Vec<Write> {
+        vec![Write::new(&[Kind::Removed], sql.delete(Kind::Removed))]
     }
 }

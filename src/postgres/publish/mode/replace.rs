@@ -21,7 +21,7 @@ impl Mode for Replace {
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write> {
         let mut writes = match sql.load.key.is_empty() {
             // The row in place of another may have its unique values.
-            true => vec![Write::new(&[Kind::Gone], sql.delete())],
+            true => vec![Write::new(&[Kind::Gone], sql.delete(Kind::Gone))],
             false => vec![Write::new(&[Kind::Changed], sql.update(None))],
         };
         writes.push(Write::new(&[Kind::New], sql.insert_new()));
@@ -31,7 +31,7 @@ impl Mode for Replace {
     fn removals(&self, sql: &Statements<'_>) -> Vec<Write> {
         match sql.load.key.is_empty() {
             true => Vec::new(),
-            false => vec![Write::new(&[Kind::Gone], sql.delete())],
+            false => vec![Write::new(&[Kind::Gone], sql.delete(Kind::Gone))],
         }
     }
 }
