@@ -22,10 +22,13 @@ pub(super) async fn export(
     if console.is_json() {
         console.json(&summary);
     }
+    let place = match summary.files.as_slice() {
+        [file] => file.path.clone(),
+        files => format!("{} files, listed in {}", grouped(files.len() as u64), summary.manifest),
+    };
     console.say(&format!(
-        "{name}: {} rows in {} ({} bytes)",
+        "{name}: {} rows in {place} ({} bytes)",
         grouped(summary.rows),
-        summary.path,
         grouped(summary.bytes)
     ));
     Ok(ExitStatus::Done)

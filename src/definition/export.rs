@@ -5,6 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
+/// Stands in a path for the number of a file, with `rows_per_file`.
+pub const PART: &str = "part";
+
 /// Writes the result of a query to a file.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
@@ -73,60 +76,69 @@ pub enum Treatment {
 pub struct OutputDefinition {
     /// How rows are written.
     pub format: OutputFormat,
-    /// Where to; `{name}` stands for a value given with `--set name=value`. Names that end in
-    /// `.gz`, `.zst` or `.zip` are compressed.
+    /// Where to; `{name}` stands for a value given with `--set name=value`, `{format}` for
+    /// the word under `format`. Names that end in `.gz`, `.zst` or `.zip` are compressed.
     #[validate(length(min = 1, message = "the path is empty"))]
     pub path: String,
+    /// One file for each combination of values in these columns, by which the query orders its
+    /// rows first; `{column}` stands for the value in the path.
+    #[serde(default)]
+    pub group_by: Vec<String>,
+    /// Rows of a file, without the header; the next file begins above it, and `{part}` in the
+    /// path is its number.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub rows_per_file: Option<u64>,
     /// The columns written, in this order; all, as the query gives them, unless given.
     #[serde(default)]
     pub columns: Vec<String>,
     /// What the header calls columns, where that is not their own name.
     #[serde(default)]
     pub labels: IndexMap<String, String>,
-    /// Between fields; `,` unless given.
+    /// CSV: between fields; `,` unless given.
     #[serde(default)]
     #[validate(length(equal = 1, message = "the delimiter is one character"))]
     pub delimiter: Option<String>,
-    /// Which fields stand in quotes; those that have to unless given.
+    /// CSV: which fields stand in quotes; those that have to unless given.
     #[serde(default)]
     pub quoting: Quoting,
-    /// `utf-8` (unless given), `utf-8-bom` with a byte order mark, or `windows-1252`.
+    /// CSV: `utf-8` (unless given), `utf-8-bom` with a byte order mark, or `windows-1252`.
     #[serde(default)]
     pub encoding: Option<String>,
-    /// What becomes of a character that the encoding does not have; an error unless given.
+    /// CSV: what becomes of a character that the encoding does not have; an error unless given.
     #[serde(default)]
     pub unencodable: Unencodable,
-    /// What ends a line; `lf` unless given.
+    /// CSV: what ends a line; `lf` unless given.
     #[serde(default)]
     pub line_end: LineEnd,
-    /// Text that stands for NULL; empty unless given.
+    /// CSV: text that stands for NULL; empty unless given.
     #[serde(default)]
     pub null: String,
-    /// Whether the first line names the columns.
+    /// CSV: whether the first line names the columns.
     #[serde(default = "yes")]
     pub header: bool,
-    /// Writes text as it is, also where a spreadsheet would run it as a formula.
+    /// CSV: writes text as it is, also where a spreadsheet would run it as a formula.
     #[serde(default)]
     pub raw: bool,
-    /// The mark before decimals; `.` unless given.
+    /// CSV: the mark before decimals; `.` unless given.
     #[serde(default)]
     pub decimal_mark: Option<String>,
-    /// The mark between groups of three digits; none unless given.
+    /// CSV: the mark between groups of three digits; none unless given.
     #[serde(default)]
     pub group_mark: Option<String>,
-    /// How dates are written, in strftime's words; `2024-02-29` unless given.
+    /// CSV: how dates are written, in strftime's words; `2024-02-29` unless given.
     #[serde(default)]
     pub date_format: Option<String>,
-    /// How dates with a time are written, in strftime's words; `2024-02-29 13:45:00` unless given.
+    /// CSV: how dates with a time are written, in strftime's words; `2024-02-29 13:45:00` unless given.
     #[serde(default)]
     pub timestamp_format: Option<String>,
     /// The time zone that points in time are written in; `UTC` unless given.
     #[serde(default)]
     pub zone: Option<String>,
-    /// The word for true; `true` unless given.
+    /// CSV: the word for true; `true` unless given.
     #[serde(default)]
     pub true_word: Option<String>,
-    /// The word for false; `false` unless given.
+    /// CSV: the word for false; `false` unless given.
     #[serde(default)]
     pub false_word: Option<String>,
 }
@@ -141,6 +153,12 @@ fn yes() -> bool {
 pub enum OutputFormat {
     /// Comma-separated values.
     Csv,
+    /// An Excel workbook with one sheet.
+    Xlsx,
+    /// A GeoJSON FeatureCollection, in longitude and latitude.
+    Geojson,
+    /// A JSON object a line.
+    Jsonl,
 }
 
 /// Which fields stand in quotes.
@@ -178,6 +196,18 @@ pub enum LineEnd {
     Crlf,
 }
 
+impl OutputFormat {
+    /// The word for it, which is also how files of it end.
+    pub fn word(self) -> &'static str {
+        match self {
+            OutputFormat::Csv => "csv",
+            OutputFormat::Xlsx => "xlsx",
+            OutputFormat::Geojson => "geojson",
+            OutputFormat::Jsonl => "jsonl",
+        }
+    }
+}
+
 impl ExportDefinition {
     /// What becomes of a column for the export's role; other columns are shown.
     pub fn treatment(&self, column: &str) -> Treatment {
@@ -191,7 +221,9 @@ impl ExportDefinition {
         let mut names = super::query::parameter_names(&self.sql);
         let in_path = self.output.path.split('{').skip(1);
         for name in in_path.filter_map(|after| after.split_once('}')).map(|(name, _)| name) {
-            if !names.contains(&name) {
+            let of_rows = self.output.group_by.iter().any(|column| column == name)
+                || (name == PART && self.output.rows_per_file.is_some());
+            if name != "format" && !of_rows && !names.contains(&name) {
                 names.push(name);
             }
         }

@@ -22,7 +22,7 @@ mod walk;
 
 pub use document::Document;
 pub use export::{
-    ExportDefinition, ExportKind, LineEnd, OutputDefinition, OutputFormat, Quoting,
+    ExportDefinition, ExportKind, LineEnd, OutputDefinition, OutputFormat, PART, Quoting,
     SensitiveColumn, Treatment, Unencodable,
 };
 pub use history::HistoryDefinition;

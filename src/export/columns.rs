@@ -27,6 +27,10 @@ pub(super) enum Kind {
     Instant,
     /// A time of day.
     Time,
+    /// A JSON document.
+    Json,
+    /// A geometry, which GeoJSON has a place for.
+    Geometry,
     Text,
 }
 
@@ -40,6 +44,8 @@ impl Kind {
             Type::TIMESTAMP => Kind::Local,
             Type::TIMESTAMPTZ => Kind::Instant,
             Type::TIME | Type::TIMETZ => Kind::Time,
+            Type::JSON | Type::JSONB => Kind::Json,
+            _ if matches!(data_type.name(), "geometry" | "geography") => Kind::Geometry,
             _ => Kind::Text,
         }
     }
@@ -106,6 +112,13 @@ fn column(definition: &ExportDefinition, at: usize, result: &ResultColumn) -> Co
         kind,
         treatment,
     }
+}
+
+/// The place of a column in the query's result.
+pub(super) fn place_of(name: &str, result: &[ResultColumn]) -> Result<usize> {
+    let names: Vec<&str> = result.iter().map(|column| column.name.as_str()).collect();
+    let place = names.iter().position(|known| *known == name);
+    place.ok_or_else(|| unknown(name, &names))
 }
 
 fn unknown(name: &str, names: &[&str]) -> Error {

@@ -3,8 +3,9 @@
 use super::{
     charset::Charset,
     columns::{Column, Kind},
+    layout::Layout,
     row::Row,
-    values::ValueFormat,
+    values::unwritable,
 };
 use crate::{
     definition::{LineEnd, OutputDefinition, Quoting},
@@ -64,14 +65,15 @@ impl CsvWriter {
     /// Adds a row.
     pub(super) fn row(
         &mut self,
-        (columns, format): (&[Column], &ValueFormat),
+        layout: &Layout<'_>,
         row: &Row<'_>,
         bytes: &mut Vec<u8>,
     ) -> Result<()> {
+        let columns = &layout.columns;
         self.rows += 1;
         for (index, column) in columns.iter().enumerate() {
             self.between(index, bytes);
-            let value = format.write(column, row.get(column.at));
+            let value = layout.values.write(column, row.get(column.at));
             let value = value.map_err(|why| unwritable(self.rows, column, why))?;
             let encoded = match value {
                 // Readers skip an empty line: a lone NULL would not come back.
@@ -102,7 +104,7 @@ impl CsvWriter {
         let guarded = !self.raw && kind != Kind::Number && text.starts_with(FORMULA_STARTS);
         let quoted = match self.quoting {
             Quoting::All => true,
-            Quoting::Text if kind == Kind::Text => true,
+            Quoting::Text if matches!(kind, Kind::Text | Kind::Json | Kind::Geometry) => true,
             _ => self.needs_quotes(text, columns),
         };
         if !quoted {
@@ -145,10 +147,4 @@ impl CsvWriter {
         Error::definition(what)
             .hint("write `encoding = \"utf-8\"`, or `unencodable = \"replace\"` for a `?` there")
     }
-}
-
-/// A value that cannot be written as the definition wants it.
-pub(super) fn unwritable(row: u64, column: &Column, why: &str) -> Error {
-    Error::definition(format!("row {row}, column `{}`, holds {why}", column.name))
-        .hint("leave the format out, or have the query write the text")
 }

@@ -1,12 +1,10 @@
 //! The manifest beside an export: what was asked, when, and what was written.
 //!
-//! `parcels.csv.gz` has `parcels.csv.gz.manifest.json`. The file can be checked against it, and
+//! `parcels.csv.gz` has `parcels.csv.gz.manifest.json`; several files of one export share one,
+//! which is their index. A file can be checked against it, and
 //! one that was written with `raw` can be told from one that is safe to open.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{io::Write, path::Path};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -14,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::{
     ExportRequest,
     columns::Column,
+    file_set::WrittenFile,
     part_file::{cannot_write, part_path},
     snapshot::Snapshot,
 };
@@ -41,6 +40,18 @@ pub(super) struct Manifest<'e> {
     raw: bool,
     ordered: bool,
     columns: Vec<ManifestColumn<'e>>,
+    /// The columns whose values tell the files apart.
+    group_by: &'e [String],
+    rows: u64,
+    files: Vec<ManifestFile<'e>>,
+}
+
+/// A file, by its path from the folder of the manifest.
+#[derive(Debug, Serialize)]
+struct ManifestFile<'e> {
+    path: &'e str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    group: &'e [Option<String>],
     rows: u64,
     bytes: u64,
     sha256: &'e str,
@@ -55,20 +66,12 @@ struct ManifestColumn<'e> {
     treatment: Treatment,
 }
 
-/// What was written, as the summary of the export has it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Contents<'e> {
-    pub(super) rows: u64,
-    pub(super) bytes: u64,
-    pub(super) sha256: &'e str,
-}
-
 impl<'e> Manifest<'e> {
     pub(super) fn new(
         request: &'e ExportRequest<'_>,
         snapshot: &'e Snapshot,
         columns: &'e [Column],
-        contents: Contents<'e>,
+        (path, files): (&Path, &'e [WrittenFile]),
     ) -> Self {
         let definition = request.definition;
         let used = definition.parameter_names();
@@ -91,15 +94,19 @@ impl<'e> Manifest<'e> {
             raw: definition.output.raw,
             ordered: definition.order,
             columns: columns.iter().map(column).collect(),
-            rows: contents.rows,
-            bytes: contents.bytes,
-            sha256: contents.sha256,
+            group_by: &definition.output.group_by,
+            rows: files.iter().map(|file| file.rows).sum(),
+            files: files.iter().map(|written| file(path, written)).collect(),
         }
     }
 
     /// Writes the manifest to `path`, in place when it is whole.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let failed = |cause| cannot_write(path, cause);
+        // Without rows there may be no file that made the folder.
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            private_file::create_folder(folder)?;
+        }
         let mut text = serde_json::to_vec_pretty(self).map_err(|cause| {
             Error::unexpected("a manifest cannot be written as JSON").caused_by(cause)
         })?;
@@ -111,11 +118,16 @@ impl<'e> Manifest<'e> {
     }
 }
 
-/// Where the manifest of a file is.
-pub(super) fn manifest_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".manifest.json");
-    PathBuf::from(name)
+fn file<'e>(manifest: &Path, file: &'e WrittenFile) -> ManifestFile<'e> {
+    let folder = manifest.parent().unwrap_or(Path::new(""));
+    let from_there = Path::new(&file.path).strip_prefix(folder).ok().and_then(Path::to_str);
+    ManifestFile {
+        path: from_there.unwrap_or(&file.path),
+        group: &file.group,
+        rows: file.rows,
+        bytes: file.bytes,
+        sha256: &file.sha256,
+    }
 }
 
 /// Bytes in hex.

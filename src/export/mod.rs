@@ -8,11 +8,16 @@
 mod charset;
 mod columns;
 mod csv;
+mod file_set;
+mod json;
+mod layout;
 mod manifest;
+mod output_file;
 mod part_file;
 mod path;
 mod query;
 mod row;
+mod sheet;
 mod snapshot;
 mod values;
 
@@ -20,23 +25,16 @@ use std::path::PathBuf;
 
 use futures_util::{StreamExt, pin_mut};
 
+pub use self::file_set::WrittenFile;
 use self::{
-    columns::Column,
-    csv::CsvWriter,
-    manifest::{Contents, Manifest, manifest_path},
-    part_file::{PartFile, Written},
-    query::Query,
-    row::RowReader,
-    values::ValueFormat,
+    file_set::FileSet, layout::Layout, manifest::Manifest, path::PathPattern, query::Query,
+    row::RowReader, values::ValueFormat,
 };
 use crate::{
-    definition::ExportDefinition,
-    error::Result,
+    definition::{ExportDefinition, OutputFormat},
+    error::{Error, Result},
     postgres::session::{Session, database_error},
 };
-
-/// Rows are gathered to so many bytes before they are compressed, hashed and written.
-const BUFFER_BYTES: usize = 128 << 10;
 
 /// One export to do.
 #[derive(Debug, Clone, Copy)]
@@ -56,17 +54,15 @@ pub struct ExportSummary {
     pub pipeline: String,
     /// `published`, since it is there.
     pub status: &'static str,
-    /// The file.
-    pub path: String,
-    /// The manifest beside it.
+    /// The manifest: what was asked and what was written.
     pub manifest: String,
-    /// Rows written, without the header.
+    /// The files, in the order of the rows.
+    pub files: Vec<WrittenFile>,
+    /// Rows written, without headers.
     pub rows: u64,
     /// Bytes written.
     pub bytes: u64,
-    /// SHA-256 of the file, in hex.
-    pub sha256: String,
-    /// When the rows were as they are in the file, by the server's clock.
+    /// When the rows were as they are in the files, by the server's clock.
     pub snapshot_time: String,
 }
 
@@ -75,61 +71,70 @@ pub struct ExportSummary {
 /// # Errors
 /// `ErrorKind::Definition` for a parameter without value, a query that the server does not
 /// understand, and values that cannot be written as the definition wants them;
-/// `ErrorKind::Environment` when the server or the disk refuses. The file that was there stays
+/// `ErrorKind::Environment` when the server or the disk refuses. The files that were there stay
 /// then.
 pub async fn export(session: &Session, request: &ExportRequest<'_>) -> Result<ExportSummary> {
     let definition = request.definition;
-    let path = PathBuf::from(path::fill(&definition.output.path, request.parameters)?);
+    let pattern = PathPattern::fill(&definition.output, request.parameters)?;
+    let manifest_path = PathBuf::from(pattern.manifest(&definition.output));
     let snapshot = snapshot::open(session, definition).await?;
-    let query = Query::bind(session, &definition.sql, request.parameters).await?;
-    let columns = columns::bind(definition, &query.columns)?;
-    let format = ValueFormat::new(definition, &columns)?;
-    let mut part = PartFile::create(&path)?;
-    let rows = write_rows(session, request, &query, (&columns, &format), &mut part).await?;
-    let (written, part) = part.finish()?;
+    let (query, layout) = prepare(session, request).await?;
+    let files = FileSet::new(&layout, pattern, &query.columns)?;
+    let files = write_rows(session, &query, &layout, files).await?;
     snapshot::close(session).await?;
-    let contents = Contents { rows, bytes: written.bytes, sha256: &written.sha256 };
-    let manifest_path = manifest_path(&path);
-    part.place()?;
-    Manifest::new(request, &snapshot, &columns, contents).write(&manifest_path)?;
-    let Written { bytes, sha256 } = written;
+    let files = files.place()?;
+    let manifest = Manifest::new(request, &snapshot, &layout.columns, (&manifest_path, &files));
+    manifest.write(&manifest_path)?;
     Ok(ExportSummary {
         pipeline: request.pipeline.to_owned(),
         status: "published",
-        path: path.display().to_string(),
         manifest: manifest_path.display().to_string(),
-        rows,
-        bytes,
-        sha256,
+        rows: files.iter().map(|file| file.rows).sum(),
+        bytes: files.iter().map(|file| file.bytes).sum(),
+        files,
         snapshot_time: snapshot.time,
     })
 }
 
-async fn write_rows(
+/// What the query gives, and how that is written.
+async fn prepare<'r>(
     session: &Session,
-    request: &ExportRequest<'_>,
+    request: &ExportRequest<'r>,
+) -> Result<(Query, Layout<'r>)> {
+    let definition = request.definition;
+    let mut query = Query::bind(session, &definition.sql, request.parameters).await?;
+    let mut columns = columns::bind(definition, &query.columns)?;
+    let format = definition.output.format;
+    if matches!(format, OutputFormat::Geojson | OutputFormat::Jsonl) {
+        query.as_json(&mut columns, format == OutputFormat::Geojson);
+    }
+    let values = ValueFormat::new(definition, &columns)?;
+    Ok((query, Layout { output: &definition.output, columns, values }))
+}
+
+async fn write_rows<'l>(
+    session: &Session,
     query: &Query,
-    written_as: (&[Column], &ValueFormat),
-    part: &mut PartFile,
-) -> Result<u64> {
-    let mut writer = CsvWriter::new(&request.definition.output);
+    layout: &Layout<'_>,
+    mut files: FileSet<'l>,
+) -> Result<FileSet<'l>> {
     let mut reader = RowReader::default();
-    let mut bytes = Vec::with_capacity(BUFFER_BYTES * 2);
-    let mut rows = 0;
-    writer.start(written_as.0, &mut bytes)?;
     let stream = query.stream(session).await?;
     pin_mut!(stream);
     while let Some(message) = stream.next().await {
-        let message =
-            message.map_err(|error| database_error(&error, "read the rows of the export"))?;
+        let message = message.map_err(|error| unread(&error, layout.output.format))?;
         let row = reader.read(&message, query.columns.len())?;
-        writer.row(written_as, &row, &mut bytes)?;
-        rows += 1;
-        if bytes.len() >= BUFFER_BYTES {
-            part.write(&bytes)?;
-            bytes.clear();
-        }
+        files.row(&row)?;
     }
-    part.write(&bytes)?;
-    Ok(rows)
+    Ok(files)
+}
+
+/// Rows that the server stopped sending.
+fn unread(error: &tokio_postgres::Error, format: OutputFormat) -> Error {
+    let said = database_error(error, "read the rows of the export");
+    let code = error.code().map_or("", |code| code.code());
+    if format == OutputFormat::Geojson && (code.starts_with("XX") || code == "22023") {
+        return said.hint("GeoJSON is in longitude and latitude: every geometry needs a reference system (SRID) to be transformed from");
+    }
+    said
 }

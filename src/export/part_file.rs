@@ -29,7 +29,7 @@ pub(super) struct PartFile {
     writer: Writer,
 }
 
-/// A whole file on disk that has not taken its place yet.
+/// A whole file that has not taken its place yet.
 pub(super) struct FinishedFile {
     path: PathBuf,
     part: Part,
@@ -80,31 +80,89 @@ impl PartFile {
         Ok(Self { path: path.to_owned(), part, writer })
     }
 
+    /// The folder the file will be in.
+    pub(super) fn folder(&self) -> &Path {
+        folder_of(&self.path)
+    }
+
     /// Adds bytes.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(super) fn add(&mut self, bytes: &[u8]) -> Result<()> {
         self.writer.write_all(bytes).map_err(|cause| cannot_write(&self.path, cause))
     }
 
-    /// Brings everything to disk.
+    /// Ends the file; [`FinishedFile::sync`] brings it to disk.
     pub(super) fn finish(self) -> Result<(Written, FinishedFile)> {
         let failed = |cause| cannot_write(&self.path, cause);
         let mut disk = self.writer.finish().map_err(failed)?;
         disk.file.flush().map_err(failed)?;
-        disk.file.get_ref().sync_all().map_err(failed)?;
         let written = Written { bytes: disk.bytes, sha256: hex(&disk.hash.finalize()) };
         Ok((written, FinishedFile { path: self.path, part: self.part }))
     }
 }
 
-impl FinishedFile {
-    /// Lets the file take its place, also should the machine stop right after.
-    pub(super) fn place(self) -> Result<()> {
-        let failed = |cause| cannot_write(&self.path, cause);
-        std::fs::rename(&self.part.0, &self.path).map_err(failed)?;
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(failed)?;
-        folder.sync_all().map_err(failed)
+impl Write for PartFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write_all(bytes)?;
+        Ok(bytes.len())
     }
+
+    /// Compressed bytes go out when the file is finished.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl FinishedFile {
+    /// The folder the file will be in.
+    pub(super) fn folder(&self) -> &Path {
+        folder_of(&self.path)
+    }
+
+    /// Brings the file to disk.
+    pub(super) fn sync(&self) -> Result<()> {
+        let synced = File::open(&self.part.0).and_then(|file| file.sync_all());
+        synced.map_err(|cause| cannot_write(&self.path, cause))
+    }
+
+    /// Lets the file take its place; [`sync_folder`] makes that last.
+    pub(super) fn place(self) -> Result<()> {
+        let placed = std::fs::rename(&self.part.0, &self.path);
+        placed.map_err(|cause| cannot_write(&self.path, cause))
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Brings the names in a folder to disk.
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|cause| cannot_write(folder, cause))
+}
+
+/// Brings many files to disk at once; those of a set are on one file system as a rule, and any
+/// other is synced on its own.
+#[cfg(target_os = "linux")]
+pub(super) fn sync_file_system(files: &[FinishedFile]) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let mut synced = Vec::new();
+    for file in files {
+        let failed = |cause| cannot_write(&file.path, cause);
+        let opened = File::open(&file.part.0).map_err(failed)?;
+        let device = opened.metadata().map_err(failed)?.dev();
+        if !synced.contains(&device) {
+            rustix::fs::syncfs(&opened).map_err(|cause| failed(cause.into()))?;
+            synced.push(device);
+        }
+    }
+    Ok(())
+}
+
+/// Brings many files to disk.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn sync_file_system(files: &[FinishedFile]) -> Result<()> {
+    files.iter().try_for_each(FinishedFile::sync)
 }
 
 impl Drop for Part {
@@ -186,7 +244,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
         let mut part = PartFile::create(&path).expect("created");
-        part.write(b"id\n").and_then(|()| part.write(b"1\n")).expect("written");
+        part.add(b"id\n").and_then(|()| part.add(b"1\n")).expect("written");
         let (written, finished) = part.finish().expect("finished");
         assert!(!path.exists(), "and when it takes its place");
         finished.place().expect("placed");
@@ -229,7 +287,7 @@ mod tests {
         let path = folder.path().join("a.csv");
         std::fs::write(&path, "old").expect("written");
         let mut part = PartFile::create(&path).expect("created");
-        part.write(b"new").expect("written");
+        part.add(b"new").expect("written");
         drop(part);
         assert_eq!(std::fs::read_to_string(&path).expect("the file"), "old");
         assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 1);

@@ -1,42 +1,193 @@
-//! Where an export goes: the definition's path with values in place of `{name}`.
+//! Where the files of an export go: the definition's path with values in place of `{name}`.
+//!
+//! Values given with `--set` are put in first and have to be names of files as they are.
+//! Values of the rows' groups are made safe: nothing in the data leads to another folder.
 
-use super::query::parameter;
-use crate::error::{Error, Result};
+use sha2::{Digest, Sha256};
 
-/// Puts values in place of `{name}`; a value may not lead to another folder.
-pub(super) fn fill(path: &str, parameters: &[(String, String)]) -> Result<String> {
-    let mut filled = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((before, after)) = rest.split_once('{') {
-        let Some((name, tail)) = after.split_once('}') else {
-            return Err(Error::definition("the output path has a `{` without `}`"));
-        };
-        let value = parameter(name, parameters)?;
-        if value.contains(['/', '\\', '\0']) || value.starts_with('.') {
-            return Err(Error::definition(format!(
-                "the value of `{name}` cannot be part of a file name"
-            ))
-            .hint("leave out slashes and dots at its start"));
+use super::{manifest::hex, query::parameter};
+use crate::{
+    definition::{OutputDefinition, PART},
+    error::{Error, Result},
+};
+
+/// Characters of a value in the name of a file; names have 255 bytes at most.
+const NAME_CHARACTERS_MAX: usize = 60;
+/// Hex digits that tell names apart.
+const TOLD_APART_DIGITS: usize = 8;
+/// Names that Windows keeps for devices.
+const DEVICES: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
+
+/// A path in which only the values of groups, and the number of the file, are left open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PathPattern {
+    pieces: Vec<PathPiece>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum PathPiece {
+    Text(String),
+    /// The value of one of the grouping columns.
+    Group(usize),
+    Part,
+}
+
+impl PathPattern {
+    /// Puts the values of `--set` into the definition's path.
+    pub(super) fn fill(output: &OutputDefinition, parameters: &[(String, String)]) -> Result<Self> {
+        let mut pieces = Vec::new();
+        let mut rest = output.path.as_str();
+        while let Some((before, after)) = rest.split_once('{') {
+            let Some((name, tail)) = after.split_once('}') else {
+                return Err(Error::definition("the output path has a `{` without `}`"));
+            };
+            pieces.push(PathPiece::Text(before.to_owned()));
+            let group = output.group_by.iter().position(|column| column == name);
+            pieces.push(match group {
+                Some(group) => PathPiece::Group(group),
+                None if name == PART && output.rows_per_file.is_some() => PathPiece::Part,
+                None if name == "format" => PathPiece::Text(output.format.word().to_owned()),
+                None => PathPiece::Text(given(name, parameters)?),
+            });
+            rest = tail;
         }
-        filled.push_str(before);
-        filled.push_str(value);
-        rest = tail;
+        pieces.push(PathPiece::Text(rest.to_owned()));
+        Ok(Self { pieces })
     }
-    filled.push_str(rest);
-    Ok(filled)
+
+    /// The path of a file: the names of its group, and its number.
+    pub(super) fn path(&self, names: &[String], part: u64) -> String {
+        let piece = |piece: &PathPiece| match piece {
+            PathPiece::Text(text) => text.clone(),
+            PathPiece::Group(group) => names.get(*group).cloned().unwrap_or_default(),
+            PathPiece::Part => format!("{part:04}"),
+        };
+        self.pieces.iter().map(piece).collect()
+    }
+
+    /// The path of the manifest: beside the file, or for several files in the last folder they
+    /// share, named as the pattern is.
+    pub(super) fn manifest(&self, output: &OutputDefinition) -> String {
+        let is_open = |piece: &PathPiece| !matches!(piece, PathPiece::Text(_));
+        let first_open = self.pieces.iter().position(is_open);
+        let shared = match first_open {
+            None => return format!("{}.manifest.json", self.path(&[], 1)),
+            Some(at) => Self { pieces: self.pieces[..at].to_vec() }.path(&[], 1),
+        };
+        let folder = shared.rfind('/').map_or(0, |slash| slash + 1);
+        let names: Vec<String> = output.group_by.clone();
+        let named = Self {
+            pieces: self
+                .pieces
+                .iter()
+                .map(|piece| match piece {
+                    PathPiece::Part => PathPiece::Text(PART.to_owned()),
+                    other => other.clone(),
+                })
+                .collect(),
+        };
+        let whole = named.path(&names, 1);
+        let (folder, name) = whole.split_at(folder);
+        format!("{folder}{}.manifest.json", name.replace('/', "-"))
+    }
+}
+
+/// A value given with `--set`; it may not lead to another folder.
+fn given(name: &str, parameters: &[(String, String)]) -> Result<String> {
+    let value = parameter(name, parameters)?;
+    if value.contains(['/', '\\', '\0']) || value.starts_with('.') {
+        let what = format!("the value of `{name}` cannot be part of a file name");
+        return Err(Error::definition(what).hint("leave out slashes and dots at its start"));
+    }
+    Ok(value.to_owned())
+}
+
+/// A value as part of a file's name: letters, digits, `-`, `_`, and dots inside. Where that
+/// changes it, or where `told_apart` says so, a hash of the value follows.
+pub(super) fn safe_name(value: Option<&str>, told_apart: bool) -> String {
+    let text = value.unwrap_or("_null");
+    let text = if text.is_empty() { "_empty" } else { text };
+    let is_safe = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut name: String =
+        text.chars().map(|c| if is_safe(c) { c } else { '_' }).take(NAME_CHARACTERS_MAX).collect();
+    if name.starts_with(['.', '-']) {
+        name.insert(0, '_');
+    }
+    while name.ends_with('.') {
+        name.pop();
+    }
+    let is_device = DEVICES.iter().any(|device| name.eq_ignore_ascii_case(device));
+    if told_apart || is_device || name != value.unwrap_or_default() {
+        let hash = hex(&Sha256::digest(value.unwrap_or("\0").as_bytes()));
+        name.push('-');
+        name.push_str(&hash[..TOLD_APART_DIGITS]);
+    }
+    name
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    fn pattern(path: &str, value: &str) -> Result<(PathPattern, OutputDefinition)> {
+        let output =
+            json!({ "format": "jsonl", "path": path, "group_by": ["class"], "rows_per_file": 9 });
+        let output: OutputDefinition = serde_json::from_value(output).expect("an output");
+        let pattern = PathPattern::fill(&output, &[("year".to_owned(), value.to_owned())])?;
+        Ok((pattern, output))
+    }
 
     #[test]
     fn a_value_cannot_lead_out_of_the_folder() {
-        let year = |value: &str| vec![("year".to_owned(), value.to_owned())];
-        assert_eq!(fill("out/{year}.csv", &year("2024")).expect("filled"), "out/2024.csv");
+        let (filled, _) = pattern("out/{year}.{format}.gz", "2024").expect("filled");
+        assert_eq!(filled.path(&[], 1), "out/2024.jsonl.gz");
         for value in ["../x", "/etc/x", ".x"] {
-            assert!(fill("out/{year}.csv", &year(value)).is_err(), "{value}");
+            assert!(pattern("out/{year}.csv", value).is_err(), "{value}");
         }
-        assert!(fill("out/{year.csv", &year("2024")).is_err());
+        assert!(pattern("out/{year.csv", "2024").is_err());
+        let (kept, _) = pattern("out/{year}.csv", "{class}").expect("filled");
+        assert_eq!(kept.path(&["5A".to_owned()], 1), "out/{class}.csv", "a value is no pattern");
+    }
+
+    #[test]
+    fn files_of_groups_are_numbered_and_have_one_manifest() {
+        let (filled, output) =
+            pattern("out/{year}/{class}/list-{part}.csv", "2024").expect("filled");
+        assert_eq!(filled.path(&["5A".to_owned()], 12), "out/2024/5A/list-0012.csv");
+        assert_eq!(filled.manifest(&output), "out/2024/class-list-part.csv.manifest.json");
+        let (single, output) = pattern("out/{year}.csv", "2024").expect("filled");
+        assert_eq!(single.manifest(&output), "out/2024.csv.manifest.json");
+    }
+
+    #[test]
+    fn names_are_safe_and_different_values_have_different_ones() {
+        assert_eq!(safe_name(Some("5.ª-A"), false), "5.ª-A");
+        let values = [
+            Some("../../etc/passwd"),
+            Some(".."),
+            Some("."),
+            Some("a/b"),
+            Some("a\\b"),
+            Some("a b"),
+            Some("a_b"),
+            Some(""),
+            None,
+            Some("_null"),
+            Some("_empty"),
+            Some("nul"),
+            Some("-rf"),
+            Some("a\0b"),
+            Some("é\n"),
+        ];
+        let names: Vec<String> = values.iter().map(|value| safe_name(*value, false)).collect();
+        for (at, name) in names.iter().enumerate() {
+            assert!(!name.contains(['/', '\\', '\0', '\n', ' ']), "{name}");
+            assert!(!name.starts_with(['.', '-']) && !name.is_empty(), "{name}");
+            assert!(!names[..at].contains(name), "{name} twice");
+        }
+        assert!(safe_name(Some(&"é".repeat(500)), false).len() < 200);
+        assert_ne!(safe_name(Some("a"), true), safe_name(Some("A"), true));
     }
 }

@@ -10,9 +10,12 @@ use tokio_postgres::{
     types::{Kind as TypeKind, Type},
 };
 
-use super::columns::ResultColumn;
+use super::columns::{Column, Kind, ResultColumn};
 use crate::{
-    definition::query::{Piece, parameter_names, pieces},
+    definition::{
+        Treatment,
+        query::{Piece, parameter_names, pieces},
+    },
     error::{Error, Result},
     postgres::{
         session::{Session, database_error, safe_message},
@@ -56,6 +59,30 @@ impl Query {
         Ok(Self { sql, columns: columns.collect() })
     }
 
+    /// Has the server write as JSON what only it can: arrays and rows, and for features the
+    /// geometry, in longitude and latitude. Columns with sensitive values stay, so that a value
+    /// has the same hash in every format.
+    ///
+    /// The query's order survives: a query with an order of its own is not merged with one
+    /// around it that neither joins nor sorts.
+    pub(super) fn as_json(&mut self, columns: &mut [Column], features: bool) {
+        let mut expressions: Vec<_> =
+            self.columns.iter().map(|column| quote_identifier(&column.name)).collect();
+        for column in columns.iter_mut().filter(|column| column.treatment == Treatment::Show) {
+            let data_type = &self.columns[column.at].data_type;
+            let expression = &mut expressions[column.at];
+            if column.kind == Kind::Geometry && features {
+                *expression = geometry_json(expression, data_type.schema());
+            } else if matches!(data_type.kind(), TypeKind::Array(_) | TypeKind::Composite(_)) {
+                *expression = format!("to_json({expression})");
+                column.kind = Kind::Json;
+            } else if column.kind == Kind::Geometry {
+                column.kind = Kind::Text;
+            }
+        }
+        self.sql = format!("select {} from ({}\n) q", expressions.join(", "), self.sql);
+    }
+
     /// Starts COPY; every message of the stream is one row in COPY's text format.
     pub(super) async fn stream(&self, session: &Session) -> Result<CopyOutStream> {
         let copy = format!("copy ({}\n) to stdout (format text)", self.sql);
@@ -86,6 +113,15 @@ fn replaced(sql: &str, names: &[&str], instead: impl Fn(usize) -> String) -> Str
         }
     }
     text
+}
+
+/// A geometry as RFC 7946 wants it: WGS 84, rings counter-clockwise, 9 decimals (0.1 mm).
+fn geometry_json(expression: &str, schema: &str) -> String {
+    let schema = quote_identifier(schema);
+    let geometry = format!("{expression}::{schema}.geometry");
+    format!(
+        "{schema}.ST_AsGeoJSON({schema}.ST_ForcePolygonCCW({schema}.ST_Transform({geometry}, 4326)), 9, 0)"
+    )
 }
 
 fn setting_name(at: usize) -> String {

@@ -52,19 +52,34 @@ impl ValueFormat {
         })
     }
 
-    /// A value as it is written; `None` is NULL.
+    /// The zone that points in time are written in.
+    pub(super) fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// A value as the server writes it, or what stands in its place; `None` is NULL.
+    pub(super) fn treated<'v>(
+        &self,
+        column: &Column,
+        value: Option<&'v str>,
+    ) -> Option<Cow<'v, str>> {
+        match column.treatment {
+            Treatment::Mask => Some(Cow::Borrowed(MASK)),
+            Treatment::Hash => value.map(|text| Cow::Owned(self.hashed(text))),
+            Treatment::Omit | Treatment::Show => value.map(Cow::Borrowed),
+        }
+    }
+
+    /// A value as CSV has it; `None` is NULL.
     pub(super) fn write<'v>(
         &self,
         column: &Column,
         value: Option<&'v str>,
     ) -> Result<Option<Cow<'v, str>>, Unwritable> {
-        if column.treatment == Treatment::Mask {
-            return Ok(Some(Cow::Borrowed(MASK)));
+        if column.treatment != Treatment::Show {
+            return Ok(self.treated(column, value));
         }
         let Some(text) = value else { return Ok(None) };
-        if column.treatment == Treatment::Hash {
-            return Ok(Some(Cow::Owned(self.hashed(text))));
-        }
         Ok(Some(match column.kind {
             Kind::Number => self.number(text),
             Kind::Boolean => Cow::Owned(self.truth[usize::from(text == "t")].clone()),
@@ -78,7 +93,7 @@ impl ValueFormat {
                 let instant = text.parse::<Timestamp>()?.to_zoned(self.zone.clone());
                 jiff::fmt::strtime::format(format, &instant)
             })?,
-            Kind::Time | Kind::Text => Cow::Borrowed(text),
+            Kind::Time | Kind::Json | Kind::Geometry | Kind::Text => Cow::Borrowed(text),
         }))
     }
 
@@ -107,6 +122,12 @@ impl ValueFormat {
         }
         Cow::Owned(written)
     }
+}
+
+/// A value that cannot be written as the definition wants it.
+pub(super) fn unwritable(row: u64, column: &Column, why: &str) -> Error {
+    Error::definition(format!("row {row}, column `{}`, holds {why}", column.name))
+        .hint("leave the format out, or have the query write the text")
 }
 
 /// The zone of points in time; the check of the definition knows its name already.

@@ -13,14 +13,14 @@ use super::{
     progress::{FileProgress, Progress},
 };
 use crate::{
-    definition::{CodeList, CodeListFile, ImportDefinition, WriteMode},
+    definition::{CodeList, CodeListFile, Format, ImportDefinition, WriteMode},
     diagnostic::{Finding, Place},
     error::{Context, Error, Result},
     load::LoadTarget,
     plan::{self, BindInput, Plan},
     postgres::{catalog, prove, session::Session},
     schema::TableSchema,
-    source::{self, Source},
+    source::{self, Header, Source},
 };
 
 /// Why a run or a check stopped: for the definition's author, or for the operator.
@@ -89,17 +89,7 @@ pub fn bind_files(
         .zip(&sources)
         .map(|(file, source)| (file.input.display.clone(), source.header().clone()))
         .collect();
-    let plan = plan::bind(&BindInput {
-        pipeline: &pipeline.name,
-        definition: &pipeline.definition,
-        headers: &headers,
-        tables,
-        table_names,
-        crs: common_crs(found, &sources)?,
-        today: jiff::Zoned::now().date(),
-        code_list: &|list| read_code_list(pipeline, list),
-    })
-    .map_err(Stop::Findings)?;
+    let plan = bind(pipeline, &headers, (tables, table_names), common_crs(found, &sources)?)?;
     let files = found.iter().zip(sources).map(|(file, source)| {
         // Binding has already reported what a file lacks.
         let projection = plan::file_projection(
@@ -113,6 +103,41 @@ pub fn bind_files(
     });
     let files = Arc::new(files.collect());
     Ok(Bound { plan: Arc::new(plan), files })
+}
+
+/// Binds the definition to the tables alone, for want of a file; its fields are taken as they
+/// are named, and a feature's reference system, which the file would tell, as longitude and latitude.
+///
+/// # Errors
+/// All findings.
+pub fn bind_tables(
+    pipeline: &Pipeline,
+    tables: &[Option<TableSchema>],
+    table_names: &[String],
+) -> Result<Plan, Stop> {
+    let tells_its_crs =
+        matches!(pipeline.definition.source.format, Format::Geojson | Format::Shapefile);
+    let crs = tells_its_crs.then_some("EPSG:4326");
+    bind(pipeline, &[], (tables, table_names), crs)
+}
+
+fn bind(
+    pipeline: &Pipeline,
+    headers: &[(String, Header)],
+    (tables, table_names): (&[Option<TableSchema>], &[String]),
+    crs: Option<&str>,
+) -> Result<Plan, Stop> {
+    plan::bind(&BindInput {
+        pipeline: &pipeline.name,
+        definition: &pipeline.definition,
+        headers,
+        tables,
+        table_names,
+        crs,
+        today: jiff::Zoned::now().date(),
+        code_list: &|list| read_code_list(pipeline, list),
+    })
+    .map_err(Stop::Findings)
 }
 
 fn open_sources(pipeline: &Pipeline, found: &[FoundFile]) -> Result<Vec<Box<dyn Source>>> {

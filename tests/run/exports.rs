@@ -8,6 +8,7 @@ use longshore::{
 use serde_json::Value;
 
 use super::workspace::Workspace;
+use crate::support::left_out_without_postgis;
 
 /// An export's definition; `$DIR` stands for the folder.
 fn definition(space: &Workspace, toml: &str) -> ExportDefinition {
@@ -45,6 +46,16 @@ async fn export_toml(
         ExportRequest { pipeline: "test", definition: &definition, parameters: &parameters };
     let session = space.database.endpoint().connect_for_reading().await.expect("a session");
     export::export(&session, &request).await
+}
+
+/// Exports a query to `out.FORMAT` and gives its text.
+async fn in_format(space: &Workspace, sql: &str, format: &str) -> Result<String, Error> {
+    let toml = format!(
+        "kind = \"export\"\nsql = '''{sql}'''\n[output]\npath = \"$DIR/out.{{format}}\"\n\
+         delimiter = \";\"\nlabels = {{ n = \"Number\" }}\nformat = \"{format}\"\n"
+    );
+    export_toml(space, &toml, &[]).await?;
+    Ok(space.read(format!("out.{format}")))
 }
 
 /// The text of a query's CSV.
@@ -224,8 +235,8 @@ async fn the_manifest_says_what_was_asked_and_what_was_written() {
     let summary = export_with(&space, sql, "", &[("count", "3")]).await.expect("written");
     let manifest: Value = serde_json::from_str(&space.read("out.csv.manifest.json")).unwrap();
     assert_eq!(manifest["rows"], 3);
-    assert_eq!(manifest["bytes"], space.read("out.csv").len());
-    assert_eq!(manifest["sha256"], summary.sha256.as_str());
+    assert_eq!(manifest["files"][0]["bytes"], space.read("out.csv").len());
+    assert_eq!(manifest["files"][0]["sha256"], summary.files[0].sha256.as_str());
     assert_eq!(manifest["parameters"]["count"], "3");
     assert_eq!(manifest["columns"][0]["type"], "int4");
     assert_eq!(manifest["columns"][1]["name"], "name");
@@ -234,7 +245,7 @@ async fn the_manifest_says_what_was_asked_and_what_was_written() {
     let hex = |bytes: &[u8]| -> String {
         Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
     };
-    assert_eq!(manifest["sha256"], hex(space.read("out.csv").as_bytes()));
+    assert_eq!(manifest["files"][0]["sha256"], hex(space.read("out.csv").as_bytes()));
     assert_eq!(manifest["query_sha256"], hex(sql.as_bytes()));
 }
 
@@ -251,7 +262,7 @@ async fn exports_are_private_and_the_same_every_time() {
     for name in ["a.csv", "a.csv.gz", "a.csv.zst", "a.csv.zip"] {
         let first = export_toml(&space, &toml(name), &[]).await.expect("written");
         let again = export_toml(&space, &toml(name), &[]).await.expect("written");
-        assert_eq!(first.sha256, again.sha256, "{name}");
+        assert_eq!(first.files[0].sha256, again.files[0].sha256, "{name}");
         let mode = |path: &str| {
             let path = space.folder.path().join(path);
             std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -270,4 +281,143 @@ async fn what_fails_midway_leaves_the_old_file() {
     assert!(export_with(&space, sql, "", &[]).await.is_err());
     assert_eq!(space.read("out.csv"), "old");
     assert_eq!(std::fs::read_dir(space.folder.path()).unwrap().count(), 1, "no part of a file");
+}
+
+#[tokio::test]
+async fn one_line_changes_the_format() {
+    let space = Workspace::with("").await;
+    let sql = "select 1.50 as n, 'a\"b' as t, null::int as nothing, true as yes, \
+        array['x', null] as list, '{\"a\":\n 1}'::json as doc, date '2024-02-29' as day, \
+        timestamptz '2024-02-29 12:00:00+00' as at order by 1";
+    assert_eq!(
+        in_format(&space, sql, "csv").await.expect("csv"),
+        "Number;t;nothing;yes;list;doc;day;at\n\
+         1.50;\"a\"\"b\";;true;{x,NULL};\"{\"\"a\"\":\n 1}\";2024-02-29;2024-02-29 12:00:00+00\n"
+    );
+    assert_eq!(
+        in_format(&space, sql, "jsonl").await.expect("jsonl"),
+        "{\"n\":1.50,\"t\":\"a\\\"b\",\"nothing\":null,\"yes\":true,\"list\":[\"x\",null],\
+         \"doc\":{\"a\":  1},\"day\":\"2024-02-29\",\"at\":\"2024-02-29T12:00:00+00:00\"}\n"
+    );
+    in_format(&space, sql, "xlsx").await.expect("xlsx");
+    let error = in_format(&space, sql, "geojson").await.expect_err("no geometry");
+    assert!(error.to_string().contains("needs a column with geometries"), "{error}");
+    assert!(!space.folder.path().join("out.geojson").exists());
+}
+
+#[tokio::test]
+async fn a_workbook_has_typed_cells_and_runs_nothing() {
+    use calamine::{Data, Reader, Xlsx};
+    let space = Workspace::with("").await;
+    let sql = "select n, '=1+' || n as formula, 0.5::float8 as share, n % 2 = 0 as even, \
+        date '2024-02-29' as day, timestamptz '2024-02-29 18:00:00+00' as at, \
+        1234567890123456789::bigint as big, null::text as nothing \
+        from generate_series(1, 1500) n order by n";
+    in_format(&space, sql, "xlsx").await.expect("xlsx");
+    let path = space.folder.path().join("out.xlsx");
+    let mut book: Xlsx<_> = calamine::open_workbook(&path).expect("a workbook");
+    assert!(book.worksheet_formula("Sheet1").expect("the sheet").is_empty(), "no formula");
+    let sheet = book.worksheet_range("Sheet1").expect("the sheet");
+    assert_eq!(sheet.height(), 1501);
+    let rows: Vec<&[Data]> = sheet.rows().collect();
+    assert_eq!(rows[0][0], Data::String("Number".to_owned()));
+    assert_eq!(rows[2][..2], [Data::Float(2.0), Data::String("=1+2".to_owned())]);
+    assert_eq!(rows[2][2..4], [Data::Float(0.5), Data::Bool(true)]);
+    let serial = |cell: &Data| match cell {
+        Data::DateTime(date) => date.as_f64(),
+        other => panic!("{other:?} is no date"),
+    };
+    assert_eq!((serial(&rows[2][4]), serial(&rows[2][5])), (45351.0, 45351.75));
+    assert_eq!(rows[2][6], Data::String("1234567890123456789".to_owned()), "all its digits");
+    assert!(matches!(rows[2].get(7), None | Some(Data::Empty)));
+    // The header stays in sight.
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(&path).unwrap()).unwrap();
+    let mut xml = String::new();
+    let mut member = archive.by_name("xl/worksheets/sheet1.xml").unwrap();
+    std::io::Read::read_to_string(&mut member, &mut xml).unwrap();
+    assert!(xml.contains("state=\"frozen\"") && xml.contains("<cols>"), "{}", &xml[..600]);
+    let first = std::fs::read(&path).unwrap();
+    in_format(&space, sql, "xlsx").await.expect("again");
+    assert_eq!(std::fs::read(&path).unwrap(), first, "the same bytes every time");
+}
+
+#[tokio::test]
+async fn features_are_in_longitude_and_latitude() {
+    if left_out_without_postgis("features") {
+        return;
+    }
+    let space = Workspace::with("").await;
+    space.client.batch_execute("create extension if not exists postgis").await.unwrap();
+    let sql = "select 7 as n, ST_GeomFromText('POLYGON((0 0, 0 111319.490793, 111319.490793 0, 0 0))', 3857) as shape \
+        union all select 8, null order by 1";
+    let text = in_format(&space, sql, "geojson").await.expect("geojson");
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(document["type"], "FeatureCollection");
+    let features = document["features"].as_array().expect("features");
+    assert_eq!(features.len(), 2);
+    assert_eq!(features[0]["properties"], serde_json::json!({ "n": 7 }));
+    assert_eq!(features[1]["geometry"], Value::Null);
+    let ring = features[0]["geometry"]["coordinates"][0].as_array().expect("a ring");
+    let at = |index: usize, axis: usize| ring[index][axis].as_f64().expect("a number");
+    let area: f64 = (0..ring.len() - 1)
+        .map(|index| at(index, 0) * at(index + 1, 1) - at(index + 1, 0) * at(index, 1))
+        .sum();
+    assert!((area - 1.0).abs() < 1e-3, "one degree, counter-clockwise: {area}");
+
+    let unknown = "select 1 as n, ST_GeomFromText('POINT(1 2)') as shape order by 1";
+    let error = in_format(&space, unknown, "geojson").await.expect_err("no reference system");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("SRID")), "{error}");
+}
+
+#[tokio::test]
+async fn every_group_has_its_file_and_one_index_lists_them() {
+    let space = Workspace::with("").await;
+    let toml = |rest: &str| {
+        format!(
+            "kind = \"export\"\n[output]\nformat = \"csv\"\npath = \"$DIR/lists/{{class}}.csv\"\n\
+             group_by = [\"class\"]\ncolumns = [\"n\"]\n{rest}\n"
+        )
+    };
+    let query = "select class, n from (values (1, '5A', 1), (1, '5A', 2), (2, '../x', 3), (3, null, 4), (4, '5a', 5)) \
+        v(o, class, n) order by o, n";
+    let with = |sql: &str| toml("").replacen('\n', &format!("\nsql = '''{sql}'''\n"), 1);
+    let summary = export_toml(&space, &with(query), &[]).await.expect("written");
+    assert_eq!(summary.rows, 5);
+    let names: Vec<String> = summary
+        .files
+        .iter()
+        .map(|file| file.path.rsplit_once("lists/").expect("in the folder").1.to_owned())
+        .collect();
+    assert_eq!(names[0], "5A.csv");
+    assert!(names[1].starts_with("_.._x-") && names[2].starts_with("_null-"), "{names:?}");
+    assert!(names[3].starts_with("5a-"), "another name also where case is not told: {names:?}");
+    assert_eq!(space.read("lists/5A.csv"), "n\n1\n2\n");
+    assert_eq!(space.read(format!("lists/{}", names[3])), "n\n5\n");
+    let index: Value =
+        serde_json::from_str(&space.read("lists/class.csv.manifest.json")).expect("JSON");
+    assert_eq!(index["rows"], 5);
+    assert_eq!(index["files"].as_array().expect("files").len(), 4);
+    assert_eq!(index["files"][1]["group"], serde_json::json!(["../x"]));
+    assert_eq!(index["files"][2]["group"], serde_json::json!([null]));
+    for (at, name) in names.iter().enumerate() {
+        assert_eq!(index["files"][at]["path"], name.as_str(), "from the index's folder");
+    }
+    let apart = "select class, n from (values ('a', 1), ('b', 2), ('a', 3)) v(class, n) order by n";
+    let error = export_toml(&space, &with(apart), &[]).await.expect_err("not ordered");
+    assert!(error.to_string().contains("do not stand together"), "{error}");
+    let left = std::fs::read_dir(space.folder.path().join("lists")).unwrap().count();
+    assert_eq!(left, 5, "nothing of it is left");
+}
+
+#[tokio::test]
+async fn thousands_of_groups_take_one_pass_and_long_ones_are_cut() {
+    let space = Workspace::with("").await;
+    let toml = "kind = \"export\"\nsql = \"select n / 10 as g, n from generate_series(0, 29994) n order by n\"\n\
+        [output]\nformat = \"jsonl\"\npath = \"$DIR/{g}-{part}.{format}\"\ngroup_by = [\"g\"]\nrows_per_file = 6\n";
+    let summary = export_toml(&space, toml, &[]).await.expect("written");
+    assert_eq!((summary.rows, summary.files.len()), (29_995, 5_999));
+    assert_eq!(space.read("7-0001.jsonl").lines().count(), 6);
+    assert_eq!(space.read("7-0002.jsonl").lines().count(), 4);
+    assert_eq!(space.read("7-0002.jsonl").lines().next(), Some("{\"g\":7,\"n\":76}"));
+    assert!(!space.folder.path().join("2999-0002.jsonl").exists());
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod command_line;
 mod constraints;
+mod every_constraint;
 mod exports;
 mod held;
 mod history;
@@ -12,6 +13,7 @@ mod json_lines;
 mod judging;
 mod lease;
 mod mirror;
+mod odd_tables;
 mod operations;
 mod plans;
 mod privacy;

@@ -2,7 +2,9 @@
 
 use super::{Checker, character::Marks, hinted};
 use crate::{
-    definition::{ExportDefinition, OutputDefinition, Treatment, query::is_ordered},
+    definition::{
+        ExportDefinition, OutputDefinition, OutputFormat, PART, Treatment, query::is_ordered,
+    },
     diagnostic::{Place, did_you_mean},
 };
 
@@ -43,8 +45,15 @@ impl Checker<'_> {
         self.report("definition.unknown", place, message).hint = hinted(hint);
     }
 
-    /// A column that is left out cannot be one of those to write.
+    /// A column that is left out cannot be one of those to write, and what is not shown in a
+    /// file is not shown by its name.
     fn sensitive(&mut self, export: &ExportDefinition, name: &str, root: &Place) {
+        let group = export.output.group_by.iter().position(|column| column == name);
+        if let Some(at) = group.filter(|_| export.treatment(name) != Treatment::Show) {
+            let place = root.key("output").key("group_by").index(at);
+            let message = format!("`{name}` is sensitive, and the names of files would show it");
+            self.report("definition.conflict", &place, message);
+        }
         let at = export.output.columns.iter().position(|column| column == name);
         let omitted = export.treatment(name) == Treatment::Omit;
         if let Some(at) = at.filter(|_| omitted) {
@@ -59,6 +68,8 @@ impl Checker<'_> {
         let path = place.key("path");
         if self.is_local(&output.path, &path) {
             self.placeholders(&output.path, &path);
+            self.ending(output, &path);
+            self.groups(output, place);
         }
         self.delimiter(output, &place.key("delimiter"));
         let marks =
@@ -76,6 +87,39 @@ impl Checker<'_> {
         }
         self.repeated(&output.columns, &place.key("columns"));
         self.charset(output, &place.key("encoding"));
+    }
+
+    /// What tells files apart has to be in their path.
+    fn groups(&mut self, output: &OutputDefinition, place: &Place) {
+        let has = |name: &str| output.path.contains(&format!("{{{name}}}"));
+        self.repeated(&output.group_by, &place.key("group_by"));
+        for (index, name) in output.group_by.iter().enumerate() {
+            if !has(name) {
+                let message = format!("the path does not have `{{{name}}}`");
+                self.report("definition.path", &place.key("group_by").index(index), message).hint =
+                    hinted("every group has a file of its own, whose path names it");
+            }
+        }
+        if output.rows_per_file.is_some() && !has(PART) {
+            let message = format!("the path does not have `{{{PART}}}`");
+            self.report("definition.path", &place.key("rows_per_file"), message).hint =
+                hinted("it is the number of the file, from `0001`");
+        }
+    }
+
+    /// A workbook is known by its ending, and is compressed already.
+    fn ending(&mut self, output: &OutputDefinition, place: &Place) {
+        let ends = output.path.to_ascii_lowercase();
+        let is_workbook = ends.ends_with(".xlsx");
+        let fits = match output.format {
+            OutputFormat::Xlsx => is_workbook || ends.ends_with(".{format}"),
+            _ => !is_workbook,
+        };
+        if !fits {
+            let message = "a path that ends in `.xlsx` and `format = \"xlsx\"` go together";
+            self.report("definition.conflict", place, message).hint =
+                hinted("end the path in `.{format}`, which follows the format");
+        }
     }
 
     fn delimiter(&mut self, output: &OutputDefinition, place: &Place) {

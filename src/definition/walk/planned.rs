@@ -8,10 +8,7 @@ use serde_json::{Map, Value};
 use crate::diagnostic::{Finding, PathStep, Place};
 
 /// Words by the key they stand under; the first step tells a source from an output.
-const WORDS: &[(&str, &str, &[&str])] = &[
-    ("source", "format", &["fixed", "gpkg", "gml"]),
-    ("output", "format", &["xlsx", "geojson", "jsonl"]),
-];
+const WORDS: &[(&str, &str, &[&str])] = &[("source", "format", &["fixed", "gpkg", "gml"])];
 
 /// The keys of a look-up in another table, which come together.
 const LOOKUP: &str = "lookup";

@@ -8,7 +8,7 @@ use super::{
     failed,
     fingerprint::fingerprint,
     guard::Guard,
-    held,
+    guarded, held,
     locks::lock_targets,
     statements::Statements,
     target::{Classified, TargetPublisher},
@@ -165,6 +165,8 @@ impl Publishing<'_> {
         for (publisher, classified) in backwards().filter(|(it, _)| !goes_first(it.sql.load)) {
             publisher.write(&classified.changes, &classified.removals).await?;
         }
+        // What is checked at the end is checked here, where it does not reach the server's log.
+        guarded(client, "set constraints all immediate", "check deferred constraints").await?;
         let tallies: Vec<Tally> = tables.iter().map(|table| table.tally).collect();
         match self.intent {
             Intent::Approve(_) => {

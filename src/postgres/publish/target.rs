@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use super::{
     Failure,
     changes::{self, Changes, Kind},
-    failed,
+    failed, guarded,
     mode::{Mode, Write, mode},
     references::must_be_free,
     statements::Statements,
@@ -64,8 +64,8 @@ impl TargetPublisher<'_> {
             if let (true, [kind]) = (write.deletes(), write.kinds) {
                 must_be_free(self.client, &self.sql, *kind).await?;
             }
-            let written = self.client.execute_typed(&write.sql, &[]).await;
-            must_agree(self.load(), write.kinds, planned, written.map_err(failed("publish"))?)?;
+            let written = guarded(self.client, &write.sql, "publish").await?;
+            must_agree(self.load(), write.kinds, planned, written)?;
             failpoint::hit("publish.statement")?;
         }
         Ok(())

@@ -1,0 +1,178 @@
+//! The files of one export: a single one, one for each group of rows, numbered ones, or both.
+//!
+//! Rows come ordered by their group, so one file is open at a time and thousands of groups
+//! take one pass. No file takes its place before the last row has come: a query that fails
+//! midway leaves all files as they were.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use super::{
+    columns::{ResultColumn, place_of},
+    layout::Layout,
+    output_file::OutputFile,
+    part_file::{FinishedFile, sync_file_system, sync_folder},
+    path::{PathPattern, safe_name},
+    row::Row,
+};
+use crate::error::{Error, Result};
+
+/// From so many files on, the file system is told once to write everything: a disk waits a few
+/// milliseconds for each file that is told on its own.
+const SYNCED_ONE_BY_ONE: usize = 8;
+
+/// A file that an export wrote.
+#[derive(Debug, Clone, Serialize)]
+pub struct WrittenFile {
+    /// Where it is.
+    pub path: String,
+    /// The values of `group_by` that its rows have; NULL is `null`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<Option<String>>,
+    /// Its rows, without the header.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+}
+
+/// The files being written.
+pub(super) struct FileSet<'l> {
+    layout: &'l Layout<'l>,
+    pattern: PathPattern,
+    /// Places of the grouping columns in the query's result.
+    groups: Vec<usize>,
+    rows_per_file: Option<u64>,
+    open: Option<OpenFile>,
+    finished: Vec<FinishedFile>,
+    written: Vec<WrittenFile>,
+    /// Groups that have begun.
+    seen: HashSet<Vec<Option<String>>>,
+    /// Paths in lower case: file systems elsewhere may not tell `Ana` from `ana`.
+    taken: HashSet<String>,
+}
+
+struct OpenFile {
+    file: OutputFile,
+    path: PathBuf,
+    group: Vec<Option<String>>,
+    /// The number of the file in its group, from 1.
+    part: u64,
+}
+
+impl<'l> FileSet<'l> {
+    pub(super) fn new(
+        layout: &'l Layout<'l>,
+        pattern: PathPattern,
+        result: &[ResultColumn],
+    ) -> Result<Self> {
+        let groups = layout.output.group_by.iter().map(|name| place_of(name, result));
+        let mut files = Self {
+            layout,
+            pattern,
+            groups: groups.collect::<Result<_>>()?,
+            rows_per_file: layout.output.rows_per_file,
+            open: None,
+            finished: Vec::new(),
+            written: Vec::new(),
+            seen: HashSet::new(),
+            taken: HashSet::new(),
+        };
+        // Without groups there is a file also where there are no rows.
+        if files.groups.is_empty() {
+            files.begin(Vec::new(), 1)?;
+        }
+        Ok(files)
+    }
+
+    /// Adds a row to the file it belongs to.
+    pub(super) fn row(&mut self, row: &Row<'_>) -> Result<()> {
+        let group = self.open.as_ref().map(|open| (&open.group, open.part, open.file.rows()));
+        let is_same = |group: &[Option<String>]| {
+            self.groups.iter().zip(group).all(|(at, value)| row.get(*at) == value.as_deref())
+        };
+        match group {
+            Some((group, part, rows)) if is_same(group) => {
+                if self.rows_per_file.is_some_and(|most| rows >= most) {
+                    let group = group.clone();
+                    self.begin(group, part + 1)?;
+                }
+            }
+            _ => {
+                let cells = self.groups.iter().map(|at| row.get(*at).map(str::to_owned));
+                self.begin(cells.collect(), 1)?;
+            }
+        }
+        match &mut self.open {
+            Some(open) => open.file.row(self.layout, row),
+            None => Err(Error::unexpected("a row has no file")),
+        }
+    }
+
+    /// Ends the file that is open and begins the next.
+    fn begin(&mut self, group: Vec<Option<String>>, part: u64) -> Result<()> {
+        self.end()?;
+        if part == 1 && !self.seen.insert(group.clone()) {
+            let names = self.layout.output.group_by.join("`, `");
+            return Err(Error::definition(format!(
+                "the rows of a group of `{names}` do not stand together"
+            ))
+            .hint("order the query by the columns of `group_by` first"));
+        }
+        let path = self.path_of(&group, part)?;
+        let file = OutputFile::create(&path, self.layout)?;
+        self.open = Some(OpenFile { file, path, group, part });
+        Ok(())
+    }
+
+    /// A path of its own: names that were changed, or are taken, carry a hash of the values.
+    fn path_of(&mut self, group: &[Option<String>], part: u64) -> Result<PathBuf> {
+        for told_apart in [false, true] {
+            let names: Vec<_> =
+                group.iter().map(|value| safe_name(value.as_deref(), told_apart)).collect();
+            let path = self.pattern.path(&names, part);
+            if self.taken.insert(path.to_lowercase()) {
+                return Ok(PathBuf::from(path));
+            }
+        }
+        Err(Error::definition("two groups would have the same file")
+            .hint("put every column of `group_by` into the path, between other characters"))
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let Some(OpenFile { file, path, group, .. }) = self.open.take() else { return Ok(()) };
+        let rows = file.rows();
+        let (written, finished) = file.finish()?;
+        self.finished.push(finished);
+        self.written.push(WrittenFile {
+            path: path.display().to_string(),
+            group,
+            rows,
+            bytes: written.bytes,
+            sha256: written.sha256,
+        });
+        Ok(())
+    }
+
+    /// Ends the last file, brings all to disk, and lets them take their places.
+    pub(super) fn place(mut self) -> Result<Vec<WrittenFile>> {
+        self.end()?;
+        if self.finished.len() > SYNCED_ONE_BY_ONE {
+            sync_file_system(&self.finished)?;
+        } else {
+            self.finished.iter().try_for_each(FinishedFile::sync)?;
+        }
+        let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
+        for file in self.finished {
+            folders.insert(file.folder().to_owned());
+            file.place()?;
+        }
+        folders.iter().try_for_each(|folder: &PathBuf| sync_folder(Path::new(folder)))?;
+        Ok(self.written)
+    }
+}
