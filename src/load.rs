@@ -23,6 +23,8 @@ pub struct LoadTarget {
     pub duplicates: DuplicateRule,
     /// SQL conditions that every staged row must meet.
     pub checks: Vec<LoadCheck>,
+    /// How long what a run replaces is kept, so that it can be undone, in hours.
+    pub undo_hours: Option<u32>,
 }
 
 impl LoadTarget {
@@ -69,6 +71,8 @@ pub enum LoadMode {
         scope: Vec<usize>,
         /// How rows are marked as deleted; `None` where they are deleted.
         soft: Option<Box<SoftDelete>>,
+        /// Whether the files hold the whole delivery: what they do not have is absent only then.
+        whole: bool,
     },
     /// Rows that are not in the files are deleted, whole rows being compared where there is no key.
     Replace,
@@ -123,7 +127,18 @@ impl LoadMode {
 
     /// Whether rows that the files do not have are deleted.
     pub fn deletes(&self) -> bool {
-        matches!(self, LoadMode::Mirror { .. } | LoadMode::Replace)
+        matches!(self, LoadMode::Mirror { whole: true, .. } | LoadMode::Replace)
+    }
+
+    /// The same for files that hold some records of a delivery only: nothing is deleted.
+    #[must_use]
+    pub fn of_part(self, has_key: bool) -> Self {
+        match self {
+            LoadMode::Mirror { scope, soft, .. } => LoadMode::Mirror { scope, soft, whole: false },
+            LoadMode::Replace if has_key => LoadMode::Upsert,
+            LoadMode::Replace => LoadMode::Append,
+            mode => mode,
+        }
     }
 
     /// The columns whose values bound what is deleted, as indexes.

@@ -25,7 +25,7 @@ pub enum PgType {
     Float8,
     /// `numeric`, with precision and scale where declared
     Numeric(Option<NumericLimit>),
-    /// `text`, `varchar` and `name` without a length of their own, `xml`
+    /// `text`, and `varchar` and `bpchar` without a length of their own
     Text,
     /// `varchar(n)`: at most `n` characters
     VarChar(u32),
@@ -148,6 +148,10 @@ pub struct TableSchema {
     pub checks: Vec<CheckConstraint>,
     /// Foreign keys from this table.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Exclusion constraints.
+    pub exclusions: Vec<Exclusion>,
+    /// What columns hold that are not written: defaults and generated columns' expressions.
+    pub fills: Vec<Fill>,
 }
 
 impl TableSchema {
@@ -166,8 +170,12 @@ pub enum RelationKind {
     Partitioned,
     /// A foreign table.
     Foreign,
-    /// A view or materialised view.
+    /// A view.
     View,
+    /// A materialised view.
+    MaterializedView,
+    /// A temporary table, which only the session that made it can write.
+    Temporary,
 }
 
 /// One column of a table.
@@ -213,6 +221,10 @@ pub struct UniqueKey {
     pub primary: bool,
     /// Its columns in order; empty when it is on expressions.
     pub columns: Vec<String>,
+    /// What must be unique, in order, as SQL over the table's columns with its collation.
+    pub parts: Vec<String>,
+    /// The columns that parts and predicate need.
+    pub uses: Vec<String>,
     /// The predicate of a partial index, as SQL.
     pub predicate: Option<String>,
     /// Whether NULLs are equal to each other.
@@ -228,6 +240,48 @@ pub struct CheckConstraint {
     pub name: String,
     /// Its expression, as `pg_get_expr` prints it.
     pub sql: String,
+    /// The columns it needs; of a domain's constraint, none.
+    #[serde(default)]
+    pub uses: Vec<String>,
+}
+
+/// An exclusion constraint: no two rows for which all operators hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exclusion {
+    /// The constraint's name.
+    pub name: String,
+    /// The index's access method (`gist`).
+    pub method: String,
+    /// What is compared, in order.
+    pub parts: Vec<ExclusionPart>,
+    /// The predicate of a partial constraint, as SQL.
+    pub predicate: Option<String>,
+    /// The columns that parts and predicate need.
+    pub uses: Vec<String>,
+}
+
+/// What an exclusion constraint compares, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExclusionPart {
+    /// SQL over the table's columns with its collation.
+    pub sql: String,
+    /// The operator with its schema, as in `operator(...)`.
+    pub operator: String,
+    /// The operator class of the index with its schema.
+    pub class: String,
+}
+
+/// What a column holds that is not written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fill {
+    /// The column.
+    pub column: String,
+    /// Its value as SQL; `None` where that would differ each time it is evaluated.
+    pub sql: Option<String>,
+    /// Whether it is generated from the row's other columns.
+    pub generated: bool,
+    /// The columns a generated one is made of.
+    pub uses: Vec<String>,
 }
 
 /// A foreign key.
@@ -241,4 +295,6 @@ pub struct ForeignKey {
     pub references: TableName,
     /// The columns referred to, in the same order.
     pub referenced_columns: Vec<String>,
+    /// Whether either all columns have a value or none (`match full`).
+    pub match_full: bool,
 }

@@ -46,6 +46,12 @@ pub(super) enum Command {
     Preview(PreviewArguments),
     /// Shows what a run would do; with --counts also what would change.
     Plan(PlanArguments),
+    /// Loads the corrected records of a run: those in its report's folder `rejected`.
+    #[command(after_help = EXIT_CODES)]
+    Replay(ReplayArguments),
+    /// Takes a run back: its rows go, and what it replaced comes back.
+    #[command(after_help = EXIT_CODES)]
+    Undo(UndoArguments),
     /// Shows past runs, their tallies and rejections.
     History(HistoryArguments),
     /// Shows what a run did, or what a held one would do, by scope.
@@ -176,6 +182,38 @@ pub(super) struct PlanArguments {
     pub(super) counts: bool,
     #[command(flatten)]
     pub(super) machine: MachineArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// The run that rejected the records.
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// The pipeline's file, where it is no longer where it was.
+    #[arg(long, value_name = "PATH")]
+    pub(super) pipeline: Option<PathBuf>,
+    /// The run's report folder, where it is no longer where it was.
+    #[arg(long, value_name = "DIR")]
+    pub(super) report: Option<PathBuf>,
+    /// Does everything but publish, and says what would have changed.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) machine: MachineArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UndoArguments {
+    /// The run to take back.
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// Gives back what can be given back, also where others touched some of its rows since:
+    /// those are left as they are now, and counted.
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Says what would be given back, and does nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -8,11 +8,12 @@ use super::{
     pipeline::{self, PipelineFile},
 };
 use crate::{
-    error::Result,
+    error::{ErrorKind, Result},
     postgres::{endpoint::Endpoint, session::Session},
     run::{
-        Stop,
-        prepare::{bind_files, find_files, prove_sql, read_tables},
+        Pipeline, Stop,
+        files::FoundFile,
+        prepare::{bind_files, bind_tables, find_files, prove_sql, read_tables},
     },
 };
 
@@ -43,18 +44,12 @@ async fn check_one(
         console.say(&format!("{}: no findings in the definition", file.name));
         return Ok(ExitStatus::Done);
     };
-    if file.reads_standard_input() {
-        console.say(&format!(
-            "{}: no findings in the definition; its source is standard input, which is left alone",
-            file.name
-        ));
-        return Ok(ExitStatus::Done);
-    }
     let session = endpoint.connect_for_reading().await?;
     Ok(match against_database(file, &session).await {
-        Ok(()) => {
+        Ok(unchecked) => {
+            let but = unchecked.map_or(String::new(), |why| format!("; {why}"));
             console.say(&format!(
-                "{}: no findings, in the definition or against the database",
+                "{}: no findings, in the definition or against the database{but}",
                 file.name
             ));
             ExitStatus::Done
@@ -63,10 +58,36 @@ async fn check_one(
     })
 }
 
-async fn against_database(file: &PipelineFile, session: &Session) -> Result<(), Stop> {
+/// Checks against the tables and, where there are files, against their headers; says what was
+/// left unchecked.
+async fn against_database(file: &PipelineFile, session: &Session) -> Result<Option<String>, Stop> {
     let pipeline = file.import(None)?;
-    let found = find_files(&pipeline.definition).await?;
     let (tables, names) = read_tables(session, &pipeline.definition).await?;
-    let bound = bind_files(&pipeline, &found, &tables, &names)?;
-    prove_sql(session, &bound.plan).await
+    let found = if file.reads_standard_input() {
+        Err("its source is standard input, which is left alone".to_owned())
+    } else {
+        files_if_any(&pipeline).await?
+    };
+    let unchecked = match found {
+        Ok(found) => {
+            let bound = bind_files(&pipeline, &found, &tables, &names)?;
+            prove_sql(session, &bound.plan).await?;
+            return Ok(None);
+        }
+        Err(unchecked) => unchecked,
+    };
+    let plan = bind_tables(&pipeline, &tables, &names)?;
+    prove_sql(session, &plan).await?;
+    Ok(Some(unchecked))
+}
+
+/// The files, or why there are none: a pipeline can be checked before its first file has come.
+async fn files_if_any(pipeline: &Pipeline) -> Result<Result<Vec<FoundFile>, String>> {
+    match find_files(&pipeline.definition).await {
+        Ok(found) => Ok(Ok(found)),
+        Err(error) if error.kind() == ErrorKind::Source => {
+            Ok(Err(format!("its header was not checked: {error}")))
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -54,7 +54,7 @@ fn line(past: &PastRun) -> String {
         "{}  {}  {:<9}  {:>8}  {:>12} written  {:>8} rejected  {}",
         past.run,
         past.started_at,
-        past.status,
+        if past.undone_by.is_some() { "undone" } else { &past.status },
         seconds,
         grouped(changed),
         grouped(rejected),
@@ -79,6 +79,18 @@ pub(super) fn details(past: &PastRun) -> String {
     lines.extend(past.files.iter().map(file));
     lines
         .extend(past.rejections.iter().map(|code| format!("  {}: {}", code.code, code.violations)));
+    lines.extend(past.replays.as_ref().map(|run| format!("  a replay of {run}")));
+    lines.extend(past.undoes.as_ref().map(|run| format!("  the undo of {run}")));
+    lines.extend(past.undone_by.as_ref().map(|run| format!("  undone by {run}")));
+    lines.extend(past.undo_until.as_ref().map(|until| format!("  can be undone until {until}")));
+    if past.rejected.open + past.rejected.closed > 0 {
+        let (open, closed) = (grouped(past.rejected.open), grouped(past.rejected.closed));
+        lines.push(format!("  rejected records: {open} open, {closed} closed by replays"));
+    }
+    let closing = |replay: &ledger::PastReplay| {
+        format!("  {} closed by {}", grouped(replay.closed), replay.run)
+    };
+    lines.extend(past.rejected.replays.iter().map(closing));
     lines.extend(past.report.as_ref().map(|report| format!("  report: {report}")));
     lines.join("\n")
 }

@@ -21,10 +21,12 @@ mod plan;
 mod preview;
 mod progress;
 mod redact;
+mod replay;
 mod run;
 mod schema;
 mod show;
 mod tally;
+mod undo;
 mod validate;
 
 use std::process::ExitCode;
@@ -80,6 +82,8 @@ async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {
         Command::Validate(command) => validate::validate(&command, global, console).await,
         Command::Preview(command) => preview::preview(&command, global, console).await,
         Command::Plan(command) => plan::plan(&command, global, console).await,
+        Command::Replay(command) => replay::replay(&command, global, console).await,
+        Command::Undo(command) => undo::undo(&command, global, console).await,
         Command::History(command) => history::history(&command, global, console).await,
         Command::Show(command) => show::show(&command, global, console).await,
         Command::Approve(command) => held::approve(&command, global, console).await,

@@ -81,6 +81,25 @@ pub(super) fn summary(summary: &RunSummary) -> String {
             grouped(geometry.flagged)
         );
     }
+    if let Some(replay) = &summary.replay {
+        let _ = writeln!(
+            text,
+            "  of {} records that run {} rejected: {} closed now, {} open",
+            grouped(replay.rejected),
+            replay.of,
+            grouped(replay.closed),
+            grouped(replay.open)
+        );
+    }
+    for left in summary.undo.iter().flat_map(|undo| &undo.left) {
+        let _ = writeln!(
+            text,
+            "  {}: {} rows it replaced and {} it inserted were touched since, and stay as they are",
+            left.table,
+            grouped(left.replaced),
+            grouped(left.inserted)
+        );
+    }
     if let (Some(report), true) = (&summary.rejections.report, summary.rejections.records > 0) {
         let _ = writeln!(text, "  report: {report}");
     }
@@ -142,7 +161,19 @@ pub(super) fn validation(summary: &ValidationSummary) -> String {
     text
 }
 
+fn undo_headline(summary: &RunSummary, of: &str) -> String {
+    let took = format!("{:.2} s", summary.seconds.total);
+    match summary.status {
+        RunStatus::Held => format!("run {of} is not undone: rows were touched since, {took}"),
+        RunStatus::DryRun => format!("dry run, nothing undone of run {of}, {took}"),
+        _ => format!("run {of} is undone in {took} (run {})", summary.run),
+    }
+}
+
 fn headline(summary: &RunSummary) -> String {
+    if let Some(undo) = &summary.undo {
+        return undo_headline(summary, &undo.of);
+    }
     let read: u64 = summary.files.iter().map(|file| file.records).sum();
     let files = summary.files.len();
     let took = format!(
@@ -153,6 +184,9 @@ fn headline(summary: &RunSummary) -> String {
     );
     match summary.status {
         RunStatus::Published => format!("published, {took} (run {})", summary.run),
+        RunStatus::Unchanged if summary.replay.is_some() => {
+            "unchanged, nothing to replay".to_owned()
+        }
         RunStatus::Unchanged => {
             format!("unchanged, {files} {} already loaded", plural(files, "file"))
         }

@@ -17,6 +17,7 @@ mod schema;
 mod source;
 mod table_name;
 mod target;
+mod undo;
 mod validation;
 mod walk;
 
@@ -37,6 +38,8 @@ pub use target::{
     InvalidGeometry, Keep, KeepRule, MaxRule, PadStep, PartStep, Rules, Scalar,
     SoftDeleteDefinition, Step, TargetDefinition, WriteMode,
 };
+
+pub use undo::{UndoTime, undo_hours};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -93,6 +96,10 @@ pub struct Limits {
     /// is held. `"5%"` unless given.
     #[serde(default)]
     pub deleted: Option<Limit>,
+    /// How long a run can be undone: `"36 hours"`, `"7 days"` (so unless given), or `false`;
+    /// until then the rows it replaced are kept.
+    #[serde(default)]
+    pub undo: Option<UndoTime>,
 }
 
 /// A count, or a percentage written as text.

@@ -8,7 +8,9 @@ use super::{
     keys::{bind_duplicates, bind_key},
 };
 use crate::{
-    definition::{CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition},
+    definition::{
+        CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, split_table, undo_hours,
+    },
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
     load::{CountLimit, LoadCheck, LoadTarget},
@@ -155,6 +157,7 @@ impl<'a> TargetBinder<'a> {
             key,
             duplicates,
             checks: checks.collect(),
+            undo_hours: undo_hours(input.definition.limits.undo.as_ref()),
         };
         let operations = self.operations(fields);
         Some(TargetPlan { load, filter, operations, columns: bound.transforms })
@@ -182,21 +185,40 @@ impl<'a> TargetBinder<'a> {
     fn no_such_table(&self) -> Finding {
         let message = format!("the database has no table `{}`", self.target.table);
         let finding = Finding::new("bind.no_such_table", self.place.key("table"), message);
-        match did_you_mean(&self.target.table, self.input.table_names.iter().map(String::as_str)) {
+        let names = || self.input.table_names.iter().map(String::as_str);
+        let same_name = names().find(|name| is_elsewhere(name, &self.target.table));
+        match same_name.or_else(|| did_you_mean(&self.target.table, names())) {
             Some(near) => finding.hint(format!("did you mean `{near}`?")),
             None => finding.hint("`longshore migrate up` creates the tables of `migrations/`"),
         }
     }
 
     fn not_a_table(&self, table: &TableSchema) -> Option<Finding> {
-        let what = match table.kind {
+        let (what, hint) = match table.kind {
             RelationKind::Table | RelationKind::Partitioned => return None,
-            RelationKind::View => "a view; name the table below it",
-            RelationKind::Foreign => "a foreign table; load it where it lives",
+            RelationKind::View => (
+                "a view, of which nobody can count what a write did, INSTEAD OF trigger or not",
+                "name the table below it",
+            ),
+            RelationKind::MaterializedView => {
+                ("a materialised view, which only its query fills", "name the tables below it")
+            }
+            RelationKind::Foreign => ("a foreign table", "load it where it lives"),
+            RelationKind::Temporary => (
+                "a temporary table, which only the session that made it can use",
+                "make it a table that stays",
+            ),
         };
         let message = format!("`{}` is {what}", self.target.table);
-        Some(Finding::new("bind.not_a_table", self.place.key("table"), message))
+        Some(Finding::new("bind.not_a_table", self.place.key("table"), message).hint(hint))
     }
+}
+
+/// Whether `known` has the same name in another schema or other case, as it has when the schema
+/// is left out or wrong, or quotes are missing.
+fn is_elsewhere(known: &str, wanted: &str) -> bool {
+    let table = |name| split_table(name).map(|(_, table)| table.to_lowercase());
+    table(known).is_ok_and(|known| table(wanted) == Ok(known))
 }
 
 /// The limit as a number; its spelling was checked with the definition.

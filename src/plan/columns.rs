@@ -3,7 +3,7 @@
 use super::{
     fields::{FieldsInUse, listed},
     history::moment_of_run,
-    keys::row_key,
+    keys::{nulls_are_equal, row_key},
 };
 use crate::{
     definition::{ColumnDefinition, TargetDefinition, WriteMode},
@@ -66,8 +66,10 @@ impl ColumnBinder<'_> {
     ) {
         let mut column = column.clone();
         // A row without key could never be found again.
-        column.not_null |=
-            self.target.mode != WriteMode::Append && row_key(self.target).contains(&column.name);
+        let key = row_key(self.target);
+        column.not_null |= self.target.mode != WriteMode::Append
+            && key.contains(&column.name)
+            && !nulls_are_equal(&key, self.table);
         if definition.sql.is_none() {
             let cells = if definition.rest {
                 vec![self.rest_cell]
@@ -112,7 +114,11 @@ impl ColumnBinder<'_> {
             _ => return Some(column),
         };
         findings.extend(refusal.map(|message| {
-            Finding::new("bind.column_not_writable", place.clone(), message).at_key()
+            let finding = Finding::new("bind.column_not_writable", place.clone(), message).at_key();
+            match column.generated {
+                Generated::Stored => finding.hint("leave it out"),
+                _ => finding.hint("load it into a column of text and convert it in the database"),
+            }
         }));
         None
     }

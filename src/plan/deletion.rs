@@ -33,6 +33,7 @@ pub(super) fn bind_mode(
             LoadMode::Mirror {
                 scope,
                 soft: soft.and_then(|soft| bind_soft(soft, table, &place, findings)).map(Box::new),
+                whole: true,
             }
         }
     })

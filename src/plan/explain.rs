@@ -87,7 +87,7 @@ fn mode(load: &LoadTarget, key: &str) -> String {
             "history: a version ({key}) that differs from the one valid then is inserted, `{}` follows",
             validity.valid_to
         ),
-        LoadMode::Mirror { scope, soft } => {
+        LoadMode::Mirror { scope, soft, .. } => {
             let within = match scope[..] {
                 [] => String::new(),
                 _ => format!(" that share {} with a record", names(load, scope)),

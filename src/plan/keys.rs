@@ -36,7 +36,17 @@ pub(super) fn row_key(target: &TargetDefinition) -> Vec<String> {
 }
 
 fn is_unique(key: &[String], table: &TableSchema) -> bool {
-    table.unique_keys.iter().any(|unique| unique.predicate.is_none() && is_on(unique, key))
+    whole_on(key, table).next().is_some()
+}
+
+/// Whether NULL may be part of the key, since the table has two NULLs for the same.
+pub(super) fn nulls_are_equal(key: &[String], table: &TableSchema) -> bool {
+    whole_on(key, table).any(|unique| unique.nulls_not_distinct)
+}
+
+/// The unique constraints on exactly these columns that hold for every row.
+fn whole_on<'t>(key: &'t [String], table: &'t TableSchema) -> impl Iterator<Item = &'t UniqueKey> {
+    table.unique_keys.iter().filter(|unique| unique.predicate.is_none() && is_on(unique, key))
 }
 
 /// Whether a partial index holds the key unique, among the current versions presumably.

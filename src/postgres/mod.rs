@@ -6,11 +6,13 @@
 //! two exceptions go by [`prepared`].
 
 pub mod catalog;
+mod caught;
 pub mod checkpoint;
 pub mod copy_in;
 pub mod doctor;
 pub mod embedded;
 pub mod endpoint;
+
 pub mod judge;
 pub mod lease;
 pub mod ledger;
@@ -25,5 +27,6 @@ pub mod session;
 pub mod sql;
 pub mod staging;
 mod tls;
+pub mod undo;
 pub mod version;
 pub mod watch;

@@ -91,6 +91,8 @@ async fn note(client: &Client, old: &str, run: &RunRecord) -> Result<()> {
     client.execute_typed(update, &values).await.map_err(failed)?;
     let release = "delete from longshore.lease where run_id = $1";
     client.execute_typed(release, &[(&old, Type::TEXT)]).await.map_err(failed)?;
+    let forget = "delete from longshore.rejected_record where run_id = $1";
+    client.execute_typed(forget, &[(&old, Type::TEXT)]).await.map_err(failed)?;
     Ok(())
 }
 

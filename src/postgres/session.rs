@@ -145,6 +145,20 @@ impl fmt::Display for Refusal {
 
 impl StdError for Refusal {}
 
+/// An error of the database that was caught on the server, as longshore may show it.
+pub(super) fn refused(refusal: Refusal, message: &str, doing: &str) -> Error {
+    let code = SqlState::from_code(&refusal.sqlstate);
+    let safe = is_safe(&refusal.sqlstate);
+    let said = if safe { message } else { meaning(&code) };
+    let hint = hint(&code);
+    let error = Error::environment(format!("the database could not {doing}: {said}"));
+    let error = error.caused_by(refusal).passing(transient_code(&code));
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
 /// An error of the database as longshore may show it; `doing` completes
 /// "the database could not ...". The cause is a [`Refusal`] where the server spoke.
 pub fn database_error(error: &tokio_postgres::Error, doing: &str) -> Error {
@@ -237,8 +251,11 @@ const SAFE_CLASSES: [&str; 15] =
 
 /// The server's message where its class cannot hold data.
 pub fn safe_message(error: &DbError) -> Option<&str> {
-    let class = error.code().code().get(..2)?;
-    SAFE_CLASSES.contains(&class).then(|| error.message())
+    is_safe(error.code().code()).then(|| error.message())
+}
+
+fn is_safe(sqlstate: &str) -> bool {
+    sqlstate.get(..2).is_some_and(|class| SAFE_CLASSES.contains(&class))
 }
 
 /// What a code means, for those whose message is withheld.

@@ -4,7 +4,10 @@
 //! and nowhere else. Rust strings are valid UTF-8, so the encoding tricks that
 //! broke other quoting functions cannot be played.
 
-use crate::schema::TableName;
+use crate::{
+    load::LoadTarget,
+    schema::{RelationKind, TableName, TableSchema},
+};
 
 /// `name` as an SQL identifier, always in double quotes.
 pub fn quote_identifier(name: &str) -> String {
@@ -34,6 +37,30 @@ pub fn create_schema(name: &str) -> String {
 /// A table's name with its schema, both quoted.
 pub fn qualified(table: &TableName) -> String {
     format!("{}.{}", quote_identifier(&table.schema), quote_identifier(&table.name))
+}
+
+/// A table as it is read, updated and deleted from: its own rows. Rows of tables that inherit
+/// from it are not its own, and no key of it holds for them; rows of its partitions are.
+pub fn own_rows(table: &TableSchema) -> String {
+    match table.kind {
+        RelationKind::Table => format!("only {}", qualified(&table.name)),
+        _ => qualified(&table.name),
+    }
+}
+
+/// The condition that two rows have the same key. A key column that takes NULL belongs to a
+/// constraint to which NULLs are equal; equality of arrays has that too, and unlike
+/// `is not distinct from` it can be hashed.
+pub fn same_key(load: &LoadTarget, left: &str, right: &str) -> String {
+    let equal = |index: &usize| {
+        let column = &load.columns[*index].column;
+        let name = quote_identifier(&column.name);
+        match column.not_null {
+            true => format!("{left}.{name} = {right}.{name}"),
+            false => format!("array[{left}.{name}] = array[{right}.{name}]"),
+        }
+    };
+    load.key.iter().map(equal).collect::<Vec<_>>().join(" and ")
 }
 
 #[cfg(test)]

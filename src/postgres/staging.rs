@@ -71,6 +71,27 @@ impl Staging {
         if has_computed(load) { self.computed(target) } else { self.copied(target) }
     }
 
+    /// Staged rows with what columns hold that are not loaded; only while constraints are
+    /// judged that need such.
+    pub fn filled(&self, target: usize) -> String {
+        self.table(&format!("{target}_filled"))
+    }
+
+    /// The same with generated columns.
+    pub fn generated(&self, target: usize) -> String {
+        self.table(&format!("{target}_generated"))
+    }
+
+    /// What an exclusion constraint compares, of the staged rows.
+    pub fn compared(&self, target: usize) -> String {
+        self.table(&format!("{target}_compared"))
+    }
+
+    /// What would become of each staged row; only while publishing is rehearsed.
+    pub fn rehearsed(&self, target: usize) -> String {
+        self.table(&format!("{target}_rehearsed"))
+    }
+
     /// What becomes of each staged row of a target that is new or changed.
     pub fn changes(&self, target: usize) -> String {
         self.table(&format!("{target}_changes"))
@@ -87,7 +108,8 @@ impl Staging {
         self.table(&format!("{target}_kept"))
     }
 
-    /// Records that are not published: `(target, ordinal, kind, code, column_name, message)`.
+    /// Records that are not published: `(target, ordinal, kind, code, column_name, message)`, and
+    /// who stands against it: another record's ordinal, or the key of a row in the table.
     pub fn excluded(&self) -> String {
         self.table("excluded")
     }
@@ -111,7 +133,8 @@ impl Staging {
         }
         script.push_str(&format!(
             "create unlogged table {} (target int not null, ordinal bigint not null, kind text not null,
-               code text not null, column_name text not null, message text not null);
+               code text not null, column_name text not null, message text not null,
+               other_ordinal bigint, other_key text[]);
              create unlogged table {} ({});",
             self.excluded(),
             self.splits(),
@@ -310,6 +333,7 @@ impl Staging {
         for target in 0..self.targets {
             tables.extend([self.copied(target), self.computed(target)]);
             tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
+            tables.extend([self.filled(target), self.generated(target), self.compared(target)]);
         }
         let script = format!("drop table if exists {}", tables.join(", "));
         let dropped = client.batch_execute(&with_settings(&script)).await;

@@ -1,23 +1,28 @@
 //! The report of a run: a private folder with the summary, one line per
-//! violation, and the rejected records in their original layout.
+//! violation, and the rejected records in their original layout, with a note of where each stood.
 //!
 //! `rejections.csv` may be mailed: it has positions, codes and messages, and of
 //! a value its shape at most. `rejected/` has the records themselves, for
 //! their owner only (files 0600 in folders 0700).
 
+mod fingerprint;
+mod positions;
 mod rejections;
 mod summary;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
+pub use fingerprint::Fingerprint;
+use positions::PositionsFile;
+pub use positions::{RejectedPlace, read_places, replace_places};
 pub use rejections::RejectionLine;
 use rejections::RejectionsFile;
 pub use summary::{
-    FileSummary, GeometrySummary, RejectionSummary, ResumedSummary, RunStatus, RunSummary, Seconds,
-    TableSummary, ValidatedTable, ValidationSummary,
+    FileSummary, GeometrySummary, LeftRows, RejectionSummary, ReplaySummary, ResumedSummary,
+    RunStatus, RunSummary, Seconds, TableSummary, UndoSummary, ValidatedTable, ValidationSummary,
 };
 
 use crate::{
@@ -31,7 +36,9 @@ use crate::{
 pub struct Report {
     folder: PathBuf,
     rejections: Option<RejectionsFile>,
+    positions: Option<PositionsFile>,
     writers: BTreeMap<u32, Box<dyn RejectedWriter>>,
+    keeps_records: bool,
     by_code: BTreeMap<String, u64>,
     records: u64,
 }
@@ -47,10 +54,19 @@ impl Report {
         Ok(Self {
             folder,
             rejections: None,
+            positions: None,
             writers: BTreeMap::new(),
+            keeps_records: true,
             by_code: BTreeMap::new(),
             records: 0,
         })
+    }
+
+    /// The same report without the records themselves: those of a replay stand in the folder
+    /// that they were corrected in, and a second place to correct them would be one too many.
+    #[must_use]
+    pub fn without_records(self) -> Self {
+        Self { keeps_records: false, ..self }
     }
 
     /// Where it is.
@@ -89,7 +105,35 @@ impl Report {
             rejections.write(line)?;
             failpoint::hit("report.rejection")?;
         }
-        self.writer(file, source)?.write(raw)
+        if self.keeps_records {
+            self.writer(file, source)?.write(raw)?;
+        }
+        self.note_place(file, source, lines, raw)
+    }
+
+    fn note_place(
+        &mut self,
+        file: u32,
+        source: &dyn Source,
+        lines: &[RejectionLine<'_>],
+        raw: &[u8],
+    ) -> Result<()> {
+        let codes: BTreeSet<&str> = lines.iter().map(|line| line.code).collect();
+        let (line, record) = lines.first().map_or((0, 0), |first| (first.line, first.record));
+        let path = self.writers.get(&file).map_or(Path::new(""), |writer| writer.path());
+        let place = RejectedPlace {
+            file,
+            rejected: path.strip_prefix(&self.folder).unwrap_or(path).display().to_string(),
+            line,
+            record,
+            codes: Vec::from_iter(codes).join(" "),
+            fingerprint: Fingerprint::of(source.content_of(raw)),
+        };
+        let positions = match &mut self.positions {
+            Some(positions) => positions,
+            none => none.insert(PositionsFile::create(&self.folder)?),
+        };
+        positions.write(&place)
     }
 
     /// Each file of the run has a folder of its own, so that equal names do not meet.
@@ -115,6 +159,9 @@ impl Report {
     pub fn finish_rejections(&mut self) -> Result<()> {
         if let Some(rejections) = self.rejections.take() {
             rejections.finish()?;
+        }
+        if let Some(positions) = self.positions.take() {
+            positions.finish()?;
         }
         for (_, writer) in std::mem::take(&mut self.writers) {
             writer.finish()?;

@@ -50,11 +50,50 @@ pub struct RunSummary {
     /// What happened to geometries; left out where there were none to mention.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub geometry: Option<GeometrySummary>,
+    /// Of a replay, what became of the records that the other run had rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplaySummary>,
+    /// Of an undo, what was left as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<UndoSummary>,
     /// What was there of an earlier run; left out where the run did everything itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resumed: Option<ResumedSummary>,
     /// How long the stages took.
     pub seconds: Seconds,
+}
+
+/// What an undo took back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UndoSummary {
+    /// The run that was undone.
+    pub of: String,
+    /// The tables with rows that somebody else touched since, which are left as they are now.
+    pub left: Vec<LeftRows>,
+}
+
+/// Rows of a table that an undo leaves as they are now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftRows {
+    /// The table.
+    pub table: String,
+    /// Rows the run had updated or deleted, that were changed, deleted or put back since.
+    pub replaced: u64,
+    /// Rows the run had inserted, that were changed, deleted or referred to since.
+    pub inserted: u64,
+}
+
+/// What became of the records that a replay was for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReplaySummary {
+    /// The run that had rejected them.
+    pub of: String,
+    /// Records that it had rejected.
+    pub rejected: u64,
+    /// Records that this replay closed.
+    pub closed: u64,
+    /// Records that are open still.
+    pub open: u64,
 }
 
 /// One table's tally.

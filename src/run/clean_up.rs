@@ -79,7 +79,9 @@ impl CleanUp<'_, '_> {
                 import.staging.drop(&session.client).await?;
                 failpoint::hit("cleanup.dropped")?;
             }
-            if matches!(status, Some(RunStatus::Held | RunStatus::Published)) {
+            // Corrected records are no newer state of the source.
+            let is_delivery = import.loaded.replay.is_none();
+            if is_delivery && matches!(status, Some(RunStatus::Held | RunStatus::Published)) {
                 held::supersede(&mut session.client, &import.record).await?;
             }
             self.note(&session, ended).await?;

@@ -125,10 +125,15 @@ impl<'a> SplitEncoder<'a> {
         let mut outcome = SplitOutcome::new(self.plan.targets.len());
         let mut batch = std::mem::take(&mut self.batch);
         let mut decoder = self.take_decoder(file);
+        let skip = &self.files[file as usize].skip;
         decoder.start(split);
         while decoder.fill(&mut batch) {
             for record in batch.records() {
-                self.encode_record(&record, &mut outcome);
+                if skip.contains(&record.position().record) {
+                    outcome.pass_over();
+                } else {
+                    self.encode_record(&record, &mut outcome);
+                }
             }
         }
         self.batch = batch;
@@ -267,6 +272,12 @@ impl SplitOutcome {
             notes: GeometryNotes::default(),
             broken: None,
         }
+    }
+
+    /// Counts a record that no target is to have.
+    fn pass_over(&mut self) {
+        self.records += 1;
+        self.tables.iter_mut().for_each(|table| table.filtered += 1);
     }
 }
 

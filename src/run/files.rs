@@ -1,6 +1,7 @@
 //! The files of a run: found, fingerprinted, and checked again at the end.
 
 use std::{
+    collections::HashSet,
     fs::{File, Metadata},
     io::Read,
     os::unix::fs::MetadataExt,
@@ -26,6 +27,8 @@ pub struct FoundFile {
     pub sha256: String,
     /// Its size on disk (all parts of a shapefile).
     pub bytes: u64,
+    /// Records that are passed over, by number: a replay loaded them before.
+    pub skip: HashSet<u64>,
     parts: Vec<Part>,
     /// The archive's member that is read.
     member: Option<String>,
@@ -80,6 +83,14 @@ pub fn find(source: &SourceDefinition) -> Result<Vec<FoundFile>> {
     inputs.into_iter().map(found).collect()
 }
 
+/// Hashes files that are known by name.
+///
+/// # Errors
+/// `ErrorKind::Source` when one cannot be read.
+pub fn fingerprinted(inputs: Vec<InputFile>, source: &SourceDefinition) -> Result<Vec<FoundFile>> {
+    inputs.into_iter().map(|input| fingerprint(input, source, None)).collect()
+}
+
 fn fingerprint(
     input: InputFile,
     source: &SourceDefinition,
@@ -97,7 +108,7 @@ fn fingerprint(
     let member = source.member.clone();
     let sha256 = finish(hash, member.as_deref());
     let bytes = parts.iter().map(|part| part.state.bytes).sum();
-    Ok(FoundFile { input, sha256, bytes, parts, member, _spooled: spooled })
+    Ok(FoundFile { input, sha256, bytes, skip: HashSet::new(), parts, member, _spooled: spooled })
 }
 
 /// A clock that is ahead, or cannot be compared, leaves a doubt too.

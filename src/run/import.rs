@@ -14,6 +14,7 @@ use super::{
     prepare::Bound,
     progress::{Progress, Stage},
     recover,
+    replay::{self, Replay},
     resume::{self, Staged},
     retry::Retry,
     stopping,
@@ -32,11 +33,11 @@ use crate::{
         resume::{Adopted, adopt},
         session::Session,
         staging::Staging,
-        watch,
+        undo, watch,
     },
     report::{
-        FileSummary, GeometrySummary, RejectionSummary, Report, ResumedSummary, RunStatus,
-        RunSummary, Seconds, TableSummary,
+        self, FileSummary, GeometrySummary, RejectionSummary, ReplaySummary, Report,
+        ResumedSummary, RunStatus, RunSummary, Seconds, TableSummary,
     },
     run_id::RunId,
 };
@@ -78,6 +79,7 @@ async fn begin(
     failpoint::hit("ledger.started")?;
     let adopted = adopt(client, record, staging).await?;
     lease::clear_abandoned(client, &record.pipeline).await?;
+    undo::drop_expired(client).await?;
     Ok(adopted)
 }
 
@@ -102,7 +104,12 @@ impl<'r> Import<'r> {
         started: Instant,
     ) -> Result<Self> {
         let loads = bound.loads();
-        let report = Report::create(&request.report_folder, &run)?;
+        let mut report = Report::create(&request.report_folder, &run)?;
+        if loaded.replay.is_some() {
+            report = report.without_records();
+        }
+        let folder = std::path::absolute(report.folder());
+        let folder = folder.unwrap_or_else(|_| report.folder().to_owned());
         let staging = Staging::new(&run, loads.len());
         let resume_key = resume::key(request, &loaded, &loads);
         let record = RunRecord {
@@ -112,11 +119,17 @@ impl<'r> Import<'r> {
             definition_sha256: loaded.definition_sha256.clone(),
             files: Vec::new(),
             violations: Vec::new(),
-            report: Some(report.folder().display().to_string()),
+            report: Some(folder.display().to_string()),
+            pipeline_file: Some(request.pipeline.file().display().to_string()),
+            replay: loaded.replay.as_ref().map(Replay::started),
+            undoes: None,
         };
         let mut session = held.session;
         let beginning = begin(&mut session.client, &record, &staging);
         let adopted = watch::attended(held.endpoint, &record.run, beginning).await?;
+        if let Some(replay) = &loaded.replay {
+            replay.remember_rows()?;
+        }
         let seconds = Seconds { read: started.elapsed().as_secs_f64(), ..Seconds::default() };
         let lease = held.lease;
         Ok(Self {
@@ -178,6 +191,7 @@ impl<'r> Import<'r> {
         let (status, tables) = if too_many {
             (RunStatus::Rejected, self.count_rejected(&read))
         } else {
+            self.note_rejected().await?;
             progress.enter(Stage::Publishing);
             let published = self.publish(endpoint, progress, &read).await?;
             (status_of(published.ending), published.tables)
@@ -250,6 +264,19 @@ impl<'r> Import<'r> {
             .iter()
             .map(|(code, violations)| (code.clone(), *violations))
             .collect();
+    }
+
+    /// Lets the ledger know the records that are rejected; of a replay, what it closes.
+    async fn note_rejected(&mut self) -> Result<()> {
+        let places = report::read_places(self.report.folder())?;
+        if let Some(replay) = &self.loaded.replay {
+            let rejected = places.collect::<Result<Vec<_>>>()?;
+            self.record.replay = Some(replay.outcome(&rejected)?);
+        } else if !self.request.dry_run && self.report.rejected_records() > 0 {
+            let notes = places.map(|place| place.map(|place| replay::note_of(&place)));
+            ledger::note_rejected(&self.session.client, &self.record.run, notes).await?;
+        }
+        Ok(())
     }
 
     /// What a run over its limit tells: what was read and rejected; nothing else happened.
@@ -343,6 +370,10 @@ impl<'r> Import<'r> {
         Some(ResumedSummary { run, splits: self.staged.count(), of: self.splits })
     }
 
+    fn replay_summary(&self) -> Option<ReplaySummary> {
+        Some(self.loaded.replay.as_ref()?.summary(self.record.replay.as_ref()?))
+    }
+
     fn summary(&self, ended: Ended) -> RunSummary {
         let tables = self.loads.iter().zip(ended.tables).map(|(load, change)| {
             TableSummary::new(&load.table.name, change.tally, change.deletions)
@@ -360,6 +391,8 @@ impl<'r> Import<'r> {
             tables: tables.collect(),
             files,
             rejections: RejectionSummary::of(&self.report),
+            replay: self.replay_summary(),
+            undo: None,
             geometry: self.geometry.clone(),
             resumed: self.resumed(),
             seconds: self.seconds,

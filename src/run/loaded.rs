@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use super::{ImportRequest, files::FoundFile, prepare};
+use super::{ImportRequest, files::FoundFile, prepare, replay::Replay};
 use crate::{
     definition::TargetDefinition,
     error::Result,
@@ -21,6 +21,8 @@ pub(super) struct Loaded {
     pub(super) fresh: Vec<FoundFile>,
     pub(super) known: Vec<FileSummary>,
     pub(super) definition_sha256: String,
+    /// Whose corrected records are loaded, where that is what the run is for.
+    pub(super) replay: Option<Replay>,
 }
 
 impl Loaded {
@@ -30,7 +32,8 @@ impl Loaded {
         found: Vec<FoundFile>,
     ) -> Result<Self> {
         let definition_sha256 = prepare::definition_sha256(&request.pipeline)?;
-        let mut loaded = Self { fresh: Vec::new(), known: Vec::new(), definition_sha256 };
+        let mut loaded =
+            Self { fresh: Vec::new(), known: Vec::new(), definition_sha256, replay: None };
         let appends = prepare::appends(&request.pipeline.definition);
         let question = ledger::LoadedQuestion {
             pipeline: &request.pipeline.name,
@@ -61,6 +64,17 @@ impl Loaded {
         Ok(loaded)
     }
 
+    /// Of a replay, every file is read: the ledger knows its records one by one.
+    pub(super) fn of_replay(replay: Replay) -> Self {
+        let (fresh, definition_sha256) = (replay.found.clone(), replay.definition_sha256.clone());
+        Self { fresh, known: Vec::new(), definition_sha256, replay: Some(replay) }
+    }
+
+    /// Whether every file was loaded before, or no row is left to be replayed.
+    pub(super) fn has_nothing_to_do(&self) -> bool {
+        self.replay.as_ref().map_or(self.fresh.is_empty(), Replay::has_nothing_to_do)
+    }
+
     pub(super) fn unchanged(
         self,
         request: &ImportRequest,
@@ -79,6 +93,8 @@ impl Loaded {
             files: self.known,
             rejections: RejectionSummary::default(),
             geometry: None,
+            replay: self.replay.map(|replay| replay.summary(&replay.started())),
+            undo: None,
             resumed: None,
             seconds: Seconds { read: total, total, ..Seconds::default() },
         }

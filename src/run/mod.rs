@@ -21,10 +21,12 @@ pub mod preview;
 pub mod progress;
 mod recover;
 mod refused;
+mod replay;
 mod resume;
 mod retry;
 mod stage;
 mod stopping;
+mod undo;
 mod workers;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
@@ -36,7 +38,10 @@ use loaded::Loaded;
 pub use prepare::{Pipeline, Stop};
 use prepare::{bind_files, find_files, prove_sql, read_tables};
 use progress::{Progress, Stage};
+use replay::Replay;
+pub use replay::ReplayRequest;
 use stopping::in_time;
+pub use undo::{UndoRequest, undo};
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -75,8 +80,29 @@ pub async fn import(
     request: &ImportRequest,
     progress: &Arc<Progress>,
 ) -> Result<RunSummary, Stop> {
+    import_or_replay(endpoint, request, None, progress).await
+}
+
+/// Loads the corrected records of another run.
+///
+/// # Errors
+/// As [`import()`].
+pub async fn replay(
+    endpoint: &Endpoint,
+    request: &ReplayRequest,
+    progress: &Arc<Progress>,
+) -> Result<RunSummary, Stop> {
+    import_or_replay(endpoint, &request.as_import(), Some(request), progress).await
+}
+
+async fn import_or_replay(
+    endpoint: &Endpoint,
+    request: &ImportRequest,
+    replay: Option<&ReplayRequest>,
+    progress: &Arc<Progress>,
+) -> Result<RunSummary, Stop> {
     let started = Instant::now();
-    let preparing = prepare_import(endpoint, request, progress, started);
+    let preparing = prepare_import(endpoint, request, replay, progress, started);
     let mut import = match stopping::unless_stopped(progress, preparing).await? {
         Prepared::Unchanged(summary) => return Ok(*summary),
         Prepared::Import(import) => *import,
@@ -88,7 +114,7 @@ pub async fn import(
 
 /// What preparing came to.
 enum Prepared<'r> {
-    /// Every file was loaded before.
+    /// Every file was loaded before, or nothing is left to be replayed.
     Unchanged(Box<RunSummary>),
     /// An import that has its targets to itself.
     Import(Box<Import<'r>>),
@@ -98,24 +124,34 @@ enum Prepared<'r> {
 async fn prepare_import<'r>(
     endpoint: &Endpoint,
     request: &'r ImportRequest,
+    replay: Option<&ReplayRequest>,
     progress: &Arc<Progress>,
     started: Instant,
 ) -> Result<Prepared<'r>, Stop> {
     let run = RunId::generate();
-    let found = find_files(&request.pipeline.definition).await?;
+    let found = match replay {
+        None => find_files(&request.pipeline.definition).await?,
+        Some(_) => Vec::new(),
+    };
     let mut session = retry::connect(endpoint, progress).await?;
     let needed = needs::needs(&request.pipeline.definition);
     in_time(privileges::ensure(&session.client, &needed)).await?;
     in_time(ledger::ensure(&session.client)).await?;
-    let (tables, names) = in_time(read_tables(&session, &request.pipeline.definition)).await?;
-    let loaded = in_time(Loaded::ask(&session, request, found)).await?;
-    if loaded.fresh.is_empty() {
+    let loaded = match replay {
+        None => in_time(Loaded::ask(&session, request, found)).await?,
+        Some(replay) => Loaded::of_replay(Replay::prepare(&session, replay).await?),
+    };
+    if loaded.has_nothing_to_do() {
         // A run that was cut off right after its COMMIT left staging, and nothing to load.
         in_time(clear_abandoned(&mut session.client, &request.pipeline.name)).await?;
         return Ok(Prepared::Unchanged(Box::new(loaded.unchanged(request, &run, started))));
     }
+    let (tables, names) = in_time(read_tables(&session, &request.pipeline.definition)).await?;
     prepare::announce(progress, &loaded.fresh);
-    let bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
+    let mut bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
+    if loaded.replay.is_some() {
+        bound = bound.of_part()?;
+    }
     in_time(prove_sql(&session, &bound.plan)).await?;
     let loads = bound.loads();
     let lease = Lease::take(endpoint, &run, &request.pipeline.name, &loads).await?;

@@ -13,14 +13,14 @@ use super::{
     progress::{FileProgress, Progress},
 };
 use crate::{
-    definition::{CodeList, CodeListFile, ImportDefinition, WriteMode},
+    definition::{CodeList, CodeListFile, Format, ImportDefinition, WriteMode},
     diagnostic::{Finding, Place},
     error::{Context, Error, Result},
     load::LoadTarget,
     plan::{self, BindInput, Plan},
     postgres::{catalog, prove, session::Session},
     schema::TableSchema,
-    source::{self, Source},
+    source::{self, Header, Source},
 };
 
 /// Why a run or a check stopped: for the definition's author, or for the operator.
@@ -58,6 +58,15 @@ pub fn pipeline_name(path: &Path) -> String {
     parts[below.min(parts.len() - 1)..].join("/")
 }
 
+impl Pipeline {
+    /// Where the pipeline stands, for those who look for it later.
+    pub fn file(&self) -> PathBuf {
+        let stem = self.name.rsplit('/').next().unwrap_or(&self.name);
+        let path = self.folder.join(format!("{stem}.toml"));
+        std::path::absolute(&path).unwrap_or(path)
+    }
+}
+
 /// Sources that are open, with the plan that fits them.
 pub struct Bound {
     /// The plan.
@@ -67,6 +76,20 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// Binds the plan to files that hold some records of a delivery only: nothing is deleted.
+    ///
+    /// # Errors
+    /// `ErrorKind::Unexpected` when the plan is in use already.
+    pub(super) fn of_part(mut self) -> Result<Self> {
+        let plan = Arc::get_mut(&mut self.plan);
+        let plan = plan.ok_or_else(|| Error::unexpected("the plan is in use already"))?;
+        for target in &mut plan.targets {
+            let load = &mut target.load;
+            load.mode = load.mode.clone().of_part(!load.key.is_empty());
+        }
+        Ok(self)
+    }
+
     /// What the database needs to know of the targets.
     pub fn loads(&self) -> Vec<LoadTarget> {
         self.plan.targets.iter().map(|target| target.load.clone()).collect()
@@ -89,17 +112,7 @@ pub fn bind_files(
         .zip(&sources)
         .map(|(file, source)| (file.input.display.clone(), source.header().clone()))
         .collect();
-    let plan = plan::bind(&BindInput {
-        pipeline: &pipeline.name,
-        definition: &pipeline.definition,
-        headers: &headers,
-        tables,
-        table_names,
-        crs: common_crs(found, &sources)?,
-        today: jiff::Zoned::now().date(),
-        code_list: &|list| read_code_list(pipeline, list),
-    })
-    .map_err(Stop::Findings)?;
+    let plan = bind(pipeline, &headers, (tables, table_names), common_crs(found, &sources)?)?;
     let files = found.iter().zip(sources).map(|(file, source)| {
         // Binding has already reported what a file lacks.
         let projection = plan::file_projection(
@@ -109,10 +122,45 @@ pub fn bind_files(
             &file.input.display,
             &mut Vec::new(),
         );
-        BoundFile { input: file.input.clone(), source, projection }
+        BoundFile { input: file.input.clone(), source, projection, skip: file.skip.clone() }
     });
     let files = Arc::new(files.collect());
     Ok(Bound { plan: Arc::new(plan), files })
+}
+
+/// Binds the definition to the tables alone, for want of a file; its fields are taken as they
+/// are named, and a feature's reference system, which the file would tell, as longitude and latitude.
+///
+/// # Errors
+/// All findings.
+pub fn bind_tables(
+    pipeline: &Pipeline,
+    tables: &[Option<TableSchema>],
+    table_names: &[String],
+) -> Result<Plan, Stop> {
+    let tells_its_crs =
+        matches!(pipeline.definition.source.format, Format::Geojson | Format::Shapefile);
+    let crs = tells_its_crs.then_some("EPSG:4326");
+    bind(pipeline, &[], (tables, table_names), crs)
+}
+
+fn bind(
+    pipeline: &Pipeline,
+    headers: &[(String, Header)],
+    (tables, table_names): (&[Option<TableSchema>], &[String]),
+    crs: Option<&str>,
+) -> Result<Plan, Stop> {
+    plan::bind(&BindInput {
+        pipeline: &pipeline.name,
+        definition: &pipeline.definition,
+        headers,
+        tables,
+        table_names,
+        crs,
+        today: jiff::Zoned::now().date(),
+        code_list: &|list| read_code_list(pipeline, list),
+    })
+    .map_err(Stop::Findings)
 }
 
 fn open_sources(pipeline: &Pipeline, found: &[FoundFile]) -> Result<Vec<Box<dyn Source>>> {
@@ -197,6 +245,8 @@ pub async fn find_files(definition: &ImportDefinition) -> Result<Vec<FoundFile>>
 pub fn definition_sha256(pipeline: &Pipeline) -> Result<String> {
     let mut said = pipeline.definition.clone();
     said.description.clear();
+    // How long a run can be undone changes nothing of what it loads.
+    said.limits.undo = None;
     let said = serde_json::to_vec(&said).map_err(|cause| {
         Error::unexpected("the definition cannot be written as JSON").caused_by(cause)
     })?;

@@ -10,8 +10,8 @@ use super::{bound::BoundFile, collect::ReportWriter, encode::RejectedRecord};
 use crate::{
     batch::RecordBatch,
     error::{Error, Result},
-    outcome::Violation,
-    postgres::judge::StagedRejection,
+    outcome::{self, Violation},
+    postgres::judge::{Other, StagedRejection},
     source::Split,
 };
 
@@ -20,7 +20,7 @@ type Violations = Vec<(Option<usize>, Violation)>;
 /// The database's rejections by file and record.
 #[derive(Default)]
 pub(super) struct Rejected {
-    by_file: BTreeMap<u32, BTreeMap<u64, Violations>>,
+    by_file: BTreeMap<u32, BTreeMap<u64, Vec<StagedRejection>>>,
 }
 
 impl Rejected {
@@ -29,13 +29,7 @@ impl Rejected {
         let mut grouped = Self::default();
         for rejection in rejections {
             let records = grouped.by_file.entry(rejection.file).or_default();
-            let violation = Violation {
-                code: known_code(&rejection.code),
-                column: rejection.column,
-                message: rejection.message,
-                masked: String::new(),
-            };
-            records.entry(rejection.record).or_default().push((Some(rejection.target), violation));
+            records.entry(rejection.record).or_default().push(rejection);
         }
         grouped
     }
@@ -46,7 +40,8 @@ impl Rejected {
     /// `ErrorKind::Source` when a file cannot be read any more; `ErrorKind::Unexpected`
     /// when a record is not found again.
     pub(super) fn write(mut self, writer: &mut ReportWriter<'_>, split_bytes: usize) -> Result<()> {
-        for (file, mut records) in std::mem::take(&mut self.by_file) {
+        for (file, rejections) in std::mem::take(&mut self.by_file) {
+            let mut records = described(rejections, writer);
             let files = writer.files;
             let Some(bound) = files.get(file as usize) else { continue };
             write_file(bound, &mut records, writer, split_bytes)?;
@@ -58,6 +53,47 @@ impl Rejected {
             }
         }
         Ok(())
+    }
+}
+
+fn described(
+    rejections: BTreeMap<u64, Vec<StagedRejection>>,
+    writer: &ReportWriter<'_>,
+) -> BTreeMap<u64, Violations> {
+    let described = |rejection: StagedRejection| {
+        let message = match &rejection.other {
+            Some(other) => {
+                format!("{}: {}", rejection.message, named(other, &rejection, writer))
+            }
+            None => rejection.message,
+        };
+        let code = known_code(&rejection.code);
+        let violation =
+            Violation { code, column: rejection.column, message, masked: String::new() };
+        (Some(rejection.target), violation)
+    };
+    let records = rejections.into_iter();
+    records.map(|(record, all)| (record, all.into_iter().map(described).collect())).collect()
+}
+
+/// The other party: a record by its number, a row of the table by the shape of its key, for
+/// which the file has no number and the report shows no values.
+fn named(other: &Other, rejection: &StagedRejection, writer: &ReportWriter<'_>) -> String {
+    match other {
+        Other::Record(file, record) if *file == rejection.file => format!("record {record}"),
+        Other::Record(file, record) => {
+            let path = writer.files.get(*file as usize).map_or("", |file| &file.input.display);
+            format!("record {record} of `{path}`")
+        }
+        Other::Row(key) => {
+            let load = &writer.plan.targets[rejection.target].load;
+            let shape = |(value, &index): (&Option<String>, &usize)| match value {
+                Some(value) => outcome::mask(value, load.columns[index].sensitive),
+                None => "NULL".to_owned(),
+            };
+            let shapes: Vec<String> = key.iter().zip(&load.key).map(shape).collect();
+            format!("the row with the key `{}`", shapes.join(", "))
+        }
     }
 }
 
@@ -96,10 +132,14 @@ fn holds_any(split: &Split, records: &BTreeMap<u64, Violations>) -> bool {
 }
 
 /// The codes that judging over staging gives.
-const CODES: [&str; 10] = [
+const CODES: [&str; 14] = [
     "constraint.check",
+    "constraint.exclusion",
     "constraint.foreign_key",
+    "constraint.generated",
     "constraint.partition",
+    "constraint.policy",
+    "constraint.refused",
     "constraint.unique",
     "rule.check",
     "rule.duplicate_key",

@@ -142,6 +142,11 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// What of a record's raw bytes is its content, whichever place it has in the file.
+    fn content_of<'r>(&self, raw: &'r [u8]) -> &'r [u8] {
+        raw
+    }
+
     /// Opens a writer for rejected records of this file, in the folder given
     /// (it exists, mode 0700); files are made with `crate::private_file`.
     ///
@@ -201,6 +206,9 @@ pub trait RejectedWriter: Send {
     /// # Errors
     /// `ErrorKind::Environment` when the file cannot be written.
     fn write(&mut self, raw: &[u8]) -> Result<()>;
+
+    /// The file that is written: what a pipeline reads again.
+    fn path(&self) -> &Path;
 
     /// Ends the file properly and brings it to disk.
     ///

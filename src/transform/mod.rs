@@ -18,6 +18,6 @@ mod rules;
 mod steps;
 mod words;
 
-pub use column::{ColumnTransform, CompileEnvironment, check_column};
+pub use column::{ColumnTransform, CompileEnvironment};
 pub use filter::RowFilter;
 pub use operation::{Operation, Operations};

@@ -305,3 +305,17 @@ async fn a_connection_that_was_weakened_says_so_once() {
     assert_eq!(errors(&output).matches("not encrypted").count(), 1, "{}", errors(&output));
     assert_eq!(errors(&output).matches("sslmode=disable").count(), 1, "{}", errors(&output));
 }
+
+#[tokio::test]
+async fn a_pipeline_is_checked_against_its_tables_before_a_file_has_come() {
+    let session = Session::new().await;
+    std::fs::remove_file(session.space.folder.path().join("items.csv")).expect("it is removed");
+    let ended = session.longshore(&["check", &session.pipeline]);
+    assert_eq!(code(&ended), 0, "{}", errors(&ended));
+    assert!(errors(&ended).contains("its header was not checked"), "{}", errors(&ended));
+    let wrong = session.space.read("items.toml").replace("name = { from", "nmae = { from");
+    session.space.write("items.toml", wrong);
+    let ended = session.longshore(&["check", &session.pipeline]);
+    assert_eq!(code(&ended), 2, "{}", errors(&ended));
+    assert!(errors(&ended).contains("did you mean `name`?"), "{}", errors(&ended));
+}

@@ -8,7 +8,7 @@ use longshore::{
 use serde_json::Value;
 
 use super::workspace::Workspace;
-use crate::support::left_out_without_postgis;
+use crate::support::{Part, is_left_out};
 
 /// An export's definition; `$DIR` stands for the folder.
 fn definition(space: &Workspace, toml: &str) -> ExportDefinition {
@@ -343,7 +343,7 @@ async fn a_workbook_has_typed_cells_and_runs_nothing() {
 
 #[tokio::test]
 async fn features_are_in_longitude_and_latitude() {
-    if left_out_without_postgis("features") {
+    if is_left_out(Part::Postgis, "features") {
         return;
     }
     let space = Workspace::with("").await;

@@ -1,5 +1,7 @@
 //! Change deliveries: records say themselves whether their row is written or deleted.
 
+use std::sync::Arc;
+
 use longshore::{
     outcome::HoldReason,
     report::RunStatus,
@@ -263,7 +265,7 @@ async fn ordered_deletions_wait_for_approval_above_a_limit_of_the_author() {
     let run = RunId::parse(&held.run).expect("a run");
     let shown = held::show(&space.client, &run, 10).await.expect("shown").expect("a run");
     assert_eq!(shown.held.expect("held")[0].summary.tally.deleted, 2);
-    let approved = held::approve(&space.database.endpoint(), &run).await;
+    let approved = held::approve(&space.database.endpoint(), &run, &Arc::default()).await;
     assert_eq!(approved.expect("approved").status, RunStatus::Published);
     assert_eq!(space.value(ITEMS).await, "3 cog 3.00");
 

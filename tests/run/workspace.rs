@@ -5,6 +5,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 use longshore::{
     definition::{self, Definition},
     outcome::Tally,
+    postgres::endpoint::Endpoint,
     report::RunSummary,
     run::{self, ImportRequest, LoadOptions, Pipeline, Stop, progress::Progress},
 };
@@ -77,6 +78,15 @@ impl Workspace {
 
     /// Runs a pipeline.
     pub(crate) async fn try_run(&self, toml: &str, how: How) -> Result<RunSummary, Stop> {
+        self.try_run_at(&self.database.endpoint(), toml, how).await
+    }
+
+    async fn try_run_at(
+        &self,
+        endpoint: &Endpoint,
+        toml: &str,
+        how: How,
+    ) -> Result<RunSummary, Stop> {
         let request = ImportRequest {
             pipeline: self.pipeline(toml),
             report_folder: self.folder.path().join("reports"),
@@ -84,7 +94,18 @@ impl Workspace {
             dry_run: how.dry_run,
             options: how.options,
         };
-        run::import(&self.database.endpoint(), &request, &Arc::new(Progress::default())).await
+        run::import(endpoint, &request, &Arc::new(Progress::default())).await
+    }
+
+    /// Runs a pipeline as another role.
+    pub(crate) async fn try_run_as(
+        &self,
+        role: &str,
+        toml: &str,
+        how: How,
+    ) -> Result<RunSummary, Stop> {
+        let endpoint = self.database.endpoint_as(role);
+        self.try_run_at(&endpoint, toml, how).await
     }
 
     /// The single value of a query, as text.

@@ -67,6 +67,18 @@ impl TestDatabase {
         Endpoint::parse(&self.url).expect("the test database's URL is valid")
     }
 
+    /// The same for another role of the cluster.
+    pub(crate) fn endpoint_as(&self, role: &str) -> Endpoint {
+        let (_, rest) = self.url.split_once('@').expect("the URL names a role");
+        Endpoint::parse(&format!("postgres://{role}@{rest}")).expect("the URL is valid")
+    }
+
+    /// What the server logged so far, for all databases.
+    pub(crate) fn server_log(&self) -> String {
+        let path = cluster::shared().run_folder().join("server.log");
+        String::from_utf8_lossy(&std::fs::read(path).expect("the server's log")).into_owned()
+    }
+
     /// A new session, driven by the current runtime.
     pub(crate) async fn session(&self) -> Session {
         self.endpoint().connect().await.expect("the test database accepts connections")

@@ -107,7 +107,7 @@ impl How {
 
     /// With limits on waiting that are a fraction of what they are in earnest.
     pub(super) fn hasty(mut self) -> Self {
-        self.variables.push(("LONGSHORE_HASTE", "20".to_owned()));
+        self.variables.push(("LONGSHORE_HASTE", "10".to_owned()));
         self
     }
 

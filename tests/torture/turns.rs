@@ -78,7 +78,7 @@ async fn sleep_at(scene: &Scene, armed: &str) -> Result<(), String> {
     scene.recovers().await
 }
 
-/// A lease lasts three seconds where there is haste.
+/// A lease lasts six seconds where there is haste.
 fn wait_for_turn(scene: &Scene) -> Result<Ended, String> {
     let started = Instant::now();
     loop {

@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use super::types::{TypeDocument, Types};
 use crate::schema::{
-    CheckConstraint, Column, ForeignKey, Generated, RelationKind, TableName, TableSchema, UniqueKey,
+    CheckConstraint, Column, Exclusion, Fill, ForeignKey, Generated, RelationKind, TableName,
+    TableSchema, UniqueKey,
 };
 
 #[derive(Debug, Deserialize)]
@@ -13,11 +14,14 @@ pub(super) struct TableDocument {
     schema: String,
     name: String,
     kind: String,
+    temporary: bool,
     columns: Vec<ColumnDocument>,
     types: Vec<TypeDocument>,
     unique_keys: Vec<UniqueKey>,
     checks: Vec<CheckConstraint>,
     foreign_keys: Vec<ForeignKey>,
+    exclusions: Vec<Exclusion>,
+    fills: Vec<Fill>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -39,7 +43,9 @@ impl TableDocument {
         let kind = match self.kind.as_str() {
             "p" => RelationKind::Partitioned,
             "f" => RelationKind::Foreign,
-            "v" | "m" => RelationKind::View,
+            "v" => RelationKind::View,
+            "m" => RelationKind::MaterializedView,
+            _ if self.temporary => RelationKind::Temporary,
             _ => RelationKind::Table,
         };
         TableSchema {
@@ -50,6 +56,8 @@ impl TableDocument {
             unique_keys: self.unique_keys,
             checks: self.checks,
             foreign_keys: self.foreign_keys,
+            exclusions: self.exclusions,
+            fills: self.fills,
         }
     }
 }

@@ -61,7 +61,7 @@ pub async fn table_names(client: &tokio_postgres::Client) -> Result<Vec<String>>
     let query = "select format('%I.%I', n.nspname, c.relname) \
         from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
         where c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition \
-        and n.nspname not in ('pg_catalog', 'information_schema', 'longshore', 'longshore_staging') \
+        and n.nspname not in ('pg_catalog', 'information_schema', 'longshore', 'longshore_staging', 'longshore_undo') \
         and n.nspname !~ '^pg_' order by 1";
     let rows = client.query_typed(query, &[]).await;
     let rows = rows.map_err(|error| database_error(&error, "list its tables"))?;

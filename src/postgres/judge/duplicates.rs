@@ -50,7 +50,8 @@ impl Judge<'_> {
             DuplicateRule::Reject => self.reject_repeated("true"),
             DuplicateRule::Identical => self.reject_repeated("least_shape <> greatest_shape"),
         };
-        self.execute(&insert, "settle duplicate keys").await
+        self.execute(&insert, "settle duplicate keys").await?;
+        Ok(())
     }
 
     fn key(&self) -> String {

@@ -1,6 +1,6 @@
 //! When versions of a history may begin.
 
-use super::{Judge, Reason};
+use super::{Judge, OF_DEFINITION, Reason};
 use crate::{
     error::Result,
     load::LoadMode,
@@ -21,6 +21,6 @@ impl Judge<'_> {
         );
         let message = "no version can begin there: it is not before the open end";
         let reason = Reason { code: "rule.history", column: &column.name, message };
-        self.reject_unless(&condition, &reason).await
+        self.reject_unless(&self.rows(), &condition, &reason, &OF_DEFINITION).await
     }
 }

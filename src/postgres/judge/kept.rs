@@ -44,7 +44,8 @@ impl Judge<'_> {
              analyze {kept}",
             parts.join(" union all ")
         );
-        self.execute(&script, "note rejected keys").await
+        self.execute(&script, "note rejected keys").await?;
+        Ok(())
     }
 
     /// Lines of `kept`, from rows that have computed columns or do not.

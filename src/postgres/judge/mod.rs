@@ -1,20 +1,30 @@
 //! Judges staged rows by what only the database can evaluate, before publishing.
 //!
-//! Computed columns, `[[target.check]]`, `unique`, and duplicate keys are
-//! evaluated set-wise. Each offender becomes a row in the run's `excluded`
-//! table; nothing here touches a target. A record that is rejected for one
-//! target is published in none: a record goes in whole or not at all.
+//! Computed columns, `[[target.check]]`, `unique`, duplicate keys and the
+//! table's own constraints are evaluated set-wise. Each offender becomes a row
+//! in the run's `excluded` table; nothing here touches a target. A record that
+//! is rejected for one target is published in none: a record goes in whole or
+//! not at all. What no query can foretell (triggers, row-level policies) shows
+//! in a rehearsal of publishing, which is rolled back.
 
-mod constraints;
+mod checks;
 mod duplicates;
+mod exclusions;
+mod filled;
+mod foreign_keys;
 mod history;
 mod kept;
 mod keys;
 mod ordered;
+mod unique;
 
-use tokio_postgres::{Client, error::SqlState};
+pub(super) use filled::has_unknown;
+
+use tokio_postgres::Client;
 
 use super::{
+    caught::{Attempt, Refused, attempt_alone},
+    publish::rehearse::rehearse,
     session::{database_error, with_settings},
     sql::{quote_identifier, quote_literal},
     staging::{DELETES, ORDINAL, Staging, has_computed},
@@ -41,6 +51,17 @@ pub struct StagedRejection {
     pub column: String,
     /// What is wrong, without data.
     pub message: String,
+    /// Who stands against it, where that is one.
+    pub other: Option<Other>,
+}
+
+/// Who has what a rejected record may not have too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Other {
+    /// Another record: its file's ordinal and its number.
+    Record(u32, u64),
+    /// A row of the table: its key, which may be personal.
+    Row(Vec<Option<String>>),
 }
 
 /// Judges every target of a run; afterwards `excluded` is complete.
@@ -64,6 +85,7 @@ pub async fn judge(
         judge.check_computed_nulls().await?;
         judge.check_moments().await?;
         judge.check_conditions().await?;
+        judge.fill().await?;
         judge.check_constraints().await?;
         judge.check_partitions().await?;
         failpoint::hit("judge.target")?;
@@ -76,7 +98,17 @@ pub async fn judge(
             judge.settle_duplicates().await?;
         }
         judge.check_unique_constraints().await?;
+        judge.check_exclusions().await?;
     }
+    settle(client, staging, loads).await?;
+    if rehearse(client, staging, loads).await? {
+        settle(client, staging, loads).await?;
+    }
+    Ok(())
+}
+
+/// What follows from the rejections so far.
+async fn settle(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Result<()> {
     reject_orphans(client, staging, loads).await?;
     analyze_excluded(client, staging).await?;
     for (target, load) in loads.iter().enumerate() {
@@ -110,7 +142,7 @@ fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Error {
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn staged_rejections(client: &Client, staging: &Staging) -> Result<Vec<StagedRejection>> {
     let query = format!(
-        "select target, ordinal, code, column_name, message from {} where kind = 'rejected'
+        "select target, ordinal, code, column_name, message, other_ordinal, other_key from {} where kind = 'rejected'
          order by ordinal, target, code, column_name",
         staging.excluded()
     );
@@ -129,7 +161,17 @@ fn staged_rejection(row: &tokio_postgres::Row) -> StagedRejection {
         code: row.get(2),
         column: row.get(3),
         message: row.get(4),
+        other: other(row),
     }
+}
+
+fn other(row: &tokio_postgres::Row) -> Option<Other> {
+    let ordinal: Option<i64> = row.get(5);
+    let record = ordinal.map(|ordinal| {
+        let (file, record) = Position::split_ordinal(ordinal);
+        Other::Record(file, record)
+    });
+    record.or_else(|| row.get::<_, Option<_>>(6).map(Other::Row))
 }
 
 async fn analyze_excluded(client: &Client, staging: &Staging) -> Result<()> {
@@ -150,12 +192,15 @@ fn not_rejected_as(staging: &Staging, row: &str) -> String {
     )
 }
 
+/// The code where a generated column cannot be computed: nothing that needs it can be judged.
+const GENERATED: &str = "constraint.generated";
+
 /// The condition that SQL of the definition can be evaluated for row `s`. Rows that broke
 /// other rules are judged on: their owner gets everything that is wrong with them.
 fn can_be_evaluated(staging: &Staging) -> String {
     let excluded = staging.excluded();
     format!(
-        "not exists (select from {excluded} e where e.ordinal = s.{ORDINAL} and e.code = 'sql.error')"
+        "not exists (select from {excluded} e where e.ordinal = s.{ORDINAL} and e.code in ('sql.error', '{GENERATED}'))"
     )
 }
 
@@ -201,7 +246,8 @@ impl Judge<'_> {
             std::iter::once(ORDINAL.to_owned()).chain(staged.map(name)).collect();
         let analyze =
             format!("analyze {} ({})", self.staging.copied(self.target), columns.join(", "));
-        self.execute(&analyze, "analyse staging").await
+        self.execute(&analyze, "analyse staging").await?;
+        Ok(())
     }
 
     async fn compute_columns(&self) -> Result<()> {
@@ -218,7 +264,8 @@ impl Judge<'_> {
             can_be_evaluated(self.staging)
         );
         let all: Vec<String> = expressions.into_iter().map(|(_, sql)| sql).collect();
-        self.run_or_find_offenders(&create, &format!("row({})", all.join(", "))).await
+        let failing = Failing { rows: &self.staging.copied(self.target), ..OF_DEFINITION };
+        self.run_or_find_offenders(&create, &format!("row({})", all.join(", ")), &failing).await
     }
 
     /// Computed columns as (quoted name, SQL cast to the column's base type).
@@ -242,7 +289,7 @@ impl Judge<'_> {
                 column: name,
                 message: "the column does not accept NULL",
             };
-            self.reject_unless(&condition, &reason).await?;
+            self.reject_unless(&self.rows(), &condition, &reason, &OF_DEFINITION).await?;
         }
         Ok(())
     }
@@ -250,55 +297,63 @@ impl Judge<'_> {
     async fn check_conditions(&self) -> Result<()> {
         for check in &self.load.checks {
             let reason = Reason { code: "rule.check", column: "", message: &check.message };
-            self.reject_unless(&format!("({}\n)", check.sql), &reason).await?;
+            let condition = format!("({}\n)", check.sql);
+            self.reject_unless(&self.rows(), &condition, &reason, &OF_DEFINITION).await?;
         }
         Ok(())
     }
 
     /// Rejects the rows for which `condition` is false; NULL passes, as in a CHECK constraint.
-    async fn reject_unless(&self, condition: &str, reason: &Reason<'_>) -> Result<()> {
+    async fn reject_unless(
+        &self,
+        rows: &str,
+        condition: &str,
+        reason: &Reason<'_>,
+        failing: &Failing<'_>,
+    ) -> Result<()> {
         let insert = format!(
             "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {} s where not {condition} and {} and {}",
             self.staging.excluded(),
             self.target,
             reason.as_columns(),
-            self.rows(),
+            rows,
             self.is_written(),
             can_be_evaluated(self.staging)
         );
-        self.run_or_find_offenders(&insert, condition).await
+        self.run_or_find_offenders(&insert, condition, &Failing { rows, ..*failing }).await
     }
 
     /// Runs a statement that evaluates `expression` for every row. Where a row's values make
     /// it fail (a division by zero, a cast), those rows are found one by one and rejected, and
     /// the statement runs again without them.
-    async fn run_or_find_offenders(&self, statement: &str, expression: &str) -> Result<()> {
-        let Err(error) = self.client.batch_execute(&with_settings(statement)).await else {
-            return Ok(());
+    async fn run_or_find_offenders(
+        &self,
+        statement: &str,
+        expression: &str,
+        failing: &Failing<'_>,
+    ) -> Result<()> {
+        let refused = match attempt_alone(self.client, statement).await? {
+            Attempt::Done(_) => return Ok(()),
+            Attempt::Refused(refused) => refused,
         };
-        if !is_data_fault(error.code()) {
-            return Err(definition_or_database_error(&error));
+        if !is_data_fault(refused.code()) {
+            return Err(failing.stop(refused));
         }
-        let find = self.find_offenders(expression);
-        let failed = |error| database_error(&error, "evaluate SQL of the definition");
-        self.client.batch_execute(&with_settings(&find)).await.map_err(failed)?;
-        self.client.batch_execute(&with_settings(statement)).await.map_err(failed)
+        let find = self.find_offenders(expression, failing);
+        attempt_alone(self.client, &find).await?.rows(failing.doing)?;
+        attempt_alone(self.client, statement).await?.rows(failing.doing)?;
+        Ok(())
     }
 
-    fn find_offenders(&self, expression: &str) -> String {
+    fn find_offenders(&self, expression: &str, failing: &Failing<'_>) -> String {
         let tag = format!("$longshore_{}$", self.staging.run.as_str().to_lowercase());
-        let rows = if expression.starts_with("row(") {
-            self.staging.copied(self.target)
-        } else {
-            self.rows()
-        };
         format!(
             "do {tag} declare r {rows}%rowtype; begin
                for r in select s.* from {rows} s where {is_written} and {can_be_evaluated} loop
                  begin perform {expression} from (select (r).*) s;
                  exception when others then
-                   insert into {excluded} values ({target}, r.{ORDINAL}, 'rejected', 'sql.error', '',
-                     'SQL of the definition fails for this record with SQLSTATE ' || sqlstate);
+                   insert into {excluded} values ({target}, r.{ORDINAL}, 'rejected', '{code}', {column},
+                     {what} || ' fails for this record with SQLSTATE ' || sqlstate);
                  end;
                end loop;
              end {tag}",
@@ -306,12 +361,49 @@ impl Judge<'_> {
             can_be_evaluated = can_be_evaluated(self.staging),
             excluded = self.staging.excluded(),
             target = self.target,
+            rows = failing.rows,
+            code = failing.code,
+            column = quote_literal(failing.column),
+            what = quote_literal(failing.what),
         )
     }
 
-    async fn execute(&self, statement: &str, doing: &str) -> Result<()> {
-        let done = self.client.batch_execute(&with_settings(statement)).await;
-        done.map_err(|error| database_error(&error, doing))
+    async fn execute(&self, statement: &str, doing: &str) -> Result<u64> {
+        attempt_alone(self.client, statement).await?.rows(doing)
+    }
+}
+
+/// SQL that is evaluated for every row, and may fail for some.
+#[derive(Clone, Copy)]
+struct Failing<'a> {
+    /// The table whose rows it is evaluated over.
+    rows: &'a str,
+    code: &'static str,
+    column: &'a str,
+    /// What it is, for the record's owner.
+    what: &'a str,
+    doing: &'static str,
+}
+
+const OF_DEFINITION: Failing<'static> = Failing {
+    rows: "",
+    code: "sql.error",
+    column: "",
+    what: "SQL of the definition",
+    doing: "evaluate SQL of the definition",
+};
+
+impl Failing<'_> {
+    /// The error where no row's values are to blame.
+    fn stop(&self, refused: Refused) -> Error {
+        let wrong_sql = refused.code().starts_with("42") && self.what == OF_DEFINITION.what;
+        let described = refused.into_error(self.doing);
+        if !wrong_sql {
+            return described;
+        }
+        Error::definition("SQL of the definition does not fit the staged columns")
+            .caused_by(described)
+            .hint("`longshore check` with the database shows which one")
     }
 }
 
@@ -328,19 +420,6 @@ impl Reason<'_> {
 }
 
 /// Class 22 is "data exception"; 23 is a domain's check in a cast; 2F and P0001 come from functions.
-fn is_data_fault(code: Option<&SqlState>) -> bool {
-    code.is_some_and(|code| {
-        ["22", "23", "2F", "P0"].iter().any(|class| code.code().starts_with(class))
-    })
-}
-
-fn definition_or_database_error(error: &tokio_postgres::Error) -> Error {
-    let wrong_sql = error.code().is_some_and(|code| code.code().starts_with("42"));
-    let described = database_error(error, "evaluate SQL of the definition");
-    if wrong_sql {
-        return Error::definition("SQL of the definition does not fit the staged columns")
-            .caused_by(described)
-            .hint("`longshore check` with the database shows which one");
-    }
-    described
+fn is_data_fault(code: &str) -> bool {
+    ["22", "23", "2F", "P0"].iter().any(|class| code.starts_with(class))
 }

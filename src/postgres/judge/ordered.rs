@@ -6,7 +6,7 @@ use crate::{
     load::{LoadMode, LoadTarget, deletes_first},
     postgres::{
         references::{Reference, references},
-        sql::{qualified, quote_identifier},
+        sql::{qualified, quote_identifier, same_key},
         staging::{DELETES, ORDINAL},
     },
 };
@@ -47,7 +47,7 @@ impl Judge<'_> {
             reason = reason.as_columns(),
             rows = self.rows(),
             table = qualified(&self.load.table.name),
-            same_key = self.same_key(),
+            same_key = same_key(self.load, "t", "s"),
             published = self.is_published_as("s"),
             referring = reference.table_sql(),
             refers = reference.refers("r", "t"),
@@ -79,7 +79,7 @@ impl Judge<'_> {
         format!(
             " and not exists (select from {} d where {} and {} and ({}))",
             self.rows(),
-            self.same_key_of("r", "d"),
+            same_key(self.load, "r", "d"),
             self.is_published_as("d"),
             moves.join(" or ")
         )

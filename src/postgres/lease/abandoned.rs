@@ -99,6 +99,8 @@ async fn clear(client: &Client, run: &str) -> Result<()> {
     let update = "update longshore.run set status = 'failed', finished_at = clock_timestamp(),
         message = 'it was cut off' where run_id = $1 and status = 'running'";
     client.execute_typed(update, &[(&run, Type::TEXT)]).await.map_err(failed)?;
+    let forget = "delete from longshore.rejected_record where run_id = $1";
+    client.execute_typed(forget, &[(&run, Type::TEXT)]).await.map_err(failed)?;
     let release = "delete from longshore.lease where run_id = $1";
     client.execute_typed(release, &[(&run, Type::TEXT)]).await.map_err(failed)?;
     Ok(())

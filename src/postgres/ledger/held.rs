@@ -111,6 +111,9 @@ pub async fn held_run(client: &Client, run: &RunId) -> Result<HeldRun> {
         files: Vec::new(),
         violations: Vec::new(),
         report: row.get(3),
+        pipeline_file: None,
+        replay: None,
+        undoes: None,
     };
     Ok(HeldRun { record, plan })
 }

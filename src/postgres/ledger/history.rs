@@ -31,6 +31,36 @@ pub struct PastRun {
     pub files: Vec<PastFile>,
     /// Violations by code.
     pub rejections: Vec<PastRejections>,
+    /// The run whose corrected records this one loaded, where it is a replay.
+    pub replays: Option<String>,
+    /// The run that this one took back, where it is an undo.
+    pub undoes: Option<String>,
+    /// The run that took this one back.
+    pub undone_by: Option<String>,
+    /// Until when it can be undone, in the session's time zone.
+    pub undo_until: Option<String>,
+    /// What became of the records it rejected.
+    pub rejected: PastRejected,
+}
+
+/// What became of a run's rejected records in `history`.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct PastRejected {
+    /// Records that nobody has corrected yet.
+    pub open: u64,
+    /// Records that replays loaded.
+    pub closed: u64,
+    /// The replays that loaded some, in order.
+    pub replays: Vec<PastReplay>,
+}
+
+/// A replay, as the run that it replayed sees it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct PastReplay {
+    /// The replay.
+    pub run: String,
+    /// Records that it closed.
+    pub closed: u64,
 }
 
 /// A table's tally in `history`.
@@ -72,8 +102,10 @@ pub struct PastRejections {
 pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result<Vec<PastRun>> {
     let failed = |error| database_error(&error, "read the ledger");
     let query = "select run_id, pipeline, status, to_char(started_at, 'YYYY-MM-DD HH24:MI:SS'),
-          extract(epoch from finished_at - started_at)::float8, started_by, report, message
-        from longshore.run where $1::text is null or run_id = $1 order by started_at desc limit $2";
+          extract(epoch from finished_at - started_at)::float8, started_by, report, message, replays,
+          undoes, undone_by, (select to_char(u.expires_at, 'YYYY-MM-DD HH24:MI:SS') from longshore.undo u
+            where u.run_id = r.run_id and u.expires_at > now() and r.undoes is null and r.undone_by is null)
+        from longshore.run r where $1::text is null or run_id = $1 order by started_at desc limit $2";
     let limit = i64::from(limit);
     let rows = client
         .query_typed(query, &[(&run.map(RunId::as_str), Type::TEXT), (&limit, Type::INT8)])
@@ -82,10 +114,11 @@ pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result
     let mut runs = Vec::with_capacity(rows.len());
     for row in rows {
         let run: String = row.get(0);
-        let (tables, files, rejections) = (
+        let (tables, files, rejections, rejected) = (
             past_tallies(client, &run).await.map_err(failed)?,
             past_files(client, &run).await.map_err(failed)?,
             past_rejections(client, &run).await.map_err(failed)?,
+            past_rejected(client, &run).await.map_err(failed)?,
         );
         let (pipeline, status, started_at) = (row.get(1), row.get(2), row.get(3));
         let (seconds, started_by, report, message) =
@@ -102,6 +135,11 @@ pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result
             tables,
             files,
             rejections,
+            replays: row.get(8),
+            undoes: row.get(9),
+            undone_by: row.get(10),
+            undo_until: row.get(11),
+            rejected,
         });
     }
     Ok(runs)
@@ -150,4 +188,21 @@ async fn past_rejections(
     let one =
         |row: &tokio_postgres::Row| PastRejections { code: row.get(0), violations: row.get(1) };
     Ok(rows.iter().map(one).collect())
+}
+
+async fn past_rejected(client: &Client, run: &str) -> Result<PastRejected, tokio_postgres::Error> {
+    let query = "select closed_by, count(*) from longshore.rejected_record where run_id = $1
+        group by closed_by order by closed_by";
+    let mut rejected = PastRejected::default();
+    for row in client.query_typed(query, &texts([&run])).await? {
+        let records = row.get::<_, i64>(1).cast_unsigned();
+        match row.get::<_, Option<String>>(0) {
+            None => rejected.open = records,
+            Some(run) => {
+                rejected.closed += records;
+                rejected.replays.push(PastReplay { run, closed: records });
+            }
+        }
+    }
+    Ok(rejected)
 }

@@ -6,12 +6,19 @@
 
 mod held;
 mod history;
+mod rejected;
 mod steps;
 
 pub use held::{Dropped, HeldRun, held_run, other_held_runs, record_dropped};
 pub(super) use held::{record_approved, record_held};
-pub use history::{PastFile, PastRejections, PastRun, PastTally, history};
+pub use history::{
+    PastFile, PastRejected, PastRejections, PastReplay, PastRun, PastTally, history,
+};
 use postgres_types::{ToSql, Type};
+pub use rejected::{
+    RejectedNote, RejectingRun, ReplayRecord, loaded_directly, note_rejected, open_records,
+    rejecting_run,
+};
 pub use steps::{ensure, exists};
 use tokio_postgres::Client;
 
@@ -38,6 +45,12 @@ pub struct RunRecord {
     pub violations: Vec<(String, u64)>,
     /// The report folder, where there is one.
     pub report: Option<String>,
+    /// Where the pipeline stands.
+    pub pipeline_file: Option<String>,
+    /// Of a replay: what it did to the records another run had rejected.
+    pub replay: Option<ReplayRecord>,
+    /// Of an undo: the run that it takes back.
+    pub undoes: Option<RunId>,
     /// What a later run has to have in common with it to go on where it was cut off; `None` when
     /// none may.
     pub resume_key: Option<String>,
@@ -62,16 +75,21 @@ pub struct FileRecord {
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn record_started(client: &Client, run: &RunRecord) -> Result<()> {
     let insert =
-        "insert into longshore.run (run_id, pipeline, definition_sha256, status, version, report, resume_key)
-        values ($1, $2, $3, 'running', $4, $5, $6)";
+        "insert into longshore.run (run_id, pipeline, definition_sha256, status, version, report, pipeline_file, replays, undoes, resume_key)
+        values ($1, $2, $3, 'running', $4, $5, $6, $7, $8, $9)";
     let version = env!("CARGO_PKG_VERSION");
     let run_id = run.run.as_str();
+    let replays = run.replay.as_ref().map(|replay| replay.of.as_str());
+    let undoes = run.undoes.as_ref().map(RunId::as_str);
     let values = texts([
         &run_id,
         &run.pipeline,
         &run.definition_sha256,
         &version,
         &run.report,
+        &run.pipeline_file,
+        &replays,
+        &undoes,
         &run.resume_key,
     ]);
     let written = client.execute_typed(insert, &values).await;
@@ -87,6 +105,9 @@ pub(super) async fn record_published(
 ) -> Result<()> {
     insert_tallies(client, run, loads, tallies).await?;
     record_details(client, run).await?;
+    if let Some(replay) = &run.replay {
+        rejected::close_replayed(client, &run.run, replay).await?;
+    }
     if set_status(client, &run.run, ("running", "published"), None).await? {
         return Ok(());
     }
@@ -106,6 +127,7 @@ pub async fn record_ended(
     message: Option<&str>,
 ) -> Result<()> {
     if set_status(client, &run.run, ("running", status), message).await? {
+        rejected::forget_rejected(client, &run.run).await?;
         record_details(client, run).await?;
     }
     Ok(())
@@ -234,7 +256,7 @@ pub async fn loaded_by(
     sha256: &str,
 ) -> Result<Option<String>> {
     let query = "select r.run_id from longshore.run r join longshore.file f using (run_id)
-        where f.sha256 = $1 and r.pipeline = $2 and r.status = 'published' and ($3 or r.definition_sha256 = $4)
+        where f.sha256 = $1 and r.pipeline = $2 and r.status = 'published' and r.undone_by is null and ($3 or r.definition_sha256 = $4)
         order by r.started_at desc limit 1";
     let values: [Parameter<'_>; 4] = [
         (&sha256, Type::TEXT),
@@ -259,6 +281,7 @@ pub async fn last_load_of(
 ) -> Result<Option<String>> {
     let query = "select run_id from (
           select run_id, definition_sha256 from longshore.run where pipeline = $1 and status = 'published'
+            and replays is null and undoes is null and undone_by is null
           order by finished_at desc limit 1) last
         where definition_sha256 = $2
           and array(select sha256 from longshore.file f where f.run_id = last.run_id order by sha256 collate \"C\") = $3";

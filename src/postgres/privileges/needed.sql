@@ -23,7 +23,7 @@ target as (
 ),
 own as (
     select s.position, s.name, n.oid
-    from (values (1, 'longshore'), (2, 'longshore_staging')) as s (position, name)
+    from (values (1, 'longshore'), (2, 'longshore_staging'), (3, 'longshore_undo')) as s (position, name)
     left join pg_catalog.pg_namespace n on n.nspname = s.name
 ),
 -- The names of columns are those that have to be readable or writable at least.

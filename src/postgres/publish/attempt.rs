@@ -8,7 +8,7 @@ use super::{
     failed,
     fingerprint::fingerprint,
     guard::Guard,
-    held,
+    guarded, held,
     locks::lock_targets,
     statements::Statements,
     target::{Classified, TargetPublisher},
@@ -18,7 +18,7 @@ use crate::{
     failpoint,
     load::{CountLimit, LoadMode, LoadTarget, deletes_first},
     outcome::Tally,
-    postgres::{ledger, session::TRANSACTION_SETTINGS, watch},
+    postgres::{ledger, session::TRANSACTION_SETTINGS, undo, watch},
     run_id::RunId,
 };
 
@@ -151,7 +151,14 @@ impl Publishing<'_> {
         publishers: &[(TargetPublisher<'_>, Classified)],
         tables: &[TableChange],
     ) -> Result<(), Failure> {
-        // All targets are classified and none is written: the place to note what rows were before.
+        let mut written = Vec::with_capacity(publishers.len());
+        for (publisher, classified) in publishers {
+            let rows = publisher.keep(&self.run.run, classified).await?;
+            written.push((publisher.sql.load, rows));
+        }
+        if let Some(hours) = self.loads.first().and_then(|load| load.undo_hours) {
+            undo::note_written(client, &self.run.run, hours, &written).await?;
+        }
         let deletes_first = deletes_first(self.loads);
         let goes_first = |load: &LoadTarget| deletes_first && load.mode == LoadMode::Operations;
         let backwards = || publishers.iter().rev();
@@ -165,6 +172,8 @@ impl Publishing<'_> {
         for (publisher, classified) in backwards().filter(|(it, _)| !goes_first(it.sql.load)) {
             publisher.write(&classified.changes, &classified.removals).await?;
         }
+        // What is checked at the end is checked here, where it does not reach the server's log.
+        guarded(client, "set constraints all immediate", "check deferred constraints").await?;
         let tallies: Vec<Tally> = tables.iter().map(|table| table.tally).collect();
         match self.intent {
             Intent::Approve(_) => {

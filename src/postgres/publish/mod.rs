@@ -23,6 +23,7 @@ pub mod held;
 mod locks;
 mod mode;
 mod references;
+pub(in crate::postgres) mod rehearse;
 mod settled;
 mod statements;
 mod target;
@@ -33,7 +34,13 @@ use tokio_postgres::{Client, error::SqlState};
 pub use counted::{Counted, CountedTable};
 pub use settled::settled;
 
-use super::{lease::Fence, ledger::RunRecord, session::database_error, staging::Staging};
+use super::{
+    caught::{Attempt, attempt},
+    lease::Fence,
+    ledger::RunRecord,
+    session::database_error,
+    staging::Staging,
+};
 use crate::{
     error::{Error, Result, Transient},
     load::{CountLimit, LoadTarget},
@@ -126,12 +133,33 @@ impl From<Error> for Failure {
 
 fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Failure {
     move |error| {
-        let passing = [
-            SqlState::T_R_SERIALIZATION_FAILURE,
-            SqlState::T_R_DEADLOCK_DETECTED,
-            SqlState::UNIQUE_VIOLATION,
-        ];
-        let passes = error.code().is_some_and(|code| passing.contains(code));
+        let passes = error.code().is_some_and(|code| may_pass(code.code()));
         Failure { error: database_error(&error, doing), passes }
+    }
+}
+
+/// Whether what failed may go well the next time: another writer was met.
+fn may_pass(sqlstate: &str) -> bool {
+    let passing = [
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::UNIQUE_VIOLATION,
+    ];
+    passing.iter().any(|code| code.code() == sqlstate)
+}
+
+/// Runs a statement whose failure may be about a row's values; how many rows it wrote.
+async fn guarded(client: &Client, statement: &str, doing: &'static str) -> Result<u64, Failure> {
+    match attempt(client, statement).await? {
+        Attempt::Done(rows) => Ok(rows),
+        Attempt::Refused(refused) => {
+            let passes = may_pass(refused.code());
+            let is_about_rows =
+                refused.code().starts_with("23") || refused.code().starts_with("P0");
+            let error = refused.into_error(doing);
+            let hint = "nothing is published; judging the rows before did not show it: look at \
+                        triggers and at who else writes to the table";
+            Err(Failure { error: if is_about_rows { error.hint(hint) } else { error }, passes })
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::changes::Kind;
 use crate::{
     load::{LoadColumn, LoadMode, LoadTarget, SoftDelete},
     postgres::{
-        sql::{qualified, quote_identifier, quote_literal},
+        sql::{own_rows, qualified, quote_identifier, quote_literal, same_key},
         staging::{ORDINAL, Staging},
     },
     schema::{Generated, PgType},
@@ -21,9 +21,9 @@ pub(super) struct Statements<'a> {
 }
 
 impl Statements<'_> {
-    /// The target's table.
+    /// The target's table as it is read, updated and deleted from.
     pub(super) fn table(&self) -> String {
-        qualified(&self.load.table.name)
+        own_rows(&self.load.table)
     }
 
     /// The table that holds its staged rows.
@@ -50,11 +50,7 @@ impl Statements<'_> {
 
     /// The condition that `s` and `t` are the same row.
     pub(super) fn same_key(&self) -> String {
-        let equal = |&index: &usize| {
-            let name = quote_identifier(&self.load.columns[index].column.name);
-            format!("t.{name} = s.{name}")
-        };
-        self.load.key.iter().map(equal).collect::<Vec<_>>().join(" and ")
+        same_key(self.load, "t", "s")
     }
 
     /// The condition that `s` brings `t` something new.
@@ -141,7 +137,7 @@ impl Statements<'_> {
         let overriding = if identity { " overriding system value" } else { "" };
         format!(
             "insert into {} ({}){overriding} select {} from {source} order by {}",
-            self.table(),
+            qualified(&self.load.table.name),
             names.join(", "),
             values.join(", "),
             self.insert_order()
@@ -191,7 +187,6 @@ pub(super) fn content(row: &str, column: &LoadColumn) -> String {
     let cast = match &column.column.pg_type {
         PgType::Geometry(_) | PgType::Geography(_) => "::bytea",
         PgType::Json | PgType::Citext | PgType::Array { .. } => "::text",
-        PgType::Text if column.column.base_type_sql == "xml" => "::text",
         _ => "",
     };
     format!("{row}.{name}{cast}")

@@ -5,12 +5,18 @@ use tokio_postgres::Client;
 use super::{
     Failure,
     changes::{self, Changes, Kind},
-    failed,
-    mode::{Mode, Write, mode},
+    failed, guarded,
+    mode::{Effect, Mode, Write, mode},
     references::must_be_free,
     statements::Statements,
 };
-use crate::{error::Error, failpoint, load::LoadTarget};
+use crate::{
+    error::Error,
+    failpoint,
+    load::LoadTarget,
+    postgres::undo::{self, Image, Written},
+    run_id::RunId,
+};
 
 /// Publishes the rows of one target, inside the publishing transaction.
 pub(super) struct TargetPublisher<'a> {
@@ -26,6 +32,32 @@ pub(super) struct Classified {
     pub(super) writes: Vec<Write>,
     /// What deletes rows after all targets are written.
     pub(super) removals: Vec<Write>,
+}
+
+impl Classified {
+    /// How many rows the statements write, by what they do.
+    fn written(&self) -> Written {
+        let rows = |effect| {
+            let writes = self.all_writes().filter(|write| write.effect() == effect);
+            writes.map(|write| self.changes.sum(write.kinds)).sum()
+        };
+        Written {
+            inserted: rows(Effect::Inserts),
+            updated: rows(Effect::Updates),
+            deleted: rows(Effect::Deletes),
+            deletes_last: self.removals.iter().any(Write::deletes),
+        }
+    }
+
+    fn all_writes(&self) -> impl Iterator<Item = &Write> {
+        self.writes.iter().chain(&self.removals)
+    }
+
+    /// The kinds of rows to which statements do that.
+    fn kinds(&self, effect: Effect) -> Vec<&'static str> {
+        let writes = self.all_writes().filter(|write| write.effect() == effect);
+        writes.flat_map(|write| write.kinds).map(|kind| kind.word()).collect()
+    }
 }
 
 impl TargetPublisher<'_> {
@@ -54,6 +86,29 @@ impl TargetPublisher<'_> {
         Ok(Classified { changes, noted: true, writes, removals })
     }
 
+    /// Keeps the rows that are to be replaced, before they are, so that the run can be undone.
+    pub(super) async fn keep(
+        &self,
+        run: &RunId,
+        classified: &Classified,
+    ) -> Result<Written, Failure> {
+        let written = classified.written();
+        if self.load().undo_hours.is_none() || written.replaced() == 0 {
+            return Ok(written);
+        }
+        let Statements { target, load, .. } = self.sql;
+        let image = Image {
+            run,
+            target,
+            load,
+            changes: &self.sql.changes(),
+            updated: &classified.kinds(Effect::Updates),
+            deleted: &classified.kinds(Effect::Deletes),
+        };
+        undo::keep_rows(self.client, &image, written.replaced()).await?;
+        Ok(written)
+    }
+
     /// Writes what was classified; the server must have written exactly that.
     pub(super) async fn write(&self, changes: &Changes, writes: &[Write]) -> Result<(), Failure> {
         for write in writes {
@@ -64,8 +119,8 @@ impl TargetPublisher<'_> {
             if let (true, [kind]) = (write.deletes(), write.kinds) {
                 must_be_free(self.client, &self.sql, *kind).await?;
             }
-            let written = self.client.execute_typed(&write.sql, &[]).await;
-            must_agree(self.load(), write.kinds, planned, written.map_err(failed("publish"))?)?;
+            let written = guarded(self.client, &write.sql, "publish").await?;
+            must_agree(self.load(), write.kinds, planned, written)?;
             failpoint::hit("publish.statement")?;
         }
         Ok(())

@@ -89,6 +89,8 @@ async fn summary(
         },
         tables,
         geometry: None,
+        replay: None,
+        undo: None,
         resumed: None,
         seconds: Seconds { total: seconds.publish, ..seconds },
     };

@@ -62,6 +62,10 @@ impl RejectedWriter for CsvRejectedWriter {
         self.put(&shape.start.line_end)
     }
 
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn finish(mut self: Box<Self>) -> Result<()> {
         let brought = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
         brought.map_err(|cause| failed(&self.path, cause))

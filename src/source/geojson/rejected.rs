@@ -62,6 +62,10 @@ impl RejectedWriter for RejectedFeatures {
         }
     }
 
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn finish(mut self: Box<Self>) -> Result<()> {
         if self.layout == Layout::Collection {
             self.put(&[b"\n]}\n"])?;

@@ -118,6 +118,10 @@ impl RejectedWriter for RejectedShapes {
         self.add(raw).map_err(|cause| cannot_write(&self.path, cause))
     }
 
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn finish(mut self: Box<Self>) -> Result<()> {
         self.close().map_err(|cause| cannot_write(&self.path, cause))
     }

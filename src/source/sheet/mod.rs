@@ -195,6 +195,11 @@ impl Source for SheetSource {
         Box::new(SheetDecoder::new(&self.header, projection))
     }
 
+    /// Without the row's number.
+    fn content_of<'r>(&self, raw: &'r [u8]) -> &'r [u8] {
+        raw.get(row::HEAD_BYTES..).unwrap_or(raw)
+    }
+
     fn rejected_writer(&self, folder: &Path) -> Result<Box<dyn RejectedWriter>> {
         let layout = Layout {
             sheet_name: &self.sheet_name,

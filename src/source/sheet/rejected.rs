@@ -139,6 +139,10 @@ impl RejectedWriter for RejectedRows {
         Ok(())
     }
 
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn finish(mut self: Box<Self>) -> Result<()> {
         let mut writer = BufWriter::new(&self.file);
         self.workbook

@@ -18,7 +18,7 @@ use crate::{
         constant::Constant,
         geometry::{GeometryFinding, GeometryTransform},
         parse::{ParseOptions, Parser, ParserFinding},
-        rules::{Facts, RuleSet, mistaken_pattern},
+        rules::{Facts, RuleSet},
         steps::Steps,
         words::Words,
     },
@@ -54,17 +54,6 @@ impl ColumnTransform {
     ) -> Option<Self> {
         let mut compiler = Compiler { column, definition, environment, place, findings };
         compiler.column(cells)
-    }
-}
-
-/// What can be judged of a column without a catalog: steps and patterns.
-///
-/// [`ColumnTransform::compile`] finds the same and more; call one of the two.
-pub fn check_column(definition: &ColumnDefinition, place: &Place, findings: &mut Vec<Finding>) {
-    steps(definition, place, findings);
-    if let Some(message) = definition.rules.pattern.as_deref().and_then(mistaken_pattern) {
-        let message = format!("`pattern`: {message}");
-        findings.push(Finding::new("transform.rule", place.key("pattern"), message));
     }
 }
 

@@ -8,7 +8,7 @@
 mod compile;
 mod constants;
 
-pub use compile::{CompileEnvironment, check_column};
+pub use compile::CompileEnvironment;
 
 use bumpalo::{Bump, collections::String as ArenaString};
 

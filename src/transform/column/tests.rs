@@ -270,15 +270,6 @@ fn everything_wrong_with_a_column_is_found_at_once() {
 }
 
 #[test]
-fn steps_and_patterns_are_judged_without_a_catalog() {
-    let definition = definition("from = 'a'\nsteps = [{ part = ['', 1] }]\npattern = ')'");
-    let mut findings = Vec::new();
-    check_column(&definition, &Place::root(), &mut findings);
-    let places: Vec<_> = findings.iter().map(|finding| finding.place.to_string()).collect();
-    assert_eq!(places, ["steps[0]", "pattern"]);
-}
-
-#[test]
 fn steps_report_what_they_cannot_do() {
     let part = "from = 'a'\nsteps = [{ part = ['/', 2] }]";
     let told = text(part, &[Cell::Text("Ana")]);

@@ -129,11 +129,6 @@ impl RuleSet {
     }
 }
 
-/// What is wrong with a pattern, whatever its column.
-pub(super) fn mistaken_pattern(pattern: &str) -> Option<String> {
-    shape::whole(pattern).err()
-}
-
 /// Gathers rules and findings.
 struct Compiler {
     set: RuleSet,

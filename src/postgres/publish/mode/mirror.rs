@@ -1,6 +1,6 @@
 //! `mirror`: as `upsert`, and rows whose key the files do not have are deleted or marked so.
 
-use super::{Kind, Mode, Statements, Write, absent::ByKey};
+use super::{Kind, Mode, NO_SCOPE, Statements, Write, absent::ByKey};
 use crate::{
     load::{LoadMode, Mark, SoftDelete},
     postgres::{
@@ -21,6 +21,9 @@ impl Mode for Mirror {
             }
             None => (sql.differs(), "true".to_owned()),
         };
+        if !sql.load.mode.deletes() {
+            return Some(sql.classify_by_key(&changed, NO_SCOPE));
+        }
         Some(ByKey::new(sql).classify(&changed, &present))
     }
 

@@ -39,6 +39,14 @@ pub(super) trait Mode {
     }
 }
 
+/// What a statement does to rows of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    Inserts,
+    Updates,
+    Deletes,
+}
+
 /// One statement that writes to the target.
 pub(super) struct Write {
     /// The kinds of rows it writes: it must write just as many as were classified so.
@@ -51,9 +59,18 @@ impl Write {
         Self { kinds, sql }
     }
 
+    /// What it does to rows of the target, by its first word.
+    pub(super) fn effect(&self) -> Effect {
+        match self.sql.split_whitespace().next() {
+            Some("insert") => Effect::Inserts,
+            Some("delete") => Effect::Deletes,
+            _ => Effect::Updates,
+        }
+    }
+
     /// Whether it deletes rows, so that others may still refer to them.
     pub(super) fn deletes(&self) -> bool {
-        self.sql.starts_with("delete")
+        self.effect() == Effect::Deletes
     }
 
     /// Where nothing was classified since every row is new.

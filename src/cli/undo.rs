@@ -1,0 +1,45 @@
+//! `longshore undo`: takes a run back.
+
+use std::sync::Arc;
+
+use super::{
+    arguments::{Global, UndoArguments},
+    console::Console,
+    database,
+    exit::ExitStatus,
+    history::parse_run,
+    progress, run, tally,
+};
+use crate::{
+    error::Result,
+    report::RunStatus,
+    run::{UndoRequest, progress::Progress},
+};
+
+/// Undoes a run, and prints what became of its rows.
+pub(super) async fn undo(
+    arguments: &UndoArguments,
+    global: &Global,
+    console: &Console,
+) -> Result<ExitStatus> {
+    let request = UndoRequest {
+        of: parse_run(&arguments.run)?,
+        force: arguments.force,
+        dry_run: arguments.dry_run,
+    };
+    let endpoint = database::endpoint(global, console).await?;
+    let progress = Arc::new(Progress::default());
+    let stop = run::stop_on_signal(Arc::clone(&progress), console);
+    let running = crate::run::undo(&endpoint, &request, &progress);
+    let ended = progress::watch(console, &progress, running).await;
+    stop.abort();
+    let summary = ended?;
+    if console.is_json() {
+        console.json(&summary);
+    }
+    console.say(&tally::summary(&summary));
+    if summary.status == RunStatus::Held {
+        console.say("hint: --force gives back the others, and leaves these rows as they are now");
+    }
+    Ok(ExitStatus::from(summary.status))
+}

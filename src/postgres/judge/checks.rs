@@ -1,0 +1,103 @@
+//! CHECK constraints of the table and of its columns' domains, and what partitions take.
+
+use tokio_postgres::types::{ToSql, Type};
+
+use super::{Failing, Judge, OF_DEFINITION, Reason};
+use crate::{
+    error::Result,
+    postgres::{
+        caught::{Attempt, attempt_alone},
+        sql::quote_identifier,
+    },
+    schema::CheckConstraint,
+};
+
+impl Judge<'_> {
+    /// CHECK constraints of the table and of its columns' domains.
+    pub(super) async fn check_constraints(&self) -> Result<()> {
+        for check in &self.load.table.checks {
+            if let Some(rows) = self.with_columns(&check.uses) {
+                self.reject_by_check(&rows, check, "", &format!("({})", check.sql)).await?;
+            }
+        }
+        for column in &self.load.columns {
+            let name = &column.column.name;
+            for check in &column.column.domain_checks {
+                let condition = on_value(&check.sql, &format!("s.{}", quote_identifier(name)));
+                let condition = format!("({condition})");
+                self.reject_by_check(&self.rows(), check, name, &condition).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn reject_by_check(
+        &self,
+        rows: &str,
+        check: &CheckConstraint,
+        column: &str,
+        condition: &str,
+    ) -> Result<()> {
+        let message = format!("the constraint `{}` of the table does not hold", check.name);
+        let reason = Reason { code: "constraint.check", column, message: &message };
+        let what = format!("the constraint `{}` of the table", check.name);
+        let failing =
+            Failing { column, what: &what, doing: "evaluate constraints", ..OF_DEFINITION };
+        self.reject_unless(rows, condition, &reason, &failing).await
+    }
+
+    /// Rows that no partition of the table takes; a default partition takes all.
+    pub(super) async fn check_partitions(&self) -> Result<()> {
+        let query = "select case when bool_and(c.def is not null) then '(' || string_agg('(' || c.def || ')', ' or ') || ')' end
+            from pg_catalog.pg_partition_tree($1::oid::regclass) t,
+              pg_catalog.pg_get_partition_constraintdef(t.relid) as c (def)
+            where t.isleaf and t.level > 0";
+        let failed = super::failed("check partitions");
+        let oid = (&self.load.table.oid as &(dyn ToSql + Sync), Type::OID);
+        let row = self.client.query_typed_one(query, &[oid]).await.map_err(&failed)?;
+        let condition: Option<String> = row.try_get(0).map_err(failed)?;
+        match condition {
+            Some(condition) if self.understands(&condition).await? => {
+                let message = "no partition of the table takes it";
+                let reason = Reason { code: "constraint.partition", column: "", message };
+                let what = "the partitions' bounds";
+                let failing = Failing { what, doing: "check partitions", ..OF_DEFINITION };
+                self.reject_unless(&self.rows(), &condition, &reason, &failing).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an expression needs no columns but the loaded ones: the server parses it, no more.
+    async fn understands(&self, sql: &str) -> Result<bool> {
+        let explain = format!("explain (costs off) select ({sql}) from {} s", self.rows());
+        Ok(matches!(attempt_alone(self.client, &explain).await?, Attempt::Done(_)))
+    }
+}
+
+/// A domain's check with `VALUE` replaced; the word inside quotes is left alone.
+fn on_value(sql: &str, value: &str) -> String {
+    let replaced = |outside: &str| {
+        let word = regex::Regex::new(r"\bVALUE\b");
+        word.map_or_else(
+            |_| outside.to_owned(),
+            |word| word.replace_all(outside, regex::NoExpand(value)).into_owned(),
+        )
+    };
+    let parts = sql.split('\'').enumerate();
+    let parts: Vec<String> = parts
+        .map(|(at, part)| if at % 2 == 0 { replaced(part) } else { part.to_owned() })
+        .collect();
+    parts.join("'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::on_value;
+
+    #[test]
+    fn a_domains_check_is_put_on_the_column() {
+        assert_eq!(on_value("VALUE > 0 AND VALUE <> 'VALUE'", "s.a"), "s.a > 0 AND s.a <> 'VALUE'");
+        assert_eq!(on_value("VALUES_1", "s.a"), "VALUES_1");
+    }
+}

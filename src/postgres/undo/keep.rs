@@ -1,0 +1,194 @@
+//! Keeping what a publishing transaction is about to replace; all of it inside that transaction.
+
+use std::collections::BTreeSet;
+
+use postgres_types::Type;
+use tokio_postgres::Client;
+
+use super::{
+    DATABASE, SCHEMA,
+    attributes::{Attribute, attributes},
+};
+use crate::{
+    error::{Error, Result},
+    load::LoadTarget,
+    postgres::{
+        session::database_error,
+        sql::{qualified, quote_identifier, quote_literal},
+    },
+    run_id::RunId,
+};
+
+/// The rows of one target that a run is about to replace.
+pub(in crate::postgres) struct Image<'a> {
+    /// The run.
+    pub(in crate::postgres) run: &'a RunId,
+    /// The target's place in the run.
+    pub(in crate::postgres) target: usize,
+    /// The target.
+    pub(in crate::postgres) load: &'a LoadTarget,
+    /// The table that notes what is to happen to each row (`kind`, `table_oid`, `row_id`).
+    pub(in crate::postgres) changes: &'a str,
+    /// The kinds of rows that are updated.
+    pub(in crate::postgres) updated: &'a [&'static str],
+    /// The kinds of rows that are deleted.
+    pub(in crate::postgres) deleted: &'a [&'static str],
+}
+
+/// What a run wrote to one target: rows by what happened to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::postgres) struct Written {
+    /// Rows inserted.
+    pub(in crate::postgres) inserted: u64,
+    /// Rows updated.
+    pub(in crate::postgres) updated: u64,
+    /// Rows deleted.
+    pub(in crate::postgres) deleted: u64,
+    /// Whether rows were deleted after all targets were written, and not before the others.
+    pub(in crate::postgres) deletes_last: bool,
+}
+
+impl Written {
+    /// Rows that were there before.
+    pub(in crate::postgres) fn replaced(&self) -> u64 {
+        self.updated + self.deleted
+    }
+}
+
+/// Copies the rows that are about to be replaced, which must be as many as `replaced`.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses; `ErrorKind::Unexpected` when a row that is
+/// replaced is not noted in `changes`.
+pub(in crate::postgres) async fn keep_rows(
+    client: &Client,
+    image: &Image<'_>,
+    replaced: u64,
+) -> Result<()> {
+    let kept = copy_rows(client, image).await;
+    let kept = kept.map_err(|error| database_error(&error, "keep what the run replaces"))?;
+    if kept == replaced {
+        return Ok(());
+    }
+    let table = &image.load.table.name;
+    Err(Error::unexpected(format!(
+        "{table}: {replaced} rows were to be replaced, {kept} could be kept for undo"
+    )))
+}
+
+async fn copy_rows(client: &Client, image: &Image<'_>) -> Result<u64, tokio_postgres::Error> {
+    let attributes = attributes(client, image.load.table.oid).await?;
+    let columns: String = written(&attributes)
+        .map(|attribute| format!(", t.{} as {}", attribute.name, attribute.in_image()))
+        .collect();
+    let kinds = |kinds: &[&str]| {
+        let kinds = kinds.iter().map(|kind| quote_literal(kind));
+        // A condition that no row meets, where there are no kinds.
+        kinds.chain(["null".to_owned()]).collect::<Vec<_>>().join(", ")
+    };
+    let (updated, deleted) = (kinds(image.updated), kinds(image.deleted));
+    let name = name(image.run, image.target);
+    let create = format!(
+        "create table {name} as
+           select coalesce(c.kind in ({deleted}), false) as deleted, t.xmin::text::bigint as version{columns}
+           from {} t join {} c on c.table_oid = t.tableoid and c.row_id = t.ctid
+           where c.kind in ({updated}) or c.kind in ({deleted})",
+        qualified(&image.load.table.name),
+        image.changes
+    );
+    client.batch_execute(&create).await?;
+    let count = format!("select count(*) from {name}");
+    Ok(client.query_typed_one(&count, &[]).await?.try_get::<_, i64>(0)?.cast_unsigned())
+}
+
+/// The columns that are given back: those that somebody writes.
+fn written(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+    attributes.iter().filter(|attribute| !attribute.generated)
+}
+
+/// The name of an image, qualified and quoted.
+fn name(run: &RunId, target: usize) -> String {
+    let table = format!("{}_{target}", run.as_str().to_lowercase());
+    format!("{SCHEMA}.{}", quote_identifier(&table))
+}
+
+/// Notes in the ledger what a run wrote, so that it can be undone for `hours`.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub(in crate::postgres) async fn note_written(
+    client: &Client,
+    run: &RunId,
+    hours: u32,
+    targets: &[(&LoadTarget, Written)],
+) -> Result<()> {
+    let failed = |error| database_error(&error, "keep what the run replaced");
+    let insert = format!(
+        "insert into longshore.undo (run_id, transaction_id, database, expires_at)
+         values ($1, pg_catalog.pg_current_xact_id()::text::bigint, {DATABASE}, now() + $2 * interval '1 hour')"
+    );
+    let hours = f64::from(hours);
+    client
+        .execute_typed(&insert, &[(&run.as_str(), Type::TEXT), (&hours, Type::FLOAT8)])
+        .await
+        .map_err(failed)?;
+    for (target, (load, written)) in targets.iter().enumerate() {
+        note_target(client, run, target, load, written).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+async fn note_target(
+    client: &Client,
+    run: &RunId,
+    target: usize,
+    load: &LoadTarget,
+    written_rows: &Written,
+) -> Result<(), tokio_postgres::Error> {
+    let attributes = attributes(client, load.table.oid).await?;
+    let key = load.key.iter().filter_map(|index| {
+        let name = quote_identifier(&load.columns[*index].column.name);
+        attributes.iter().find(|attribute| attribute.name == name)
+    });
+    let key: Vec<i16> = key.map(|attribute| attribute.number).collect();
+    let (columns, types): (Vec<i16>, Vec<&str>) =
+        written(&attributes).map(|one| (one.number, one.data_type.as_str())).unzip();
+    let image = (written_rows.replaced() > 0).then(|| name(run, target));
+    let number = i32::try_from(target).unwrap_or(i32::MAX);
+    let [inserted, updated, deleted] =
+        [written_rows.inserted, written_rows.updated, written_rows.deleted].map(u64::cast_signed);
+    let insert = "insert into longshore.undo_target
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    client
+        .execute_typed(
+            insert,
+            &[
+                (&run.as_str(), Type::TEXT),
+                (&number, Type::INT4),
+                (&load.table.oid, Type::OID),
+                (&load.table.name.schema, Type::TEXT),
+                (&load.table.name.name, Type::TEXT),
+                (&key, Type::INT2_ARRAY),
+                (&nulls_equal(load), Type::BOOL),
+                (&columns, Type::INT2_ARRAY),
+                (&types, Type::TEXT_ARRAY),
+                (&inserted, Type::INT8),
+                (&updated, Type::INT8),
+                (&deleted, Type::INT8),
+                (&written_rows.deletes_last, Type::BOOL),
+                (&image, Type::TEXT),
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Whether two rows whose keys are NULL in the same columns have the same key.
+fn nulls_equal(load: &LoadTarget) -> bool {
+    let key: BTreeSet<&str> =
+        load.key.iter().map(|index| load.columns[*index].column.name.as_str()).collect();
+    load.table.unique_keys.iter().any(|unique| {
+        let columns: BTreeSet<&str> = unique.columns.iter().map(String::as_str).collect();
+        unique.nulls_not_distinct && columns == key
+    })
+}
