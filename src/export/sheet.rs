@@ -113,10 +113,7 @@ fn write_cell(
     text: &str,
     (formats, zone): (&Formats, &TimeZone),
 ) -> Result<(), XlsxError> {
-    let serial = |format| match serial(column.kind, text, zone) {
-        Some(serial) => Some((serial, format)),
-        None => None,
-    };
+    let serial = |format| serial(column.kind, text, zone).map(|serial| (serial, format));
     let typed = match column.kind {
         Kind::Boolean => {
             sheet.write_boolean(row, index, text == "t")?;
