@@ -99,7 +99,7 @@ async fn a_publish_that_loses_its_connection_is_done_again() {
         create trigger slow after insert on entry execute function slowly()";
     space.client.batch_execute(slow).await.expect("a trigger");
     let killer = space.database.client().await;
-    let killing = terminate(&killer, "query like 'insert into \"public\".\"entry\"%'");
+    let killing = terminate(&killer, "query like '%insert into \"public\".\"entry\"%'");
     let (summary, (), progress) = run_beside(&space, killing).await;
     assert_complete(&space, &summary).await;
     assert_eq!(progress.notices(0), [LOST]);

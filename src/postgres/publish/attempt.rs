@@ -60,7 +60,8 @@ impl Publishing<'_> {
         let any_excluded = self.any_excluded(client).await?;
         let (mut publishers, mut tables) = (Vec::new(), Vec::new());
         for (target, load) in self.loads.iter().enumerate() {
-            let sql = Statements { staging: self.staging, target, load, any_excluded };
+            let sql =
+                Statements { staging: self.staging, target, load, any_excluded, drawn: Vec::new() };
             let publisher = TargetPublisher { client, sql };
             let classified = publisher.classify().await?;
             failpoint::hit("publish.classified")?;
