@@ -15,13 +15,14 @@ use crate::{
 };
 
 /// The hash of everything that staged rows depend on; `None` for a run that neither goes on nor
-/// is gone on with: it is forced to read again, or publishes nothing.
+/// is gone on with: it is forced to read again, publishes nothing, or is a replay, which passes
+/// over what another replay has loaded by then.
 pub(super) fn key(
     request: &ImportRequest,
     loaded: &Loaded,
     loads: &[LoadTarget],
 ) -> Option<String> {
-    if request.force || request.dry_run {
+    if request.force || request.dry_run || loaded.replay.is_some() {
         return None;
     }
     let files: Vec<_> =

@@ -79,12 +79,7 @@ async fn assert_complete(space: &Workspace, summary: &RunSummary) {
 async fn a_copy_that_loses_its_connection_goes_on_where_it_was() {
     let space = workspace().await;
     let killer = space.database.client().await;
-    let killing = async {
-        for _ in 0..3 {
-            terminate(&killer, "(query like 'copy %' or query like 'COMMIT%' or query like 'insert into longshore_staging%')").await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
+    let killing = terminate(&killer, "state = 'active' and query like 'copy %'");
     let (summary, (), progress) = run_beside(&space, killing).await;
     assert_complete(&space, &summary).await;
     assert_eq!(progress.notices(0), [LOST], "told once");
@@ -99,7 +94,7 @@ async fn a_publish_that_loses_its_connection_is_done_again() {
         create trigger slow after insert on entry execute function slowly()";
     space.client.batch_execute(slow).await.expect("a trigger");
     let killer = space.database.client().await;
-    let killing = terminate(&killer, "query like '%insert into \"public\".\"entry\"%'");
+    let killing = terminate(&killer, "wait_event = 'PgSleep'");
     let (summary, (), progress) = run_beside(&space, killing).await;
     assert_complete(&space, &summary).await;
     assert_eq!(progress.notices(0), [LOST]);
