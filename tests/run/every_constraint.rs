@@ -174,3 +174,70 @@ async fn each_offender_is_named_and_the_rest_is_published() {
         assert!(!log.contains(value), "the server's log has {value}");
     }
 }
+
+#[tokio::test]
+async fn a_rehearsal_uses_up_no_number_and_finds_rows_wherever_they_stand() {
+    let space = Workspace::with(
+        "create table item (serial serial, id int primary key, twin int references item, number int generated always as identity check (number > 0));
+         create function odd() returns trigger language plpgsql as
+           $$ begin if new.id % 400 = 7 then raise exception 'no'; end if; return new; end $$;
+         create trigger odd before insert on item for each row execute function odd()",
+    )
+    .await;
+    // Every second one refers to the next, so that it cannot be written before it.
+    let twin = |id: i32| if id % 2 == 1 && id % 400 != 7 { id + 1 } else { id };
+    let rows: String = (1..=2000).map(|id| format!("{id},{}\n", twin(id))).collect();
+    space.write("items.csv", format!("id,twin\n{rows}"));
+    let pipeline = r#"
+[source]
+format = "csv"
+path = "$DIR/items.csv"
+[[target]]
+table = "public.item"
+mode = "upsert"
+key = ["id"]
+[target.columns]
+id = { from = "id" }
+twin = { from = "twin" }
+"#;
+    let summary = space.run(pipeline).await;
+    assert_eq!(first(&summary), [2000, 0, 5, 0, 1995, 0, 0]);
+    assert_eq!(codes(&summary), [("constraint.refused", 5)]);
+    let drawn =
+        "select concat_ws(' ', (select last_value from item_serial_seq), max(number)) from item";
+    assert_eq!(space.value(drawn).await, "1995 1995");
+}
+
+#[tokio::test]
+async fn what_only_the_end_of_the_transaction_shows_stops_the_run_without_a_value() {
+    let space = Workspace::with(
+        "create table item (id int primary key, name text);
+         create function late() returns trigger language plpgsql as
+           $$ begin raise exception 'not %', new.name; end $$;
+         create constraint trigger late after insert on item deferrable initially deferred
+           for each row when (new.name = 'Zenobia') execute function late()",
+    )
+    .await;
+    space.write("items.csv", "id,name\n1,Ana\n2,Zenobia\n");
+    let pipeline = r#"
+[source]
+format = "csv"
+path = "$DIR/items.csv"
+[[target]]
+table = "public.item"
+mode = "upsert"
+key = ["id"]
+[target.columns]
+id = { from = "id" }
+name = { from = "name" }
+"#;
+    let Err(Stop::Error(error)) = space.try_run(pipeline, How::default()).await else {
+        panic!("the trigger stops the run")
+    };
+    let said = format!("{error} {error:?}");
+    assert!(said.contains("a trigger or function refused"), "{said}");
+    assert!(said.contains("nothing is published"), "{said}");
+    assert!(!said.contains("Zenobia"), "{said}");
+    assert!(!space.database.server_log().contains("Zenobia"));
+    assert_eq!(space.value("select count(*) from item").await, "0");
+}

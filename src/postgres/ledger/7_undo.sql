@@ -15,14 +15,19 @@ end $$;
 
 create table longshore.undo (
   run_id text primary key references longshore.run on delete cascade,
-  -- Its transaction: rows whose xmin it is were written by the run and by nobody since.
   transaction_id bigint not null,
+  -- Its subtransactions: rows whose xmin is one of them were written by the run and by nobody since.
+  writers bigint[] not null,
   -- Transactions are numbered by cluster: a dump restored elsewhere has other numbers.
   database text not null,
   expires_at timestamptz not null
 );
 comment on table longshore.undo is 'Published runs that can be undone, and until when.';
 create index undo_expires_at_idx on longshore.undo (expires_at);
+
+create table longshore.undo_mark (run_id text not null);
+comment on table longshore.undo_mark is
+  'Rows that show by their xmin which subtransactions a run writes by; empty between runs.';
 
 create table longshore.undo_target (
   run_id text not null references longshore.undo on delete cascade,
@@ -37,7 +42,7 @@ create table longshore.undo_target (
   inserted bigint not null,
   updated bigint not null,
   deleted bigint not null,
-  deletes_last boolean not null,
+  deletes text not null,
   image text,
   primary key (run_id, target)
 );

@@ -60,7 +60,8 @@ impl Publishing<'_> {
         let any_excluded = self.any_excluded(client).await?;
         let (mut publishers, mut tables) = (Vec::new(), Vec::new());
         for (target, load) in self.loads.iter().enumerate() {
-            let sql = Statements { staging: self.staging, target, load, any_excluded };
+            let sql =
+                Statements { staging: self.staging, target, load, any_excluded, drawn: Vec::new() };
             let publisher = TargetPublisher { client, sql };
             let classified = publisher.classify().await?;
             failpoint::hit("publish.classified")?;
@@ -151,26 +152,28 @@ impl Publishing<'_> {
         publishers: &[(TargetPublisher<'_>, Classified)],
         tables: &[TableChange],
     ) -> Result<(), Failure> {
-        let mut written = Vec::with_capacity(publishers.len());
         for (publisher, classified) in publishers {
-            let rows = publisher.keep(&self.run.run, classified).await?;
-            written.push((publisher.sql.load, rows));
-        }
-        if let Some(hours) = self.loads.first().and_then(|load| load.undo_hours) {
-            undo::note_written(client, &self.run.run, hours, &written).await?;
+            publisher.keep(&self.run.run, classified).await?;
         }
         let deletes_first = deletes_first(self.loads);
         let goes_first = |load: &LoadTarget| deletes_first && load.mode == LoadMode::Operations;
         let backwards = || publishers.iter().rev();
         for (publisher, classified) in backwards().filter(|(it, _)| goes_first(it.sql.load)) {
-            publisher.write(&classified.changes, &classified.removals).await?;
+            publisher.write(&self.run.run, &classified.changes, &classified.removals).await?;
         }
         for (publisher, classified) in publishers {
-            publisher.write(&classified.changes, &classified.writes).await?;
+            publisher.write(&self.run.run, &classified.changes, &classified.writes).await?;
             failpoint::hit("publish.written")?;
         }
         for (publisher, classified) in backwards().filter(|(it, _)| !goes_first(it.sql.load)) {
-            publisher.write(&classified.changes, &classified.removals).await?;
+            publisher.write(&self.run.run, &classified.changes, &classified.removals).await?;
+        }
+        if let Some(hours) = self.loads.first().and_then(|load| load.undo_hours) {
+            let written: Vec<_> = publishers
+                .iter()
+                .map(|(it, classified)| (it.sql.load, classified.written(goes_first(it.sql.load))))
+                .collect();
+            undo::note_written(client, &self.run.run, hours, &written).await?;
         }
         // What is checked at the end is checked here, where it does not reach the server's log.
         guarded(client, "set constraints all immediate", "check deferred constraints").await?;

@@ -106,6 +106,34 @@ async fn has_policies(client: &Client, load: &LoadTarget) -> Result<bool> {
     asked.map_err(|error| database_error(&error, "ask for policies"))
 }
 
+/// Numbers as sequences would give them, which stay as they are: what is drawn from one is gone,
+/// rolled back or not.
+async fn drawn(
+    client: &Client,
+    staging: &Staging,
+    target: usize,
+    load: &LoadTarget,
+) -> Result<Vec<(String, String)>> {
+    let query = "select a.attname::text, q.seqincrement,
+          coalesce(pg_catalog.pg_sequence_last_value(q.seqrelid), q.seqstart - q.seqincrement)
+        from pg_catalog.pg_attribute a join pg_catalog.pg_sequence q
+          on q.seqrelid = pg_catalog.pg_get_serial_sequence($1::oid::regclass::text, a.attname)::regclass
+        where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped and not a.attname = any ($2)
+          and pg_catalog.has_sequence_privilege(q.seqrelid, 'usage, select')";
+    let loaded: Vec<&str> = load.columns.iter().map(|column| column.column.name.as_str()).collect();
+    let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 2] =
+        [(&load.table.oid, Type::OID), (&loaded, Type::TEXT_ARRAY)];
+    let failed = |error| database_error(&error, "ask for sequences");
+    let rows = client.query_typed(query, &parameters).await.map_err(failed)?;
+    let number = |row: &tokio_postgres::Row| {
+        let (name, by, last): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        let all = staging.rehearsed(target);
+        let number = format!("(select r.number from {all} r where r.ordinal = s.{ORDINAL})");
+        (name, format!("({last} + {by} * {number})"))
+    };
+    Ok(rows.iter().map(number).collect())
+}
+
 /// A row that the table does not take.
 struct Offender {
     target: usize,
@@ -135,7 +163,8 @@ async fn find_offenders(
 ) -> Result<Vec<Offender>> {
     let mut offenders = Vec::new();
     for (target, load) in loads.iter().enumerate() {
-        let sql = Statements { staging, target, load, any_excluded: true };
+        let drawn = drawn(client, staging, target, load).await?;
+        let sql = Statements { staging, target, load, any_excluded: true, drawn };
         let has_policies = has_policies(client, load).await?;
         let offenders = &mut offenders;
         let mut rehearsal = Rehearsal { client, sql, offenders, has_policies, indexed: false };
@@ -184,7 +213,7 @@ impl Rehearsal<'_> {
         let changes = self.sql.changes();
         format!(
             "create unlogged table {0} as select *, row_number() over (order by ordinal) as number from {changes};
-             create index on {0} (number)",
+             create index on {0} (number); create index on {0} (ordinal); analyze {0}",
             self.all()
         )
     }

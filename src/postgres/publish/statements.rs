@@ -18,6 +18,9 @@ pub(super) struct Statements<'a> {
     pub(super) load: &'a LoadTarget,
     /// Whether any staged row of the run is not to be published.
     pub(super) any_excluded: bool,
+    /// Columns that are inserted beside the loaded ones, with SQL for their values: where the
+    /// database would draw values that a rehearsal must not use up.
+    pub(super) drawn: Vec<(String, String)>,
 }
 
 impl Statements<'_> {
@@ -128,13 +131,16 @@ impl Statements<'_> {
         let mut values: Vec<String> = names.iter().map(|name| format!("s.{name}")).collect();
         names.extend(also.iter().map(|(name, _)| quote_identifier(name)));
         values.extend(also.iter().map(|(_, value)| value.clone()));
+        names.extend(self.drawn.iter().map(|(name, _)| quote_identifier(name)));
+        values.extend(self.drawn.iter().map(|(_, value)| value.clone()));
         if let LoadMode::Mirror { soft: Some(soft), .. } = &self.load.mode {
             names.push(quote_identifier(&soft.column.name));
             values.push(present_value(soft));
         }
         let identity =
             self.load.columns.iter().any(|c| c.column.generated == Generated::IdentityAlways);
-        let overriding = if identity { " overriding system value" } else { "" };
+        let overriding =
+            if identity || !self.drawn.is_empty() { " overriding system value" } else { "" };
         format!(
             "insert into {} ({}){overriding} select {} from {source} order by {}",
             qualified(&self.load.table.name),

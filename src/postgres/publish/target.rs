@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     failpoint,
     load::LoadTarget,
-    postgres::undo::{self, Image, Written},
+    postgres::undo::{self, Deletes, Image, Written},
     run_id::RunId,
 };
 
@@ -35,8 +35,9 @@ pub(super) struct Classified {
 }
 
 impl Classified {
-    /// How many rows the statements write, by what they do.
-    fn written(&self) -> Written {
+    /// How many rows the statements write, by what they do; `removes_first` tells whether the
+    /// removals come before all other writes of the run.
+    pub(super) fn written(&self, removes_first: bool) -> Written {
         let rows = |effect| {
             let writes = self.all_writes().filter(|write| write.effect() == effect);
             writes.map(|write| self.changes.sum(write.kinds)).sum()
@@ -45,7 +46,11 @@ impl Classified {
             inserted: rows(Effect::Inserts),
             updated: rows(Effect::Updates),
             deleted: rows(Effect::Deletes),
-            deletes_last: self.removals.iter().any(Write::deletes),
+            deletes: match self.removals.iter().any(Write::deletes) {
+                false => Deletes::Between,
+                true if removes_first => Deletes::First,
+                true => Deletes::Last,
+            },
         }
     }
 
@@ -87,14 +92,10 @@ impl TargetPublisher<'_> {
     }
 
     /// Keeps the rows that are to be replaced, before they are, so that the run can be undone.
-    pub(super) async fn keep(
-        &self,
-        run: &RunId,
-        classified: &Classified,
-    ) -> Result<Written, Failure> {
-        let written = classified.written();
-        if self.load().undo_hours.is_none() || written.replaced() == 0 {
-            return Ok(written);
+    pub(super) async fn keep(&self, run: &RunId, classified: &Classified) -> Result<(), Failure> {
+        let replaced = classified.written(false).replaced();
+        if self.load().undo_hours.is_none() || replaced == 0 {
+            return Ok(());
         }
         let Statements { target, load, .. } = self.sql;
         let image = Image {
@@ -105,12 +106,16 @@ impl TargetPublisher<'_> {
             updated: &classified.kinds(Effect::Updates),
             deleted: &classified.kinds(Effect::Deletes),
         };
-        undo::keep_rows(self.client, &image, written.replaced()).await?;
-        Ok(written)
+        Ok(undo::keep_rows(self.client, &image, replaced).await?)
     }
 
     /// Writes what was classified; the server must have written exactly that.
-    pub(super) async fn write(&self, changes: &Changes, writes: &[Write]) -> Result<(), Failure> {
+    pub(super) async fn write(
+        &self,
+        run: &RunId,
+        changes: &Changes,
+        writes: &[Write],
+    ) -> Result<(), Failure> {
         for write in writes {
             let planned = changes.sum(write.kinds);
             if planned == 0 {
@@ -119,7 +124,11 @@ impl TargetPublisher<'_> {
             if let (true, [kind]) = (write.deletes(), write.kinds) {
                 must_be_free(self.client, &self.sql, *kind).await?;
             }
-            let written = guarded(self.client, &write.sql, "publish").await?;
+            let statement = match self.load().undo_hours {
+                Some(_) => undo::marked(run, &write.sql),
+                None => write.sql.clone(),
+            };
+            let written = guarded(self.client, &statement, "publish").await?;
             must_agree(self.load(), write.kinds, planned, written)?;
             failpoint::hit("publish.statement")?;
         }

@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use super::{
     KeptTarget, Written,
     attributes::{Attribute, attributes},
-    kept::Kept,
+    kept::{Kept, Writers},
     references::in_use,
     rows::Rows,
 };
@@ -49,12 +49,12 @@ impl TargetUndo {
     pub(super) async fn bind_all(client: &Client, kept: &Kept) -> Result<Vec<Self>> {
         let mut targets = Vec::with_capacity(kept.targets.len());
         for target in &kept.targets {
-            targets.push(Self::bind(client, kept.transaction, target).await?);
+            targets.push(Self::bind(client, &kept.writers, target).await?);
         }
         let rows: Vec<&Rows> = targets.iter().map(|target| &target.rows).collect();
         let mut conditions = Vec::with_capacity(targets.len());
         for target in &targets {
-            let condition = in_use(client, target.rows.table_oid, &rows, kept.transaction).await;
+            let condition = in_use(client, target.rows.table_oid, &rows, &kept.writers).await;
             conditions.push(condition.map_err(not_found)?);
         }
         for (target, condition) in targets.iter_mut().zip(conditions) {
@@ -63,7 +63,7 @@ impl TargetUndo {
         Ok(targets)
     }
 
-    async fn bind(client: &Client, transaction: u32, target: &KeptTarget) -> Result<Self> {
+    async fn bind(client: &Client, writers: &Writers, target: &KeptTarget) -> Result<Self> {
         let table = name_now(client, target.table_oid).await.map_err(not_found)?;
         let table = table.ok_or_else(|| changed(&target.table, "the table is gone"))?;
         let now = attributes(client, target.table_oid).await.map_err(not_found)?;
@@ -74,7 +74,7 @@ impl TargetUndo {
             return Err(changed(&table, "its columns have changed since"));
         }
         let key = target.key.iter().filter_map(find).collect();
-        let rows = Rows::read(client, transaction, target, key).await.map_err(not_found)?;
+        let rows = Rows::read(client, writers, target, key).await.map_err(not_found)?;
         let (written, image) = (target.written, target.image.clone());
         Ok(Self { table, written, image, rows, columns, in_use: String::new() })
     }

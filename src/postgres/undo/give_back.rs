@@ -4,14 +4,16 @@ use postgres_types::Type;
 use tokio_postgres::Client;
 
 use super::{
-    DATABASE,
+    DATABASE, Deletes,
     compare::{Comparison, TargetUndo},
+    keep::{WRITERS, drop_marks, marked},
     kept::{Kept, KeptRun, KeptTarget},
 };
 use crate::{
     error::{Error, Result},
     outcome::Tally,
     postgres::{
+        caught::attempt,
         lease::Fence,
         session::{TRANSACTION_SETTINGS, database_error},
         watch,
@@ -112,7 +114,7 @@ pub async fn undo(client: &mut Client, undoing: &Undoing<'_>) -> Result<Vec<Undo
         transaction.rollback().await.map_err(failed)?;
         return Ok(undone);
     }
-    give_back(client, &targets, &found).await?;
+    give_back(client, undoing.run, &targets, &found).await?;
     record_undone(client, undoing, &undone).await?;
     transaction.commit().await.map_err(failed)?;
     Ok(undone)
@@ -120,44 +122,58 @@ pub async fn undo(client: &mut Client, undoing: &Undoing<'_>) -> Result<Vec<Undo
 
 /// Publishing in reverse, so that no constraint is broken on the way: what was deleted last comes
 /// back first; then, from the last target to the first, what was inserted goes, what was updated
-/// is updated back, and what was deleted first comes back.
-async fn give_back(client: &Client, targets: &[TargetUndo], found: &[Comparison]) -> Result<()> {
-    let deleted_last = targets.iter().zip(found).filter(|(one, _)| one.written.deletes_last);
-    for (target, found) in deleted_last {
-        write(client, target, found.deleted, target.insert_deleted()).await?;
+/// is updated back, and what was deleted before comes back; at the end what was deleted first.
+async fn give_back(
+    client: &Client,
+    run: &RunId,
+    targets: &[TargetUndo],
+    found: &[Comparison],
+) -> Result<()> {
+    let deleted =
+        |when| targets.iter().zip(found).filter(move |(one, _)| one.written.deletes == when);
+    let writer = |target| Writer { client, run, target };
+    for (target, found) in deleted(Deletes::Last) {
+        writer(target).write(found.deleted, target.insert_deleted()).await?;
     }
     for (target, found) in targets.iter().zip(found).rev() {
-        write(client, target, found.inserted, Some(target.delete_inserted())).await?;
-        write(client, target, found.updated, target.update_back()).await?;
-        if !target.written.deletes_last {
-            write(client, target, found.deleted, target.insert_deleted()).await?;
+        writer(target).write(found.inserted, Some(target.delete_inserted())).await?;
+        writer(target).write(found.updated, target.update_back()).await?;
+        if target.written.deletes == Deletes::Between {
+            writer(target).write(found.deleted, target.insert_deleted()).await?;
         }
     }
-    Ok(())
+    for (target, found) in deleted(Deletes::First) {
+        writer(target).write(found.deleted, target.insert_deleted()).await?;
+    }
+    // What is checked at the end is checked here, where it does not reach the server's log.
+    let checked = attempt(client, "set constraints all immediate").await?;
+    checked.rows("give back the rows: a deferred constraint").map(|_| ())
 }
 
-/// Runs a statement that gives back so many rows.
-async fn write(
-    client: &Client,
-    target: &TargetUndo,
-    planned: u64,
-    statement: Option<String>,
-) -> Result<()> {
-    let (true, Some(statement)) = (planned > 0, statement) else { return Ok(()) };
-    let written = client.execute_typed(&statement, &[]).await;
-    let written = written.map_err(|error| {
-        database_error(&error, &format!("give back the rows of {}", target.table))
-            .hint("a row written since stands in the way; nothing is undone")
-    })?;
-    if written == planned {
-        return Ok(());
+/// Writes to one target.
+struct Writer<'a> {
+    client: &'a Client,
+    run: &'a RunId,
+    target: &'a TargetUndo,
+}
+
+impl Writer<'_> {
+    /// Runs a statement that gives back so many rows.
+    async fn write(&self, planned: u64, statement: Option<String>) -> Result<()> {
+        let (true, Some(statement)) = (planned > 0, statement) else { return Ok(()) };
+        let table = &self.target.table;
+        let written = attempt(self.client, &marked(self.run, &statement)).await?;
+        let written = written.rows(&format!("give back the rows of {table}")).map_err(|error| {
+            error.hint("a row written since stands in the way; nothing is undone")
+        })?;
+        if written == planned {
+            return Ok(());
+        }
+        let what =
+            format!("{table}: {planned} rows were to be given back, the server wrote {written}");
+        Err(Error::environment(what)
+            .hint("a trigger or a row-level policy keeps rows from being written"))
     }
-    let what = format!(
-        "{}: {planned} rows were to be given back, the server wrote {written}",
-        target.table
-    );
-    Err(Error::environment(what)
-        .hint("a trigger or a row-level policy keeps rows from being written"))
 }
 
 async fn record_undone(client: &Client, undoing: &Undoing<'_>, undone: &[Undone]) -> Result<()> {
@@ -170,13 +186,14 @@ async fn record_undone(client: &Client, undoing: &Undoing<'_>, undone: &[Undone]
     }
     // Its rows are told by its own transaction, should a run before it be undone as well.
     let note = format!(
-        "insert into longshore.undo (run_id, transaction_id, database, expires_at)
-         select $1, pg_catalog.pg_current_xact_id()::text::bigint, {DATABASE}, expires_at
+        "insert into longshore.undo (run_id, transaction_id, writers, database, expires_at)
+         select $1, pg_catalog.pg_current_xact_id()::text::bigint, {WRITERS}, {DATABASE}, expires_at
          from longshore.undo where run_id = $2"
     );
     let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 2] =
         [(&run, Type::TEXT), (&of, Type::TEXT)];
     client.execute_typed(&note, &parameters).await.map_err(failed)?;
+    drop_marks(client, undoing.run).await.map_err(failed)?;
     let reopen = "update longshore.rejected_record set closed_by = null where closed_by = $1";
     client.execute_typed(reopen, &[(&of, Type::TEXT)]).await.map_err(failed)?;
     let mark = "update longshore.run set undone_by = $1

@@ -44,8 +44,37 @@ pub(in crate::postgres) struct Written {
     pub(in crate::postgres) updated: u64,
     /// Rows deleted.
     pub(in crate::postgres) deleted: u64,
-    /// Whether rows were deleted after all targets were written, and not before the others.
-    pub(in crate::postgres) deletes_last: bool,
+    /// When rows were deleted.
+    pub(in crate::postgres) deletes: Deletes,
+}
+
+/// When a run deletes the rows of a target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::postgres) enum Deletes {
+    /// Before anything is written to any target.
+    First,
+    /// Before the other rows of the target are written.
+    #[default]
+    Between,
+    /// After all targets are written.
+    Last,
+}
+
+impl Deletes {
+    /// The word for it in the ledger.
+    fn word(self) -> &'static str {
+        match self {
+            Deletes::First => "first",
+            Deletes::Between => "between",
+            Deletes::Last => "last",
+        }
+    }
+
+    /// What a word of the ledger means.
+    pub(super) fn named(word: &str) -> Self {
+        let all = [Deletes::First, Deletes::Last];
+        all.into_iter().find(|one| one.word() == word).unwrap_or_default()
+    }
 }
 
 impl Written {
@@ -124,18 +153,38 @@ pub(in crate::postgres) async fn note_written(
 ) -> Result<()> {
     let failed = |error| database_error(&error, "keep what the run replaced");
     let insert = format!(
-        "insert into longshore.undo (run_id, transaction_id, database, expires_at)
-         values ($1, pg_catalog.pg_current_xact_id()::text::bigint, {DATABASE}, now() + $2 * interval '1 hour')"
+        "insert into longshore.undo (run_id, transaction_id, writers, database, expires_at)
+         values ($1, pg_catalog.pg_current_xact_id()::text::bigint, {WRITERS}, {DATABASE}, now() + $2 * interval '1 hour')"
     );
     let hours = f64::from(hours);
     client
         .execute_typed(&insert, &[(&run.as_str(), Type::TEXT), (&hours, Type::FLOAT8)])
         .await
         .map_err(failed)?;
+    drop_marks(client, run).await.map_err(failed)?;
     for (target, (load, written)) in targets.iter().enumerate() {
         note_target(client, run, target, load, written).await.map_err(failed)?;
     }
     Ok(())
+}
+
+/// A statement that also leaves a mark of the transaction it writes by.
+///
+/// A statement that is guarded has a subtransaction of its own, whose number its rows show and
+/// no function tells: a row written beside them shows it too.
+pub(in crate::postgres) fn marked(run: &RunId, statement: &str) -> String {
+    let run = quote_literal(run.as_str());
+    format!("with mark as (insert into longshore.undo_mark values ({run})) {statement}")
+}
+
+/// The numbers that a run's marks show, as SQL; `$1` is the run.
+pub(super) const WRITERS: &str =
+    "array(select distinct m.xmin::text::bigint from longshore.undo_mark m where m.run_id = $1)";
+
+/// The marks are of no use once they are read.
+pub(super) async fn drop_marks(client: &Client, run: &RunId) -> Result<(), tokio_postgres::Error> {
+    let delete = "delete from longshore.undo_mark where run_id = $1";
+    client.execute_typed(delete, &[(&run.as_str(), Type::TEXT)]).await.map(|_| ())
 }
 
 async fn note_target(
@@ -175,7 +224,7 @@ async fn note_target(
                 (&inserted, Type::INT8),
                 (&updated, Type::INT8),
                 (&deleted, Type::INT8),
-                (&written_rows.deletes_last, Type::BOOL),
+                (&written_rows.deletes.word(), Type::TEXT),
                 (&image, Type::TEXT),
             ],
         )

@@ -3,7 +3,7 @@
 use postgres_types::Type;
 use tokio_postgres::Client;
 
-use super::{DATABASE, Written};
+use super::{DATABASE, Deletes, Written};
 use crate::{error::Result, postgres::session::database_error, run_id::RunId, schema::TableName};
 
 /// Transactions after which numbers are used again: of older ones `xmin` says nothing any more.
@@ -33,8 +33,8 @@ pub struct KeptRun {
 /// What was kept of a run.
 #[derive(Debug, Clone)]
 pub struct Kept {
-    /// The number of its transaction, as rows show it.
-    pub(super) transaction: u32,
+    /// The numbers of the transactions it wrote by, as rows show them.
+    pub(super) writers: Writers,
     /// Whether row versions still say who wrote them: the same cluster and database, and not
     /// so long ago that transaction numbers come again.
     pub readable: bool,
@@ -70,7 +70,7 @@ async fn read(client: &Client, run: &RunId) -> Result<Option<KeptRun>, tokio_pos
         "select r.pipeline, r.definition_sha256, r.status, r.undoes, r.undone_by,
            (select max(p.run_id) from longshore.run p
             where p.replays = r.run_id and p.status = 'published' and p.undone_by is null),
-           u.transaction_id, u.database = {DATABASE}
+           u.writers, u.database = {DATABASE}
              and pg_catalog.pg_current_xact_id()::text::bigint - u.transaction_id < {TRANSACTIONS_MAX}
          from longshore.run r
          left join longshore.undo u on u.run_id = r.run_id and u.expires_at > now()
@@ -79,10 +79,10 @@ async fn read(client: &Client, run: &RunId) -> Result<Option<KeptRun>, tokio_pos
     let Some(row) = client.query_typed_opt(&query, &[(&run.as_str(), Type::TEXT)]).await? else {
         return Ok(None);
     };
-    let kept = match row.try_get::<_, Option<i64>>(6)? {
+    let kept = match row.try_get::<_, Option<Vec<i64>>>(6)? {
         None => None,
-        Some(transaction) => Some(Kept {
-            transaction: low_half(transaction),
+        Some(numbers) => Some(Kept {
+            writers: Writers::new(&numbers),
             readable: row.try_get::<_, Option<bool>>(7)?.unwrap_or(false),
             targets: targets(client, run).await?,
         }),
@@ -99,15 +99,34 @@ async fn read(client: &Client, run: &RunId) -> Result<Option<KeptRun>, tokio_pos
     }))
 }
 
-/// The part of a transaction's number that `xmin` shows.
-pub(super) fn low_half(transaction: i64) -> u32 {
-    let bytes = transaction.to_le_bytes();
-    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+/// Transactions that one run wrote by: a list of numbers, as SQL has it.
+#[derive(Debug, Clone)]
+pub(super) struct Writers {
+    list: String,
+}
+
+impl Writers {
+    pub(super) fn new(numbers: &[i64]) -> Self {
+        // A run that wrote nothing has none; no row was ever written by number 0.
+        let numbers = numbers.iter().copied().chain([0]);
+        let list: Vec<String> = numbers.map(|number| format!("'{number}'")).collect();
+        Self { list: list.join(", ") }
+    }
+
+    /// The condition that one of them wrote a row.
+    pub(super) fn wrote(&self, row: &str) -> String {
+        format!("{row}.xmin in ({})", self.list)
+    }
+
+    /// The condition that one of them wrote the version that a row of an image was.
+    pub(super) fn wrote_version(&self, image: &str) -> String {
+        format!("{image}.version in ({})", self.list)
+    }
 }
 
 async fn targets(client: &Client, run: &RunId) -> Result<Vec<KeptTarget>, tokio_postgres::Error> {
     let query = "select table_oid, schema_name, table_name, key, nulls_equal, columns, types,
-          inserted, updated, deleted, deletes_last, image
+          inserted, updated, deleted, deletes, image
         from longshore.undo_target where run_id = $1 order by target";
     let rows = client.query_typed(query, &[(&run.as_str(), Type::TEXT)]).await?;
     let target = |row: &tokio_postgres::Row| {
@@ -123,7 +142,7 @@ async fn targets(client: &Client, run: &RunId) -> Result<Vec<KeptTarget>, tokio_
                 inserted: count(7)?,
                 updated: count(8)?,
                 deleted: count(9)?,
-                deletes_last: row.try_get(10)?,
+                deletes: Deletes::named(row.try_get(10)?),
             },
             image: row.try_get(11)?,
         })

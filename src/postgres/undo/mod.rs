@@ -3,8 +3,10 @@
 //! **What is kept.** Before a publishing transaction updates or deletes rows, it copies them
 //! to a table of its own in schema `longshore_undo` (`keep`). Rows that it inserts need no
 //! copy: PostgreSQL writes into each row version which transaction made it (`xmin`), and the
-//! ledger notes the run's. So a load of new rows costs nothing, and an update one more copy
-//! of the old row. The images are dropped when their time is over (`expire`).
+//! ledger notes those the run wrote by: each statement has a subtransaction of its own, and
+//! leaves a mark that shows its number (`keep::marked`). So a load of new rows costs nothing,
+//! and an update one more copy of the old row. The images are dropped when their time is over
+//! (`expire`).
 //!
 //! **What may be given back.** A row whose `xmin` is still the run's was written by it and
 //! touched by nobody since; any other has been, and is not ours to overwrite (`compare`).
@@ -25,7 +27,7 @@ mod rows;
 pub use compare::TargetUndo;
 pub use expire::drop_expired;
 pub use give_back::{Undoing, Undone, undo};
-pub(super) use keep::{Image, Written, keep_rows, note_written};
+pub(super) use keep::{Deletes, Image, Written, keep_rows, marked, note_written};
 pub use kept::{Kept, KeptRun, KeptTarget, kept_run};
 
 /// The schema that images live in.

@@ -3,7 +3,7 @@
 use postgres_types::Type;
 use tokio_postgres::Client;
 
-use super::rows::Rows;
+use super::{kept::Writers, rows::Rows};
 
 /// The condition that a row refers to `t` which the run did not write, or somebody touched
 /// since: with `on delete cascade` it would go along, otherwise the server would refuse.
@@ -11,7 +11,7 @@ pub(super) async fn in_use(
     client: &Client,
     table_oid: u32,
     targets: &[&Rows],
-    transaction: u32,
+    writers: &Writers,
 ) -> Result<String, tokio_postgres::Error> {
     let query = "select f.conrelid, format('%I.%I', n.nspname, c.relname),
           string_agg(format('r.%I = t.%I', a.attname, b.attname), ' and ')
@@ -29,7 +29,7 @@ pub(super) async fn in_use(
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let ours = match targets.iter().find(|rows| rows.table_oid == oid) {
             Some(rows) => rows.untouched("r"),
-            None => format!("r.xmin = '{transaction}'::xid"),
+            None => writers.wrote("r"),
         };
         conditions.push(format!("exists (select from {table} r where {refers} and not {ours})"));
     }

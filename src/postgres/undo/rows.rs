@@ -3,36 +3,38 @@
 use postgres_types::Type;
 use tokio_postgres::Client;
 
-use super::{KeptTarget, attributes::Attribute, kept::low_half};
+use super::{KeptTarget, attributes::Attribute, kept::Writers};
 
 /// What tells the rows of one target apart, and whether somebody touched them.
 pub(super) struct Rows {
     pub(super) table_oid: u32,
-    /// The run's transaction.
-    transaction: u32,
+    /// What the run wrote by.
+    writers: Writers,
     pub(super) key: Vec<Attribute>,
     nulls_equal: bool,
-    /// Undos of later runs: their transaction, and the image of what those runs had replaced.
-    restored: Vec<(u32, String)>,
+    /// Undos of later runs: what they wrote by, and the image of what those runs had replaced.
+    restored: Vec<(Writers, String)>,
 }
 
 impl Rows {
     pub(super) async fn read(
         client: &Client,
-        transaction: u32,
+        writers: &Writers,
         target: &KeptTarget,
         key: Vec<Attribute>,
     ) -> Result<Self, tokio_postgres::Error> {
-        let query = "select undo.transaction_id, t.image
+        let query = "select undo.writers, t.image
             from longshore.run later
             join longshore.undo_target t on t.run_id = later.run_id and t.table_oid = $1
             join longshore.undo undo on undo.run_id = later.undone_by
             where t.image is not null and pg_catalog.to_regclass(t.image) is not null";
         let rows = client.query_typed(query, &[(&target.table_oid, Type::OID)]).await?;
-        let restored = rows.iter().map(|row| Ok((low_half(row.try_get(0)?), row.try_get(1)?)));
+        let restored = rows
+            .iter()
+            .map(|row| Ok((Writers::new(&row.try_get::<_, Vec<i64>>(0)?), row.try_get(1)?)));
         Ok(Self {
             table_oid: target.table_oid,
-            transaction,
+            writers: writers.clone(),
             key,
             nulls_equal: target.nulls_equal,
             restored: restored.collect::<Result<_, tokio_postgres::Error>>()?,
@@ -60,12 +62,13 @@ impl Rows {
     /// The condition that a row is as the run left it: it wrote it last, or a later run did
     /// whose undo gave this very version back.
     pub(super) fn untouched(&self, row: &str) -> String {
-        let mut ways = vec![format!("{row}.xmin = '{}'::xid", self.transaction)];
+        let mut ways = vec![self.writers.wrote(row)];
         let restored = self.restored.iter().filter(|_| self.have_key());
         ways.extend(restored.map(|(undo, image)| {
             format!(
-                "{row}.xmin = '{undo}'::xid and exists (select from {image} i where i.version = {} and {})",
-                self.transaction,
+                "{} and exists (select from {image} i where {} and {})",
+                undo.wrote(row),
+                self.writers.wrote_version("i"),
                 self.same_key(row)
             )
         }));
