@@ -14,6 +14,7 @@ use crate::{
     postgres::{ledger, session::Session},
     report::{FileSummary, RejectionSummary, RunStatus, RunSummary, Seconds, TableSummary},
     run_id::RunId,
+    schema::TableSchema,
 };
 
 /// The files found, told apart by whether the ledger knows them.
@@ -78,18 +79,22 @@ impl Loaded {
     pub(super) fn unchanged(
         self,
         request: &ImportRequest,
+        tables: &[Option<TableSchema>],
         run: &RunId,
         started: Instant,
     ) -> RunSummary {
-        let targets = &request.pipeline.definition.targets;
-        let table =
-            |target: &TargetDefinition| TableSummary::new(&target.table, Tally::default(), None);
+        let targets = request.pipeline.definition.targets.iter().zip(tables);
+        // Named as a run that loads them names them, also where the definition leaves the schema out.
+        let table = |(target, table): (&TargetDefinition, &Option<TableSchema>)| {
+            let name = table.as_ref().map(|table| table.name.to_string());
+            TableSummary::new(name.as_ref().unwrap_or(&target.table), Tally::default(), None)
+        };
         let total = started.elapsed().as_secs_f64();
         RunSummary {
             run: run.to_string(),
             pipeline: request.pipeline.name.clone(),
             status: RunStatus::Unchanged,
-            tables: targets.iter().map(table).collect(),
+            tables: targets.map(table).collect(),
             files: self.known,
             rejections: RejectionSummary::default(),
             geometry: None,

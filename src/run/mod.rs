@@ -141,12 +141,14 @@ async fn prepare_import<'r>(
         None => in_time(Loaded::ask(&session, request, found)).await?,
         Some(replay) => Loaded::of_replay(Replay::prepare(&session, replay).await?),
     };
+    let (tables, names) = in_time(read_tables(&session, &request.pipeline.definition)).await?;
     if loaded.has_nothing_to_do() {
         // A run that was cut off right after its COMMIT left staging, and nothing to load.
         in_time(clear_abandoned(&mut session.client, &request.pipeline.name)).await?;
-        return Ok(Prepared::Unchanged(Box::new(loaded.unchanged(request, &run, started))));
+        return Ok(Prepared::Unchanged(Box::new(
+            loaded.unchanged(request, &tables, &run, started),
+        )));
     }
-    let (tables, names) = in_time(read_tables(&session, &request.pipeline.definition)).await?;
     prepare::announce(progress, &loaded.fresh);
     let mut bound = bind_files(&request.pipeline, &loaded.fresh, &tables, &names)?;
     if loaded.replay.is_some() {

@@ -15,7 +15,7 @@ path = "$DIR/items.csv"
 rejected = 0
 
 [[target]]
-table = "public.item"
+table = "item"
 mode = "upsert"
 key = ["id"]
 [target.columns]
@@ -86,6 +86,7 @@ async fn a_run_prints_one_json_document_and_the_contract_holds() {
     }
     let again = session.longshore(&["run", "--output", "json", &session.pipeline]);
     assert_eq!((code(&again), &json(&again)["status"]), (0, &Value::from("unchanged")));
+    assert_eq!(json(&again)["tables"][0]["table"], document["tables"][0]["table"]);
 }
 
 #[tokio::test]
