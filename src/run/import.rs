@@ -126,7 +126,8 @@ impl<'r> Import<'r> {
         };
         let mut session = held.session;
         let beginning = begin(&mut session.client, &record, &staging);
-        let adopted = watch::attended(held.endpoint, &record.run, beginning).await?;
+        let beginning = watch::attended(held.endpoint, &record.run, beginning);
+        let adopted = held.lease.keeping(beginning).await?;
         if let Some(replay) = &loaded.replay {
             replay.remember_rows()?;
         }

@@ -163,7 +163,7 @@ async fn prepare_import<'r>(
     let opened = Import::open(request, run, bound, loaded, held, started).await;
     if opened.is_err() {
         // What keeps this from being done keeps nobody from taking the targets: we are gone then.
-        drop(fence.release(&endpoint.connect().await?.client).await);
+        drop(fence.release_anew(endpoint).await);
     }
     Ok(Prepared::Import(Box::new(opened?)))
 }

@@ -105,9 +105,10 @@ impl<'r> Undo<'r> {
             lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
             ledger::record_started(&session.client, &record).await
         };
-        if let Err(error) = begun.await {
+        let begun = watch::attended(endpoint, &record.run, begun);
+        if let Err(error) = lease.keeping(begun).await {
             // What keeps this from being done keeps nobody from taking the targets: we are gone then.
-            drop(lease.fence().release(&endpoint.connect().await?.client).await);
+            drop(lease.fence().release_anew(endpoint).await);
             return Err(error);
         }
         Ok(Self { request, of, kept, session, lease, record })

@@ -5,6 +5,7 @@ use tokio_postgres::config::{SslMode, SslNegotiation};
 use super::{Endpoint, Purpose, host::HostAddress, refused, wishes::Role};
 use crate::{
     error::{Error, Result, Transient},
+    failpoint,
     postgres::{
         session::{Session, database_error},
         tls::{self, Connector, TlsMode},
@@ -31,7 +32,7 @@ impl Endpoint {
             Ok(session)
         };
         let limit = self.wishes.connect_timeout;
-        tokio::time::timeout(limit, opening).await.unwrap_or_else(|_| {
+        tokio::time::timeout(failpoint::limit(limit), opening).await.unwrap_or_else(|_| {
             let what = format!("the server did not answer within {} s", limit.as_secs());
             let hint =
                 "check host and port, and any firewall in between; connect_timeout waits longer";

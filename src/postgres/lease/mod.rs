@@ -60,6 +60,14 @@ impl Fence {
         if held == self.targets { Ok(()) } else { Err(taken_over()) }
     }
 
+    /// Gives the targets back by a session of its own.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the server cannot be reached, refuses, or does not answer.
+    pub async fn release_anew(&self, endpoint: &Endpoint) -> Result<()> {
+        self.release(&endpoint.connect().await?.client).await
+    }
+
     /// Gives the targets back.
     ///
     /// # Errors
@@ -109,6 +117,23 @@ impl Lease {
     /// What publishing proves its right by.
     pub fn fence(&self) -> &Fence {
         &self.fence
+    }
+
+    /// Waits for work that is worth something only while the targets are this run's.
+    ///
+    /// # Errors
+    /// As the work, and as for a lease that is lost: `ErrorKind::Busy`, or `Transient::Disconnected`.
+    pub fn keeping<T>(
+        &self,
+        work: impl Future<Output = Result<T>>,
+    ) -> impl Future<Output = Result<T>> {
+        let lost = self.lost();
+        async move {
+            tokio::select! {
+                done = work => done,
+                lost = lost => Err(lost),
+            }
+        }
     }
 
     /// Waits until the lease is lost, or the database has not been heard of for as long as it lasts.
