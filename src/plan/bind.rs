@@ -6,10 +6,12 @@ use super::{
     deletion::bind_mode,
     fields::{FieldsInUse, file_projection},
     keys::{bind_duplicates, bind_key},
+    set_rules::{SetRuleInput, bind_set_rules},
 };
 use crate::{
     definition::{
-        CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, split_table, undo_hours,
+        CodeListFile, FieldRef, ImportDefinition, Limit, Policy, TargetDefinition, split_table,
+        undo_hours,
     },
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
@@ -149,7 +151,17 @@ impl<'a> TargetBinder<'a> {
                 .message
                 .clone()
                 .unwrap_or_else(|| format!("`{}` does not hold", check.sql)),
+            warns: check.policy == Policy::Warn,
         });
+        let set_rules = bind_set_rules(
+            &SetRuleInput {
+                target: self.target,
+                columns: &bound.columns,
+                table_names: input.table_names,
+                place: &self.place,
+            },
+            findings,
+        );
         let load = LoadTarget {
             table: table.clone(),
             mode: mode?,
@@ -157,6 +169,7 @@ impl<'a> TargetBinder<'a> {
             key,
             duplicates,
             checks: checks.collect(),
+            set_rules,
             undo_hours: undo_hours(input.definition.limits.undo.as_ref()),
         };
         let operations = self.operations(fields);

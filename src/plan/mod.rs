@@ -11,6 +11,7 @@ mod explain;
 mod fields;
 mod history;
 mod keys;
+mod set_rules;
 
 pub use bind::{BindInput, bind};
 pub use explain::explain;

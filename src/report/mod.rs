@@ -2,7 +2,7 @@
 //! violation, and the rejected records in their original layout, with a note of where each stood.
 //!
 //! `rejections.csv` may be mailed: it has positions, codes and messages, and of
-//! a value its shape at most. `rejected/` has the records themselves, for
+//! a value its shape at most; so does `warnings.csv`, of records that are loaded all the same. `rejected/` has the records themselves, for
 //! their owner only (files 0600 in folders 0700).
 
 mod fingerprint;
@@ -23,6 +23,7 @@ use rejections::RejectionsFile;
 pub use summary::{
     FileSummary, GeometrySummary, LeftRows, RejectionSummary, ReplaySummary, ResumedSummary,
     RunStatus, RunSummary, Seconds, TableSummary, UndoSummary, ValidatedTable, ValidationSummary,
+    WarningSummary,
 };
 
 use crate::{
@@ -36,6 +37,8 @@ use crate::{
 pub struct Report {
     folder: PathBuf,
     rejections: Option<RejectionsFile>,
+    warnings: Option<RejectionsFile>,
+    warned_by_code: BTreeMap<String, u64>,
     positions: Option<PositionsFile>,
     writers: BTreeMap<u32, Box<dyn RejectedWriter>>,
     keeps_records: bool,
@@ -54,6 +57,8 @@ impl Report {
         Ok(Self {
             folder,
             rejections: None,
+            warnings: None,
+            warned_by_code: BTreeMap::new(),
             positions: None,
             writers: BTreeMap::new(),
             keeps_records: true,
@@ -111,6 +116,27 @@ impl Report {
         self.note_place(file, source, lines, raw)
     }
 
+    /// Warnings by code.
+    pub fn warned_by_code(&self) -> &BTreeMap<String, u64> {
+        &self.warned_by_code
+    }
+
+    /// Adds what there is to say of a record that is loaded all the same, or of a file.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when nothing can be written.
+    pub fn warn(&mut self, lines: &[RejectionLine<'_>]) -> Result<()> {
+        let warnings = match &mut self.warnings {
+            Some(warnings) => warnings,
+            none => none.insert(RejectionsFile::create(&self.folder.join("warnings.csv"))?),
+        };
+        for line in lines {
+            *self.warned_by_code.entry(line.code.to_owned()).or_default() += 1;
+            warnings.write(line)?;
+        }
+        Ok(())
+    }
+
     fn note_place(
         &mut self,
         file: u32,
@@ -159,6 +185,9 @@ impl Report {
     pub fn finish_rejections(&mut self) -> Result<()> {
         if let Some(rejections) = self.rejections.take() {
             rejections.finish()?;
+        }
+        if let Some(warnings) = self.warnings.take() {
+            warnings.finish()?;
         }
         if let Some(positions) = self.positions.take() {
             positions.finish()?;

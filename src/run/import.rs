@@ -37,7 +37,7 @@ use crate::{
     },
     report::{
         self, FileSummary, GeometrySummary, RejectionSummary, ReplaySummary, Report,
-        ResumedSummary, RunStatus, RunSummary, Seconds, TableSummary,
+        ResumedSummary, RunStatus, RunSummary, Seconds, TableSummary, WarningSummary,
     },
     run_id::RunId,
 };
@@ -119,6 +119,7 @@ impl<'r> Import<'r> {
             definition_sha256: loaded.definition_sha256.clone(),
             files: Vec::new(),
             violations: Vec::new(),
+            warnings: Vec::new(),
             report: Some(folder.display().to_string()),
             pipeline_file: Some(request.pipeline.file().display().to_string()),
             replay: loaded.replay.as_ref().map(Replay::started),
@@ -209,9 +210,9 @@ impl<'r> Import<'r> {
         read: &load::Read,
     ) -> Result<()> {
         let mut retry = Retry::new(progress);
-        let rejections = loop {
+        let (rejections, warnings) = loop {
             match self.try_to_judge(endpoint, progress, read, retry.is_again()).await {
-                Ok(rejections) => break rejections,
+                Ok(judged) => break judged,
                 Err(error) => retry.again(error).await?,
             }
         };
@@ -221,7 +222,10 @@ impl<'r> Import<'r> {
             plan: &self.bound.plan,
             files: &read.files,
         };
-        rejected.write(&mut writer, self.request.options.split_bytes)?;
+        let split_bytes = self.request.options.split_bytes;
+        rejected.write(&mut writer, split_bytes, false)?;
+        recover::Rejected::group(warnings).write(&mut writer, split_bytes, true)?;
+        collect::warn_of_files(&mut self.report, read)?;
         self.report.finish_rejections()?;
         failpoint::hit("report.finished")
     }
@@ -232,7 +236,7 @@ impl<'r> Import<'r> {
         progress: &Arc<Progress>,
         read: &load::Read,
         again: bool,
-    ) -> Result<Vec<StagedRejection>> {
+    ) -> Result<(Vec<StagedRejection>, Vec<StagedRejection>)> {
         if again {
             self.session = endpoint.connect().await?;
         }
@@ -245,7 +249,8 @@ impl<'r> Import<'r> {
             }
             judge::judge(client, &self.staging, &self.loads, &read.keys_differ).await?;
             failpoint::hit("judge.judged")?;
-            judge::staged_rejections(client, &self.staging).await
+            let rejections = judge::staged_rejections(client, &self.staging).await?;
+            Ok((rejections, judge::staged_warnings(client, &self.staging).await?))
         };
         let judging = watch::attended(endpoint, &self.record.run, judging);
         stopping::cancelling(progress, &self.session.canceller(), judging).await
@@ -265,6 +270,8 @@ impl<'r> Import<'r> {
             .iter()
             .map(|(code, violations)| (code.clone(), *violations))
             .collect();
+        let warned = self.report.warned_by_code().iter();
+        self.record.warnings = warned.map(|(code, count)| (code.clone(), *count)).collect();
     }
 
     /// Lets the ledger know the records that are rejected; of a replay, what it closes.
@@ -392,6 +399,7 @@ impl<'r> Import<'r> {
             tables: tables.collect(),
             files,
             rejections: RejectionSummary::of(&self.report),
+            warnings: WarningSummary::of(self.report.warned_by_code().clone()),
             replay: self.replay_summary(),
             undo: None,
             geometry: self.geometry.clone(),

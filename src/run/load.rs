@@ -11,17 +11,18 @@ use tokio::sync::{Mutex, mpsc};
 use super::{
     Import,
     bound::BoundFile,
-    collect::{Collector, ReportWriter},
+    collect::{self, Collector, ReportWriter},
     encode::ProcessedSplit,
     interrupted,
     progress::Progress,
     resume::Staged,
     stage::{StagingArea, StagingConnection},
     stopping,
-    workers::ReadJob,
+    workers::{FileRead, ReadJob},
 };
 use crate::{
     error::{Error, Result},
+    outcome::FileWarning,
     plan::Plan,
     postgres::{endpoint::Endpoint, publish::Counted},
     report::Report,
@@ -57,6 +58,8 @@ pub struct Read {
     pub keys_differ: Vec<bool>,
     /// Records per file.
     pub records: Vec<u64>,
+    /// What is odd about files as a whole, with their ordinals.
+    pub warnings: Vec<(usize, FileWarning)>,
     /// What happened to geometries.
     pub notes: GeometryNotes,
     /// The files, for reading them again.
@@ -106,6 +109,7 @@ pub async fn validate(
     let (progress, staged) = (Arc::clone(progress), Arc::default());
     let reading = Reading { plan, files, options, progress, staged };
     let read = reading.run(report, Vec::new()).await?;
+    collect::warn_of_files(report, &read)?;
     report.finish_rejections()?;
     Ok(read)
 }
@@ -151,8 +155,11 @@ impl Reading {
     }
 
     /// Every split has been collected, and both halves of reading counted the same.
-    fn close(&self, mut collector: Collector, records: Vec<u64>) -> Result<Read> {
+    fn close(&self, mut collector: Collector, read: Vec<FileRead>) -> Result<Read> {
         let counted = collector.counted.records;
+        let records: Vec<u64> = read.iter().map(|file| file.records).collect();
+        let of_file = read.into_iter().map(|file| file.warnings).enumerate();
+        let warnings = of_file.flat_map(|(file, all)| all.into_iter().map(move |one| (file, one)));
         let split: u64 = records.iter().sum();
         if !collector.is_complete() || counted != split {
             return Err(Error::unexpected(format!(
@@ -162,7 +169,8 @@ impl Reading {
         let keys_differ = collector.keys_differ();
         let splits = collector.splits();
         let Collector { counted, notes, .. } = collector;
-        Ok(Read { counted, splits, keys_differ, records, notes, files: Arc::clone(&self.files) })
+        let (warnings, files) = (warnings.collect(), Arc::clone(&self.files));
+        Ok(Read { counted, splits, keys_differ, records, warnings, notes, files })
     }
 
     async fn take_all(

@@ -97,6 +97,7 @@ impl Loaded {
             tables: targets.map(table).collect(),
             files: self.known,
             rejections: RejectionSummary::default(),
+            warnings: None,
             geometry: None,
             replay: self.replay.map(|replay| replay.summary(&replay.started())),
             undo: None,

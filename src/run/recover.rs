@@ -34,17 +34,26 @@ impl Rejected {
         grouped
     }
 
-    /// Reads the records again and writes them to the report.
+    /// Reads the records again and writes them to the report; as warnings where they are loaded
+    /// all the same.
     ///
     /// # Errors
     /// `ErrorKind::Source` when a file cannot be read any more; `ErrorKind::Unexpected`
     /// when a record is not found again.
-    pub(super) fn write(mut self, writer: &mut ReportWriter<'_>, split_bytes: usize) -> Result<()> {
+    pub(super) fn write(
+        mut self,
+        writer: &mut ReportWriter<'_>,
+        split_bytes: usize,
+        warns: bool,
+    ) -> Result<()> {
         for (file, rejections) in std::mem::take(&mut self.by_file) {
             let mut records = described(rejections, writer);
             let files = writer.files;
             let Some(bound) = files.get(file as usize) else { continue };
-            write_file(bound, &mut records, writer, split_bytes)?;
+            write_file(bound, &mut records, split_bytes, |record| match warns {
+                true => writer.warn(record),
+                false => writer.write(record),
+            })?;
             if let Some(record) = records.keys().next() {
                 return Err(Error::unexpected(format!(
                     "record {record} of `{}` is not there any more",
@@ -100,8 +109,8 @@ fn named(other: &Other, rejection: &StagedRejection, writer: &ReportWriter<'_>) 
 fn write_file(
     file: &BoundFile,
     records: &mut BTreeMap<u64, Violations>,
-    writer: &mut ReportWriter<'_>,
     split_bytes: usize,
+    mut write: impl FnMut(&RejectedRecord) -> Result<()>,
 ) -> Result<()> {
     let mut splitter = file.source.splitter(split_bytes)?;
     let mut decoder = file.source.decoder(&file.projection);
@@ -115,11 +124,7 @@ fn write_file(
             for record in batch.records() {
                 if let Some(violations) = records.remove(&record.position().record) {
                     let raw = record.raw().to_vec();
-                    writer.write(&RejectedRecord {
-                        position: record.position(),
-                        violations,
-                        raw,
-                    })?;
+                    write(&RejectedRecord { position: record.position(), violations, raw })?;
                 }
             }
         }
@@ -132,7 +137,7 @@ fn holds_any(split: &Split, records: &BTreeMap<u64, Violations>) -> bool {
 }
 
 /// The codes that judging over staging gives.
-const CODES: [&str; 14] = [
+const CODES: [&str; 19] = [
     "constraint.check",
     "constraint.exclusion",
     "constraint.foreign_key",
@@ -141,10 +146,15 @@ const CODES: [&str; 14] = [
     "constraint.policy",
     "constraint.refused",
     "constraint.unique",
+    "rule.area",
     "rule.check",
     "rule.duplicate_key",
+    "rule.gap",
     "rule.history",
+    "rule.inside",
     "rule.not_null",
+    "rule.overlap",
+    "rule.total",
     "rule.unique",
     "sql.error",
 ];

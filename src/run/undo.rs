@@ -93,6 +93,7 @@ impl<'r> Undo<'r> {
             definition_sha256: of.definition_sha256.clone(),
             files: Vec::new(),
             violations: Vec::new(),
+            warnings: Vec::new(),
             report: None,
             pipeline_file: None,
             replay: None,
@@ -245,6 +246,7 @@ impl<'r> Undo<'r> {
             tables: undone.iter().map(table).collect(),
             files: Vec::new(),
             rejections: RejectionSummary::default(),
+            warnings: None,
             geometry: None,
             replay: None,
             resumed: None,
@@ -310,6 +312,7 @@ async fn loads(session: &Session, kept: &Kept) -> Result<Vec<LoadTarget>> {
             key: Vec::new(),
             duplicates: DuplicateRule::Identical,
             checks: Vec::new(),
+            set_rules: Vec::new(),
             undo_hours: None,
         });
     }

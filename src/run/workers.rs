@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
+    outcome::FileWarning,
     plan::Plan,
     source::{Split, Splitter, split::Tiling},
 };
@@ -28,6 +29,14 @@ use crate::{
 /// Splits that wait for a worker: splitting is many times faster than encoding, so more would
 /// only take memory.
 const WAITING_MAX: usize = 2;
+
+/// What there is to say of a file that was read to its end.
+pub(super) struct FileRead {
+    /// Its records.
+    pub(super) records: u64,
+    /// What is odd about it.
+    pub(super) warnings: Vec<FileWarning>,
+}
 
 /// All that reading needs; shared by the splitting thread and the workers.
 pub(super) struct ReadJob {
@@ -57,7 +66,7 @@ impl ReadJob {
     /// # Errors
     /// `ErrorKind::Source` from a splitter; `ErrorKind::Interrupted` when the run was
     /// cancelled or nobody takes the results any more.
-    pub(super) fn read(&self, processed: &Sender<ProcessedSplit>) -> Result<Vec<u64>> {
+    pub(super) fn read(&self, processed: &Sender<ProcessedSplit>) -> Result<Vec<FileRead>> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
         let pool = pool.map_err(|cause| {
             Error::environment("no worker threads can be started").caused_by(cause)
@@ -73,7 +82,7 @@ impl ReadJob {
         })
     }
 
-    fn split_files(&self, splits: &Splits<'_>) -> Result<Vec<u64>> {
+    fn split_files(&self, splits: &Splits<'_>) -> Result<Vec<FileRead>> {
         let mut sequence = 0;
         let read = |file: &BoundFile| {
             let reading = || format!("while reading `{}`", file.input.display);
@@ -82,7 +91,12 @@ impl ReadJob {
         self.files.iter().map(read).collect()
     }
 
-    fn split_file(&self, file: &BoundFile, sequence: &mut u64, splits: &Splits<'_>) -> Result<u64> {
+    fn split_file(
+        &self,
+        file: &BoundFile,
+        sequence: &mut u64,
+        splits: &Splits<'_>,
+    ) -> Result<FileRead> {
         let progress = &self.progress.files()[file.input.ordinal as usize];
         let mut splitter = Tiling::of_records(file.source.splitter(self.split_bytes)?);
         let mut records = 0;
@@ -95,7 +109,7 @@ impl ReadJob {
             *sequence += 1;
         }
         progress.set_bytes_read(progress.bytes_total);
-        Ok(records)
+        Ok(FileRead { records, warnings: splitter.warnings() })
     }
 
     /// Gives a split to a worker, or says that it is staged: only its rejections can still be

@@ -21,6 +21,7 @@ mod replace;
 mod replay;
 mod resume;
 mod retries;
+mod set_rules;
 mod undo;
 mod untouched;
 mod versions;

@@ -18,6 +18,7 @@ mod operation;
 mod path;
 mod pattern;
 mod rules;
+mod set_rule;
 mod source;
 mod steps;
 mod target;

@@ -16,9 +16,12 @@ mod history;
 mod kept;
 mod keys;
 mod ordered;
+mod set_rules;
 mod unique;
+mod warnings;
 
 pub(super) use filled::has_unknown;
+pub use warnings::staged_warnings;
 
 use tokio_postgres::Client;
 
@@ -101,6 +104,12 @@ pub async fn judge(
         judge.check_exclusions().await?;
     }
     settle(client, staging, loads).await?;
+    if loads.iter().any(|load| !load.set_rules.is_empty()) {
+        for (target, load) in loads.iter().enumerate() {
+            Judge { client, staging, target, load }.check_set_rules(loads).await?;
+        }
+        settle(client, staging, loads).await?;
+    }
     if rehearse(client, staging, loads).await? {
         settle(client, staging, loads).await?;
     }
@@ -298,6 +307,10 @@ impl Judge<'_> {
         for check in &self.load.checks {
             let reason = Reason { code: "rule.check", column: "", message: &check.message };
             let condition = format!("({}\n)", check.sql);
+            if check.warns {
+                self.warn_unless(&condition, &reason).await?;
+                continue;
+            }
             self.reject_unless(&self.rows(), &condition, &reason, &OF_DEFINITION).await?;
         }
         Ok(())

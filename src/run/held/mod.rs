@@ -23,7 +23,10 @@ use crate::{
         session::{TRANSACTION_SETTINGS, database_error},
         staging::Staging,
     },
-    report::{self, FileSummary, RejectionSummary, RunStatus, RunSummary, Seconds, TableSummary},
+    report::{
+        self, FileSummary, RejectionSummary, RunStatus, RunSummary, Seconds, TableSummary,
+        WarningSummary,
+    },
     run_id::RunId,
 };
 
@@ -68,7 +71,10 @@ async fn summary(
     (tables, seconds): (Vec<TableSummary>, Seconds),
 ) -> Result<RunSummary> {
     let past = ledger::history(client, Some(&held.record.run), 1).await?.pop();
-    let (files, rejections) = past.map(|past| (past.files, past.rejections)).unwrap_or_default();
+    let past = past.map(|past| (past.files, past.rejections, past.warnings));
+    let (files, rejections, warnings) = past.unwrap_or_default();
+    let warnings = warnings.into_iter().map(|code| (code.code, code.warnings.cast_unsigned()));
+    let warnings = warnings.collect();
     let file = |file: ledger::PastFile| FileSummary {
         path: file.path,
         sha256: file.sha256,
@@ -88,6 +94,7 @@ async fn summary(
             report: held.record.report.clone(),
         },
         tables,
+        warnings: WarningSummary::of(warnings),
         geometry: None,
         replay: None,
         undo: None,
