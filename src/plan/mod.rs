@@ -11,11 +11,13 @@ mod explain;
 mod fields;
 mod history;
 mod keys;
+mod lookups;
 mod set_rules;
 
 pub use bind::{BindInput, bind};
 pub use explain::explain;
 pub use fields::{FieldPlan, file_projection};
+pub use lookups::notes;
 
 use crate::{
     load::{CountLimit, LoadTarget},
@@ -50,4 +52,6 @@ pub struct TargetPlan {
     pub operations: Option<Operations>,
     /// The staged columns, in the order of COPY.
     pub columns: Vec<ColumnTransform>,
+    /// What is staged after them to be matched by lookups: [`LoadTarget::matched`].
+    pub matched: Vec<ColumnTransform>,
 }
