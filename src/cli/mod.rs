@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod exit;
 mod export;
+mod generate;
 mod held;
 mod history;
 mod migrate;
@@ -91,6 +92,7 @@ async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {
         Command::Migrate(command) => migrate::migrate(&command, global, console).await,
         Command::Doctor(command) => doctor::doctor(&command, global, console).await,
         Command::Db(command) => db::db(&command, console).await,
+        Command::Generate(command) => generate::generate(&command, console),
         Command::Schema => schema::schema(console),
         Command::Completions(command) => completions::completions(&command, console),
     };

@@ -15,13 +15,13 @@ use super::migrations::shipped;
 use crate::support::{Part, TestDatabase, is_left_out};
 
 /// A database with the shipped tables, and a place for reports.
-struct Demo {
-    database: TestDatabase,
+pub(super) struct Demo {
+    pub(super) database: TestDatabase,
     reports: tempfile::TempDir,
 }
 
 impl Demo {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let database = TestDatabase::create().await;
         let session = database.session().await;
         shipped().up(&session, None, false).await.expect("the migrations go up");
@@ -30,9 +30,22 @@ impl Demo {
 
     /// Runs a pipeline by its name below `pipelines/`.
     async fn run(&self, name: &str, force: bool) -> RunSummary {
+        self.run_pipeline(pipeline(name), force).await
+    }
+
+    /// Runs a pipeline over another file, however many of its records are rejected.
+    pub(super) async fn run_on(&self, name: &str, input: &str) -> RunSummary {
+        let mut pipeline = pipeline(name);
+        input.clone_into(&mut pipeline.definition.source.path);
+        pipeline.definition.limits.rejected = None;
+        self.run_pipeline(pipeline, false).await
+    }
+
+    async fn run_pipeline(&self, pipeline: Pipeline, force: bool) -> RunSummary {
         let endpoint: Endpoint = self.database.endpoint();
+        let name = pipeline.name.clone();
         let request = ImportRequest {
-            pipeline: pipeline(name),
+            pipeline,
             report_folder: self.reports.path().to_owned(),
             force,
             dry_run: false,
