@@ -11,6 +11,7 @@ mod independence;
 mod interruptions;
 mod json_lines;
 mod judging;
+mod known_rows;
 mod lease;
 mod mirror;
 mod odd_tables;
