@@ -13,6 +13,7 @@ mod json_lines;
 mod judging;
 mod known_rows;
 mod lease;
+mod lookups;
 mod mirror;
 mod odd_tables;
 mod operations;
