@@ -70,7 +70,7 @@ pub(super) fn is_comparable(load: &LoadTarget) -> bool {
         && columns.iter().all(|column| {
             // The server keeps it in another form than it is sent in: the bytes never agree.
             let changes_form = column.column.pg_type == PgType::Jsonb;
-            column.computed.is_none() && !column.unique && !changes_form
+            column.is_staged() && !column.unique && !changes_form
         })
 }
 
