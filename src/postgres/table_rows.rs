@@ -6,7 +6,6 @@
 
 use std::pin::pin;
 
-use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all};
 use postgres_types::{ToSql, Type};
 use tokio_postgres::CopyOutStream;
@@ -135,7 +134,7 @@ async fn receive(
     while let Some(batch) = answered(DOING, batches.try_next()).await? {
         for message in batch {
             let message = answered(DOING, std::future::ready(message)).await?;
-            let mut message: &[u8] = &Bytes::from(message);
+            let mut message: &[u8] = &message;
             if std::mem::take(&mut is_first) {
                 message = message.strip_prefix(&COPY_HEADER).ok_or_else(garbled)?;
             }
