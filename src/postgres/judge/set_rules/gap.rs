@@ -118,21 +118,20 @@ impl Gaps<'_> {
         let most =
             self.largest.map_or_else(String::new, |largest| format!(" and area <= {largest}"));
         let load = self.judge.load;
+        // A ring of the rim is covered or it is not: any place inside tells.
+        let inside = format!("{postgis}st_pointonsurface(r.ring)");
         format!(
             "with {rim},
              rings as materialized (
                select {group}({postgis}st_dump({postgis}st_polygonize(side))).geom as ring from rim {by}),
              gaps as materialized (
-               select {group}gap, {gap_area} as area from (
-                 select {of_r}({postgis}st_dump(case when c.covered is null then r.ring
-                   else {postgis}st_difference({postgis}st_makevalid(r.ring), c.covered) end)).geom as gap
-                 from (select * from rings where {ring_area} > {tolerance}) r
-                 cross join lateral (select {postgis}st_union(o.{geometry}) as covered from {compared} o
-                   where {meet}{same_ring} and {postgis}st_relate(o.{geometry}, r.ring, 'T********')) c) left_over)
+               select {group}ring as gap, area from (select {group}ring, {ring_area} as area from rings) r
+               where area > {tolerance}{most} and not exists (
+                 select from {compared} o where {meet}{same_ring} and {postgis}st_intersects(o.{geometry}, {inside})))
              {insert}, last, 'rule.gap', {column}, {message}, nullif(first, last), key
              from (select g.area, max(o.{ORDINAL}) as last, min(o.{ORDINAL}) as first,
                  case when max(o.{ORDINAL}) = min(o.{ORDINAL}) then min(o.__key) end as key
-               from (select * from gaps where area > {tolerance}{most}) g
+               from gaps g
                join {compared} o on {touch}{same_gap} and {postgis}st_dwithin(o.{geometry}, g.gap, {reach})
                group by g.gap, g.area) g
              where last is not null",
@@ -142,10 +141,9 @@ impl Gaps<'_> {
                 true => String::new(),
                 false => format!("group by {}", self.shared.join(", ")),
             },
-            gap_area = self.spatial.area("gap"),
-            of_r = self.group_of("r."),
             ring_area = self.spatial.area("ring"),
-            meet = self.spatial.boxes_meet(&format!("o.{geometry}"), "r.ring"),
+            inside = inside,
+            meet = self.spatial.boxes_meet(&format!("o.{geometry}"), &inside),
             same_ring = self.same("o", "r"),
             insert = noted.insert(self.judge),
             column = quote_literal(&load.columns[self.column].column.name),
