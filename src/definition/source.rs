@@ -59,6 +59,9 @@ pub struct SourceDefinition {
     /// The coordinate reference system of the geometries, such as `EPSG:4283`.
     #[serde(default)]
     pub crs: Option<String>,
+    /// CSV: takes the `'` away again that an export put before text a spreadsheet would run.
+    #[serde(default)]
+    pub unguard: bool,
 }
 
 fn empty_is_null() -> Vec<String> {
