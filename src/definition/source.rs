@@ -7,11 +7,14 @@ use validator::Validate;
 /// Which files are read, and how.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["format", "path"]))]
 pub struct SourceDefinition {
-    /// The format of the files.
+    /// The format of the files; of a file in a bundle `csv` unless given.
+    #[serde(default)]
     pub format: Format,
     /// A file, a glob (`incoming/students-*.csv`), a folder with a shapefile, or `-` for
     /// standard input. Relative paths start where the command is run. `.gz` and `.zst` are unpacked.
+    #[serde(default)]
     #[validate(length(min = 1, message = "the path is empty"))]
     pub path: String,
     /// The member of a zip archive to read; a glob that matches exactly one.
@@ -66,10 +69,11 @@ fn empty_is_null() -> Vec<String> {
 }
 
 /// The formats read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Delimited text.
+    #[default]
     Csv,
     /// Excel 2007 and later (`.xlsx`, `.xlsm`).
     Xlsx,

@@ -12,7 +12,7 @@ use crate::{
 
 /// The columns of the checkpoints' table.
 pub(super) const COLUMNS: &str = "file int, split int, first_record bigint, records bigint,
-    staged bigint[], rejected bigint[], filtered bigint[],
+    read bigint[], staged bigint[], rejected bigint[], filtered bigint[],
     repaired bigint, flagged bigint, area_changed float8, area_change_percent_max float8,
     primary key (file, split)";
 
@@ -37,6 +37,7 @@ impl Checkpoint {
     /// What a split comes to.
     pub fn of(split: &SplitTuples, notes: &GeometryNotes) -> Self {
         let counted = |table: &TableTuples| CountedTable {
+            read: table.read,
             staged: table.rows,
             rejected: table.rejected,
             filtered: table.filtered,
@@ -65,15 +66,16 @@ impl Checkpoint {
         let counts = |count: fn(&CountedTable) -> u64| -> Vec<i64> {
             self.tables.iter().map(|table| count(table).cast_signed()).collect()
         };
-        let (staged, rejected, filtered) =
-            (counts(|t| t.staged), counts(|t| t.rejected), counts(|t| t.filtered));
+        let (read, staged) = (counts(|t| t.read), counts(|t| t.staged));
+        let (rejected, filtered) = (counts(|t| t.rejected), counts(|t| t.filtered));
         let (repaired, flagged) =
             (self.notes.repaired.cast_signed(), self.notes.flagged.cast_signed());
-        let values: [(&(dyn ToSql + Sync), Type); 11] = [
+        let values: [(&(dyn ToSql + Sync), Type); 12] = [
             (&self.file.cast_signed(), Type::INT4),
             (&self.split.cast_signed(), Type::INT4),
             (&self.first_record.cast_signed(), Type::INT8),
             (&self.records.cast_signed(), Type::INT8),
+            (&read, Type::INT8_ARRAY),
             (&staged, Type::INT8_ARRAY),
             (&rejected, Type::INT8_ARRAY),
             (&filtered, Type::INT8_ARRAY),
@@ -82,8 +84,9 @@ impl Checkpoint {
             (&self.notes.area_changed, Type::FLOAT8),
             (&self.notes.area_change_percent_max, Type::FLOAT8),
         ];
-        let insert =
-            format!("insert into {table} values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
+        let insert = format!(
+            "insert into {table} values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        );
         client.execute_typed(&insert, &values).await
     }
 }
@@ -102,13 +105,14 @@ pub(super) async fn read(client: &Client, staging: &Staging) -> Result<Vec<Check
 fn checkpoint(row: &Row) -> Checkpoint {
     let [file, split]: [i32; 2] = [row.get(0), row.get(1)];
     let count = |column: usize| row.get::<_, i64>(column).cast_unsigned();
-    let [staged, rejected, filtered]: [Vec<i64>; 3] = [row.get(4), row.get(5), row.get(6)];
-    let tables = staged.iter().zip(rejected).zip(filtered).map(|((staged, rejected), filtered)| {
-        CountedTable {
-            staged: staged.cast_unsigned(),
-            rejected: rejected.cast_unsigned(),
-            filtered: filtered.cast_unsigned(),
-        }
+    let [read, staged, rejected, filtered]: [Vec<i64>; 4] =
+        [row.get(4), row.get(5), row.get(6), row.get(7)];
+    let of = |counts: &[i64], target: usize| counts[target].cast_unsigned();
+    let tables = (0..read.len()).map(|target| CountedTable {
+        read: of(&read, target),
+        staged: of(&staged, target),
+        rejected: of(&rejected, target),
+        filtered: of(&filtered, target),
     });
     Checkpoint {
         file: file.cast_unsigned(),
@@ -117,10 +121,10 @@ fn checkpoint(row: &Row) -> Checkpoint {
         records: count(3),
         tables: tables.collect(),
         notes: GeometryNotes {
-            repaired: count(7),
-            flagged: count(8),
-            area_changed: row.get(9),
-            area_change_percent_max: row.get(10),
+            repaired: count(8),
+            flagged: count(9),
+            area_changed: row.get(10),
+            area_change_percent_max: row.get(11),
         },
     }
 }
