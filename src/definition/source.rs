@@ -7,7 +7,7 @@ use validator::Validate;
 /// Which files are read, and how.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("required" = ["format", "path"]))]
+#[schemars(transform = with_format_and_path)]
 pub struct SourceDefinition {
     /// The format of the files; of a file in a bundle `csv` unless given.
     #[serde(default)]
@@ -62,6 +62,17 @@ pub struct SourceDefinition {
     /// The coordinate reference system of the geometries, such as `EPSG:4283`.
     #[serde(default)]
     pub crs: Option<String>,
+}
+
+/// A file of a bundle has a format of its own accord and no path; a source says both.
+fn with_format_and_path(schema: &mut schemars::Schema) {
+    for key in ["format", "path"] {
+        let property = schema.pointer_mut(&format!("/properties/{key}"));
+        if let Some(property) = property.and_then(serde_json::Value::as_object_mut) {
+            property.shift_remove("default");
+        }
+    }
+    schema.insert("required".to_owned(), serde_json::json!(["format", "path"]));
 }
 
 fn empty_is_null() -> Vec<String> {

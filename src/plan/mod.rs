@@ -11,10 +11,12 @@ mod explain;
 mod fields;
 mod history;
 mod keys;
+mod lookups;
 
 pub use bind::{BindInput, FileHeader, bind};
 pub use explain::explain;
 pub use fields::{FieldPlan, file_projection};
+pub use lookups::notes;
 
 use bumpalo::Bump;
 
@@ -69,6 +71,8 @@ pub struct TargetPlan {
     pub departures: Option<Operations>,
     /// The staged columns, in the order of COPY.
     pub columns: Vec<ColumnTransform>,
+    /// What is staged after them to be matched by lookups: [`LoadTarget::matched`].
+    pub matched: Vec<ColumnTransform>,
 }
 
 impl TargetPlan {

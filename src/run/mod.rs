@@ -103,13 +103,14 @@ async fn import_or_replay(
 ) -> Result<RunSummary, Stop> {
     let started = Instant::now();
     let preparing = prepare_import(endpoint, request, replay, progress, started);
-    let mut import = match stopping::unless_stopped(progress, preparing).await? {
+    // On the heap: the stages' futures are large, and callers hold several runs on one stack.
+    let mut import = match Box::pin(stopping::unless_stopped(progress, preparing)).await? {
         Prepared::Unchanged(summary) => return Ok(*summary),
-        Prepared::Import(import) => *import,
+        Prepared::Import(import) => import,
     };
-    let ended = import.carry_out(endpoint, progress).await;
+    let ended = Box::pin(import.carry_out(endpoint, progress)).await;
     progress.enter(Stage::Ended);
-    import.end(endpoint, progress, ended).await.map_err(Stop::Error)
+    Box::pin(import.end(endpoint, progress, ended)).await.map_err(Stop::Error)
 }
 
 /// What preparing came to.

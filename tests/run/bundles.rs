@@ -356,7 +356,7 @@ from = "users"
 mode = "manifest"
 key = ["id"]
 operation = { from = "status", update = ["active", ""], delete = ["tobedeleted"] }
-columns = { id = { from = "sourcedId" }, name = { from = "username" }, org = { from = ["orgSourcedIds"] } }
+columns = { id = { from = "sourcedId" }, name = { from = "username" }, org = { from = "orgSourcedIds" } }
 [[target]]
 table = "public.enrolment"
 from = "enrollments"
@@ -476,7 +476,7 @@ async fn a_manifest_that_does_not_fit_the_files_is_refused() {
         (&only(&[("orgs", "absent")]), &[("results.csv", "x\n")], "none of the pipeline's files"),
     ];
     for (said, members, why) in cases {
-        let members = [&[("manifest.csv", said)], members].concat();
+        let members = [&[("manifest.csv", said)][..], members].concat();
         deliver(&space, &members);
         let error = refused(&space, ROSTER).await;
         assert_eq!(error.kind(), ErrorKind::Source, "{error}");

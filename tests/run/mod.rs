@@ -13,6 +13,7 @@ mod interruptions;
 mod json_lines;
 mod judging;
 mod lease;
+mod lookups;
 mod mirror;
 mod odd_tables;
 mod operations;

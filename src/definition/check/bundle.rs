@@ -102,17 +102,24 @@ impl<'a> Checker<'a> {
                 let message = format!("another file is named `{}` already", file.name);
                 self.report("definition.duplicate", &here.key("name"), message);
             }
-            let targets = &definition.targets;
-            let only = definition.files.len() == 1;
-            let takes = |from: &Option<String>| from.as_ref().map_or(only, |it| *it == file.name);
-            if !targets.is_empty() && !targets.iter().any(|target| takes(&target.from)) {
-                let message = format!("no target takes the records of `{}`", file.name);
-                self.report("definition.no_effect", &here.key("name"), message).hint =
-                    hinted(format!("add `from = \"{}\"` to its target", file.name));
-            }
+            self.is_taken(definition, file, &here.key("name"));
         }
         for index in 0..definition.targets.len() {
             self.from(definition, index, bundle.kind);
+        }
+    }
+
+    /// A file without a target is read for nothing; whose `from` is wrong is told that alone.
+    fn is_taken(&mut self, definition: &ImportDefinition, file: &FileDefinition, name: &Place) {
+        let only = definition.files.len() == 1;
+        let known = |from: &String| definition.files.iter().any(|file| file.name == *from);
+        let from = || definition.targets.iter().map(|target| target.from.as_ref());
+        let all_known = from().all(|from| from.map_or(only, known));
+        if all_known && from().flatten().count() > 0 && !from().any(|from| from == Some(&file.name))
+        {
+            let message = format!("no target takes the records of `{}`", file.name);
+            self.report("definition.no_effect", name, message).hint =
+                hinted(format!("add `from = \"{}\"` to its target", file.name));
         }
     }
 

@@ -14,6 +14,7 @@ mod date_format;
 mod encoding;
 mod export;
 mod history;
+mod lookup;
 mod names;
 mod operation;
 mod path;
