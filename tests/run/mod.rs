@@ -5,6 +5,7 @@ mod bundles;
 mod command_line;
 mod constraints;
 mod every_constraint;
+mod export_sets;
 mod exports;
 mod held;
 mod history;
