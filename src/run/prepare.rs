@@ -110,13 +110,13 @@ pub fn bind_files(
     table_names: &[String],
 ) -> Result<Bound, Stop> {
     let sources = open_sources(found)?;
-    let header = |(file, source): (&FoundFile, &Box<dyn Source>)| FileHeader {
+    let headers = found.iter().zip(&sources).map(|(file, source)| FileHeader {
         file: file.input.display.clone(),
         source: file.of,
         header: source.header().clone(),
-    };
+    });
     let files = Files {
-        headers: found.iter().zip(&sources).map(header).collect(),
+        headers: headers.collect(),
         delivered: delivered(&pipeline.definition, found),
         crs: common_crs(&pipeline.definition, found, &sources)?,
     };
