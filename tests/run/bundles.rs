@@ -92,7 +92,10 @@ fn pack(path: &Path, members: &[(&str, &[u8])]) {
     archive.finish().expect("the archive is closed");
 }
 
-fn deliver(space: &Workspace, members: &[(&str, &str)]) -> PathBuf {
+/// Names and texts of the members of an archive.
+type Members<'m> = &'m [(&'m str, &'m str)];
+
+fn deliver(space: &Workspace, members: Members<'_>) -> PathBuf {
     let path = space.folder.path().join("delivery.zip");
     let members: Vec<_> = members.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
     pack(&path, &members);
@@ -462,7 +465,7 @@ async fn a_manifest_that_does_not_fit_the_files_is_refused() {
     let orgs = ("orgs.csv", ORGS);
     let short = ORGS.replace("name", "nom");
     let only = |said: &[(&str, &str)]| manifest(said);
-    let cases: [(&str, &[(&str, &str)], &str); 7] = [
+    let cases: [(&str, Members<'_>, &str); 7] = [
         (&only(&[("orgs", "bulk"), ("users", "bulk")]), &[orgs], "has no `users.csv`"),
         (&only(&[("orgs", "bulk"), ("results", "bulk")]), &[orgs], "has no `results.csv`"),
         (
