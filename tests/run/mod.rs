@@ -2,6 +2,7 @@
 
 mod accounts;
 mod archives;
+mod bundles;
 mod command_line;
 mod constraints;
 mod every_constraint;
