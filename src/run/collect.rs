@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     plan::Plan,
     postgres::publish::{Counted, CountedTable},
-    report::{RejectionLine, Report},
+    report::{RejectingFile, RejectionLine, Report},
     transform::geometry::GeometryNotes,
 };
 
@@ -54,6 +54,7 @@ impl Collector {
         }
         self.counted.records += split.tuples.records;
         for (counted, table) in self.counted.tables.iter_mut().zip(&split.tuples.tables) {
+            counted.read += table.read;
             counted.staged += table.rows;
             counted.rejected += table.rejected;
             counted.filtered += table.filtered;
@@ -139,10 +140,13 @@ impl ReportWriter<'_> {
     /// `ErrorKind::Environment` when the report cannot be written.
     pub(super) fn write(&mut self, record: &RejectedRecord) -> Result<()> {
         let (file, report) = (&self.files[record.position.file as usize], &mut *self.report);
-        let source = file.source.as_ref();
-        described(self.plan, file, record, |lines| {
-            report.reject(record.position.file, source, lines, &record.raw)
-        })
+        let rejecting = RejectingFile {
+            ordinal: record.position.file,
+            name: file.name.as_deref(),
+            delivered: file.delivered,
+            source: file.source.as_ref(),
+        };
+        described(self.plan, file, record, |lines| report.reject(&rejecting, lines, &record.raw))
     }
 
     /// Writes what there is to say of a record that is loaded.

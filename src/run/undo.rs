@@ -245,6 +245,7 @@ impl<'r> Undo<'r> {
             status,
             tables: undone.iter().map(table).collect(),
             files: Vec::new(),
+            bundle: None,
             rejections: RejectionSummary::default(),
             warnings: None,
             geometry: None,

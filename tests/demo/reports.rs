@@ -11,7 +11,7 @@ use std::{
 
 use longshore::{
     definition::{Definition, read},
-    export::{self, ExportRequest},
+    export::{self, ExportRequest, Places},
     generate::{Domain, Order, generate},
     run::progress::Progress,
 };
@@ -45,10 +45,17 @@ async fn report(
         definition.output.path.replace("out/", &format!("{}/", folder.path().display()));
     let parameters: Vec<_> =
         set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let request =
-        ExportRequest { pipeline: name, definition: &definition, parameters: &parameters };
+    let request = ExportRequest {
+        pipeline: name,
+        definition: &definition,
+        parameters: &parameters,
+        since: None,
+        again: None,
+    };
     let progress = Arc::new(Progress::default());
-    let ended = export::export(&demo.database.endpoint(), &[request], &progress).await;
+    let endpoint = demo.database.endpoint();
+    let places = Places { ledger: &endpoint, source: &endpoint };
+    let ended = export::export(places, &[request], &progress).await;
     let ended = ended.map(|mut ended| ended.remove(0));
     let summary = ended.and_then(|one| one);
     let summary = summary.unwrap_or_else(|error| panic!("{name}: {error} {error:?}"));
@@ -207,7 +214,7 @@ async fn a_grade_report_has_averages_by_subject_over_all_and_the_rank() {
 }
 
 #[tokio::test]
-async fn performance_attendance_classes_and_scholarships_of_a_school() {
+async fn performance_of_students_by_semester() {
     if is_left_out(Part::Postgis, "the shipped tables have geometries") {
         return;
     }
@@ -234,7 +241,15 @@ async fn performance_attendance_classes_and_scholarships_of_a_school() {
         })
         .collect();
     assert_eq!(lines(&demo, "school/reports/student-performance", &[]).await, expected);
+}
 
+#[tokio::test]
+async fn attendance_by_course_and_by_student() {
+    if is_left_out(Part::Postgis, "the shipped tables have geometries") {
+        return;
+    }
+    let demo = Demo::start().await;
+    let school = school(&demo).await;
     // Days 3 to 12 of October.
     let period: Vec<_> = school.attendance.iter().filter(|a| (3..=12).contains(&a.2)).collect();
     let counts = |rows: &[&&(u64, u64, u64, &str)]| -> Vec<String> {
@@ -272,7 +287,15 @@ async fn performance_attendance_classes_and_scholarships_of_a_school() {
     }
     assert_eq!(lines(&demo, "school/reports/attendance-by-course", &set).await, by_course);
     assert_eq!(lines(&demo, "school/reports/attendance-by-student", &set).await, by_student);
+}
 
+#[tokio::test]
+async fn class_lists_and_scholarships() {
+    if is_left_out(Part::Postgis, "the shipped tables have geometries") {
+        return;
+    }
+    let demo = Demo::start().await;
+    school(&demo).await;
     let lists = report(&demo, "school/reports/class-lists", &[("year", "2024-2025")]).await;
     let sizes: Vec<(&str, usize)> =
         lists.iter().map(|(name, lines)| (name.as_str(), lines.len())).collect();
@@ -410,6 +433,10 @@ async fn register_roll_and_zones_of_a_municipality() {
         assert!((by_area - value / parcels[&line[1]]).abs() < 0.01, "{line:?}");
     }
 
+    zones_over_the_grid(&demo).await;
+}
+
+async fn zones_over_the_grid(demo: &Demo) {
     // Ten columns of 20 m and ten rows of 30 m; a zone over the first two and a half columns.
     let (x, y) = (1.0 / 93_180.0, 1.0 / 110_908.0);
     let zone = |reference: &str, west: f64, east: f64, north: f64| {
@@ -423,7 +450,7 @@ async fn register_roll_and_zones_of_a_municipality() {
     let client = demo.database.client().await;
     client.batch_execute(&zone("1", 0.0, 50.0, 300.0)).await.expect("a zone");
     client.batch_execute(&zone("2", 1000.0, 1100.0, 30.0)).await.expect("a zone");
-    let zones = lines(&demo, "cadastre/reports/parcels-per-zone", &[]).await;
+    let zones = lines(demo, "cadastre/reports/parcels-per-zone", &[]).await;
     assert_eq!([zones[0][3].as_str(), zones[1][3].as_str()], ["30", "0"]);
     assert_eq!(zones[1][4], "0.0");
     let near = |text: &str, metres: f64| {
