@@ -110,7 +110,7 @@ async fn validate_pipeline(
         let (filtered, rejected) = (counted.filtered, counted.rejected);
         (
             target.load.table.name.to_string(),
-            Tally { read: read.counted.records, filtered, rejected, ..Tally::default() },
+            Tally { read: counted.read(), filtered, rejected, ..Tally::default() },
         )
     });
     let status = if crossed { RunStatus::Rejected } else { RunStatus::DryRun };

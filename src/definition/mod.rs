@@ -18,6 +18,7 @@ mod source;
 mod table_name;
 mod target;
 mod undo;
+mod unpivot;
 mod validation;
 mod walk;
 
@@ -40,6 +41,7 @@ pub use target::{
 };
 
 pub use undo::{UndoTime, undo_hours};
+pub use unpivot::UnpivotDefinition;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

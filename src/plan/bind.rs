@@ -6,6 +6,7 @@ use super::{
     deletion::bind_mode,
     fields::{FieldsInUse, file_projection},
     keys::{bind_duplicates, bind_key},
+    unpivot::{UnpivotPlan, bind_unpivot, check_names, row_fields, unpivoted_numbers},
 };
 use crate::{
     definition::{
@@ -50,9 +51,16 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
     let binders = TargetBinder::all(input);
     // All fields are numbered before any column is compiled: the cell after them is the rest's.
     binders.iter().for_each(|binder| binder.number_fields(&mut fields));
-    for (index, binder) in binders.iter().enumerate() {
+    let unpivots: Vec<_> = binders.iter().map(|binder| binder.unpivot(&fields)).collect();
+    let cells =
+        |(_, header): &(String, Header)| unpivoted_numbers(unpivots.iter().flatten(), header).len();
+    let unpivoted_cells = input.headers.iter().map(cells).max().unwrap_or(0);
+    let rest_cell = fields.fields.len() + unpivoted_cells;
+    for ((index, binder), unpivot) in binders.iter().enumerate().zip(unpivots) {
         let table = input.tables.get(index).and_then(Option::as_ref);
-        targets.extend(binder.bind(table, &mut fields, &mut findings));
+        fields.ask_for(index, row_fields(binder.target));
+        let bound = binder.bind(table, (&mut fields, rest_cell), unpivot, &mut findings);
+        targets.extend(bound);
     }
     let rest = input
         .definition
@@ -62,6 +70,9 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
         .any(|column| column.rest);
     for (file, header) in input.headers {
         file_projection(&fields.fields, rest, header, file, &mut findings);
+        for target in &targets {
+            check_names(target, (header, file), &mut findings);
+        }
     }
     if !findings.is_empty() {
         return Err(findings);
@@ -69,6 +80,7 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
     Ok(Plan {
         pipeline: input.pipeline.to_owned(),
         fields: fields.fields,
+        unpivoted_cells,
         rest,
         targets,
         rejected_limit: input.definition.limits.rejected.as_ref().and_then(count_limit),
@@ -78,6 +90,7 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
 
 struct TargetBinder<'a> {
     input: &'a BindInput<'a>,
+    index: usize,
     target: &'a TargetDefinition,
     place: Place,
 }
@@ -86,10 +99,17 @@ impl<'a> TargetBinder<'a> {
     fn all(input: &'a BindInput<'a>) -> Vec<Self> {
         let place = |index| Place::root().key("target").index(index);
         let targets = input.definition.targets.iter().enumerate();
-        targets.map(|(index, target)| TargetBinder { input, target, place: place(index) }).collect()
+        let binder = |(index, target)| TargetBinder { input, index, target, place: place(index) };
+        targets.map(binder).collect()
+    }
+
+    fn unpivot(&self, fields: &FieldsInUse) -> Option<UnpivotPlan> {
+        let null = &self.input.definition.source.null;
+        bind_unpivot((self.index, self.target), null, &self.place, fields)
     }
 
     fn number_fields(&self, fields: &mut FieldsInUse) {
+        fields.ask_for(self.index, row_fields(self.target));
         let columns = self.place.key("columns");
         for (name, definition) in &self.target.columns {
             cells(definition, fields, &columns.key(name.clone()));
@@ -117,7 +137,8 @@ impl<'a> TargetBinder<'a> {
     fn bind(
         &self,
         table: Option<&TableSchema>,
-        fields: &mut FieldsInUse,
+        (fields, rest_cell): (&mut FieldsInUse, usize),
+        unpivot: Option<UnpivotPlan>,
         findings: &mut Vec<Finding>,
     ) -> Option<TargetPlan> {
         let Some(table) = table else {
@@ -135,7 +156,6 @@ impl<'a> TargetBinder<'a> {
             today: input.today,
             code_list: input.code_list,
         };
-        let rest_cell = fields.fields.len();
         let (target, place) = (self.target, &self.place);
         let binder = ColumnBinder { target, table, place, environment: &environment, rest_cell };
         let bound = binder.bind(fields, findings);
@@ -158,9 +178,10 @@ impl<'a> TargetBinder<'a> {
             duplicates,
             checks: checks.collect(),
             undo_hours: undo_hours(input.definition.limits.undo.as_ref()),
+            is_unpivoted: unpivot.is_some(),
         };
         let operations = self.operations(fields);
-        Some(TargetPlan { load, filter, operations, columns: bound.transforms })
+        Some(TargetPlan { load, filter, operations, unpivot, columns: bound.transforms })
     }
 
     fn bind_filter(

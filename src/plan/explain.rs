@@ -21,11 +21,16 @@ pub fn explain(plan: &Plan, files: &[(&str, u64)], split_bytes: usize) -> String
     text.push_str("\nfields\n");
     for (index, field) in plan.fields.iter().enumerate() {
         let names: Vec<String> = field.names.iter().map(ToString::to_string).collect();
-        let optional = if field.optional { " (may be missing)" } else { "" };
+        let optional = match field.row_of {
+            Some(_) => " (of an unpivoted row)",
+            None if field.optional => " (may be missing)",
+            None => "",
+        };
         let _ = writeln!(text, "  {index}: {}{optional}", names.join(" or "));
     }
     if plan.rest {
-        let _ = writeln!(text, "  {}: all others, as JSON", plan.fields.len());
+        let _ =
+            writeln!(text, "  {}: all others, as JSON", plan.fields.len() + plan.unpivoted_cells);
     }
     for target in &plan.targets {
         explain_target(&mut text, target);
@@ -56,6 +61,9 @@ fn explain_target(text: &mut String, target: &TargetPlan) {
     let _ = writeln!(text, "\ntarget {}", load.table.name);
     let _ = writeln!(text, "  {}", mode(load, &key(target)));
     let _ = writeln!(text, "  {}", duplicates(target));
+    if target.unpivot.is_some() {
+        text.push_str("  a record is a row for each of its unpivoted columns\n");
+    }
     if target.filter.is_some() {
         text.push_str("  only records that pass `when`\n");
     }

@@ -11,12 +11,17 @@ mod explain;
 mod fields;
 mod history;
 mod keys;
+mod unpivot;
 
 pub use bind::{BindInput, bind};
 pub use explain::explain;
-pub use fields::{FieldPlan, file_projection};
+pub use fields::FieldPlan;
+pub use unpivot::{FileLayout, UnpivotPlan, UnpivotedColumn, file_layout};
+
+use bumpalo::Bump;
 
 use crate::{
+    batch::Record,
     load::{CountLimit, LoadTarget},
     transform::{ColumnTransform, Operations, RowFilter},
 };
@@ -28,6 +33,8 @@ pub struct Plan {
     pub pipeline: String,
     /// The source fields that are used, in the order of a record's cells.
     pub fields: Vec<FieldPlan>,
+    /// How many cells follow for columns that are rows, in the file that has the most of them.
+    pub unpivoted_cells: usize,
     /// Whether one more cell carries all other fields as JSON.
     pub rest: bool,
     /// The targets in definition order.
@@ -47,6 +54,18 @@ pub struct TargetPlan {
     pub filter: Option<RowFilter>,
     /// What says of each record whether its row is written or deleted; `None` where all write.
     pub operations: Option<Operations>,
+    /// How a record becomes several rows; `None` where it is one.
+    pub unpivot: Option<UnpivotPlan>,
     /// The staged columns, in the order of COPY.
     pub columns: Vec<ColumnTransform>,
+}
+
+impl TargetPlan {
+    /// Whether a row, decoded without fault, is for the target; `unpivoted` says that it is one
+    /// of several that its record gives.
+    pub fn takes(&self, row: &Record<'_>, unpivoted: bool, arena: &Bump) -> bool {
+        let empty = self.unpivot.as_ref().filter(|_| unpivoted).and_then(|it| it.empty.as_ref());
+        let is_empty = empty.is_some_and(|empty| empty.contain(row.moved_cell(), arena));
+        !is_empty && self.filter.as_ref().is_none_or(|filter| filter.passes(row, arena))
+    }
 }

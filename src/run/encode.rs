@@ -12,7 +12,7 @@ use crate::{
     copy::TupleEncoder,
     load::{SplitTuples, TableTuples},
     outcome::{Position, Violation},
-    plan::{Plan, TargetPlan},
+    plan::{Plan, TargetPlan, UnpivotedColumn},
     postgres::{checkpoint::Checkpoint, publish::CountedTable},
     schema::{Column, PgType},
     source::{Decoder, Split},
@@ -98,8 +98,8 @@ pub(super) struct SplitEncoder<'a> {
     refused: Vec<TupleEncoder>,
     /// Per target, the hashes of the keys encoded.
     keys: Vec<Vec<u64>>,
-    /// Per target, whether the record at hand is filtered out.
-    filtered: Vec<bool>,
+    /// Per target, how many of the rows that the record at hand gives are for it.
+    offered: Vec<u64>,
 }
 
 impl<'a> SplitEncoder<'a> {
@@ -114,7 +114,7 @@ impl<'a> SplitEncoder<'a> {
             encoders: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
             refused: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
             keys: vec![Vec::new(); plan.targets.len()],
-            filtered: vec![false; plan.targets.len()],
+            offered: vec![0; plan.targets.len()],
         }
     }
 
@@ -130,7 +130,7 @@ impl<'a> SplitEncoder<'a> {
         while decoder.fill(&mut batch) {
             for record in batch.records() {
                 if skip.contains(&record.position().record) {
-                    outcome.pass_over();
+                    outcome.pass_over(&self.files[file as usize]);
                 } else {
                     self.encode_record(&record, &mut outcome);
                 }
@@ -171,7 +171,9 @@ impl<'a> SplitEncoder<'a> {
         outcome.records += 1;
         let mut violations = Vec::new();
         if let Some(fault) = record.fault() {
-            self.filtered.fill(false);
+            let file = &self.files[record.position().file as usize];
+            let targets = self.offered.iter_mut().enumerate();
+            targets.for_each(|(index, offered)| *offered = file.rows_per_record(index));
             violations.push((None, fault_violation(fault)));
         } else {
             self.encode_targets(record, outcome, &mut violations);
@@ -190,27 +192,41 @@ impl<'a> SplitEncoder<'a> {
         outcome: &mut SplitOutcome,
         violations: &mut Vec<(Option<usize>, Violation)>,
     ) {
-        for (index, target) in self.plan.targets.iter().enumerate() {
-            let passes =
-                target.filter.as_ref().is_none_or(|filter| filter.passes(record, &self.arena));
-            self.filtered[index] = !passes;
+        let file = &self.files[record.position().file as usize];
+        for index in 0..self.plan.targets.len() {
+            self.offered[index] = 0;
             self.encoders[index].mark();
-            if !passes {
-                outcome.tables[index].filtered += 1;
-                continue;
+            for (row, column) in file.rows(index, record) {
+                self.encode_row(index, (&row, column), outcome, violations);
             }
-            let mut found = Vec::new();
-            let encoder = &mut self.encoders[index];
-            let row = RowEncoder { target, arena: &self.arena, encoder };
-            match row.encode(record, &mut outcome.notes, &mut found) {
-                Ok(Some(key)) => self.keys[index].push(key),
-                Ok(None) => {}
-                Err(broken) => {
-                    outcome.broken.get_or_insert(broken);
-                }
-            }
-            violations.extend(found.into_iter().map(|violation| (Some(index), violation)));
         }
+    }
+
+    fn encode_row(
+        &mut self,
+        index: usize,
+        (row, column): (&Record<'_>, Option<&UnpivotedColumn>),
+        outcome: &mut SplitOutcome,
+        violations: &mut Vec<(Option<usize>, Violation)>,
+    ) {
+        let target = &self.plan.targets[index];
+        if !target.takes(row, column.is_some(), &self.arena) {
+            outcome.tables[index].filtered += 1;
+            return;
+        }
+        self.offered[index] += 1;
+        let mut found = Vec::new();
+        let encoder = &mut self.encoders[index];
+        let encoding = RowEncoder { target, arena: &self.arena, encoder };
+        match encoding.encode(row, &mut outcome.notes, &mut found) {
+            Ok(Some(key)) => self.keys[index].push(key),
+            Ok(None) => {}
+            Err(broken) => {
+                outcome.broken.get_or_insert(broken);
+            }
+        }
+        let found = found.into_iter().map(|violation| (Some(index), located(violation, column)));
+        violations.extend(found);
     }
 
     fn reject(
@@ -220,28 +236,47 @@ impl<'a> SplitEncoder<'a> {
         outcome: &mut SplitOutcome,
     ) {
         let faulty = record.fault().is_some();
+        let broken = &mut outcome.broken;
         for (index, table) in outcome.tables.iter_mut().enumerate() {
             if !faulty {
                 self.encoders[index].rollback();
                 self.keys[index].truncate(self.encoders[index].rows() as usize);
             }
-            if !self.filtered[index] {
-                table.rejected += 1;
-                let target = &self.plan.targets[index];
-                if target.load.mode.deletes() {
-                    let refused = RefusedEncoder {
-                        target,
-                        arena: &self.arena,
-                        encoder: &mut self.refused[index],
-                    };
-                    if let Err(broken) = refused.encode(record) {
-                        outcome.broken.get_or_insert(broken);
-                    }
-                }
+            table.rejected += self.offered[index];
+            if self.plan.targets[index].load.mode.deletes() && self.offered[index] > 0 {
+                self.refuse(index, record, broken);
             }
         }
         let raw = record.raw().to_vec();
         outcome.rejected.push(RejectedRecord { position: record.position(), violations, raw });
+    }
+}
+
+impl SplitEncoder<'_> {
+    /// Notes which rows of a target a rejected record may be.
+    fn refuse(&mut self, index: usize, record: &Record<'_>, broken: &mut Option<String>) {
+        let target = &self.plan.targets[index];
+        let file = &self.files[record.position().file as usize];
+        for (row, column) in file.rows(index, record) {
+            if row.fault().is_none() && !target.takes(&row, column.is_some(), &self.arena) {
+                continue;
+            }
+            let encoder = &mut self.refused[index];
+            let refused = RefusedEncoder { target, arena: &self.arena, encoder };
+            if let Err(message) = refused.encode(&row) {
+                broken.get_or_insert(message);
+            }
+        }
+    }
+}
+
+/// A violation of a row says which of the record's columns it is.
+fn located(violation: Violation, column: Option<&UnpivotedColumn>) -> Violation {
+    match column {
+        Some(column) => {
+            Violation { message: format!("{} ({column})", violation.message), ..violation }
+        }
+        None => violation,
     }
 }
 
@@ -275,9 +310,10 @@ impl SplitOutcome {
     }
 
     /// Counts a record that no target is to have.
-    fn pass_over(&mut self) {
+    fn pass_over(&mut self, file: &BoundFile) {
         self.records += 1;
-        self.tables.iter_mut().for_each(|table| table.filtered += 1);
+        let tables = self.tables.iter_mut().enumerate();
+        tables.for_each(|(index, table)| table.filtered += file.rows_per_record(index));
     }
 }
 
@@ -307,7 +343,7 @@ impl<'e> RowEncoder<'e> {
         let operations = self.target.operations.as_ref();
         let fields = self.target.columns.len() + usize::from(operations.is_some()) + 1;
         self.encoder.begin_row(fields);
-        self.encoder.ordinal(record.position().ordinal());
+        self.encoder.ordinal(record.ordinal());
         let operation = operations.map(|operations| operations.of(record, self.arena));
         // Of a record whose operation nobody knows, no more is judged than of a deletion.
         let key_only = operation.as_ref().is_some_and(|it| *it != Ok(Operation::Write));

@@ -176,25 +176,25 @@ impl<'r> Import<'r> {
         }
         progress.enter(Stage::Loading);
         let loading = Instant::now();
-        let read = load::load(endpoint, self, progress).await?;
+        let read = Box::pin(load::load(endpoint, self, progress)).await?;
         failpoint::hit("load.read")?;
         self.splits = read.splits;
         files::ensure_unchanged(&self.loaded.fresh).await?;
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();
         progress.enter(Stage::Judging);
-        self.judge(endpoint, progress, &read).await?;
+        Box::pin(self.judge(endpoint, progress, &read)).await?;
         self.note_files(&read);
         self.geometry = GeometrySummary::of(&read.notes);
         let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
             limit.is_crossed(self.report.rejected_records(), read.counted.records)
         });
         let (status, tables) = if too_many {
-            (RunStatus::Rejected, self.count_rejected(&read))
+            (RunStatus::Rejected, Box::pin(self.count_rejected(&read)).await?)
         } else {
             self.note_rejected().await?;
             progress.enter(Stage::Publishing);
-            let published = self.publish(endpoint, progress, &read).await?;
+            let published = Box::pin(self.publish(endpoint, progress, &read)).await?;
             (status_of(published.ending), published.tables)
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
@@ -281,15 +281,19 @@ impl<'r> Import<'r> {
     }
 
     /// What a run over its limit tells: what was read and rejected; nothing else happened.
-    fn count_rejected(&self, read: &load::Read) -> Vec<TableChange> {
-        let tally = |table: &publish::CountedTable| Tally {
-            read: read.counted.records,
-            filtered: table.filtered,
-            rejected: self.report.rejected_records(),
-            ..Tally::default()
-        };
-        let change = |table| TableChange { tally: tally(table), deletions: None };
-        read.counted.tables.iter().map(change).collect()
+    async fn count_rejected(&self, read: &load::Read) -> Result<Vec<TableChange>> {
+        let mut changes = Vec::with_capacity(self.loads.len());
+        for (target, (load, table)) in self.loads.iter().zip(&read.counted.tables).enumerate() {
+            let (client, staging) = (&self.session.client, &self.staging);
+            let rejected = match load.is_unpivoted {
+                true => table.rejected + judge::rejected_rows(client, staging, target).await?,
+                false => self.report.rejected_records(),
+            };
+            let (read, filtered) = (table.read(), table.filtered);
+            let tally = Tally { read, filtered, rejected, ..Tally::default() };
+            changes.push(TableChange { tally, deletions: None });
+        }
+        Ok(changes)
     }
 
     async fn publish(

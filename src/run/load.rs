@@ -159,6 +159,16 @@ impl Reading {
                 "{split} records were split off, {counted} were decoded"
             )));
         }
+        for (target, table) in collector.counted.tables.iter().enumerate() {
+            let files = self.files.iter().zip(&records);
+            let rows: u64 =
+                files.map(|(file, records)| records * file.rows_per_record(target)).sum();
+            if table.read() != rows {
+                let message =
+                    format!("{rows} rows were read for a target, {} were counted", table.read());
+                return Err(Error::unexpected(message));
+            }
+        }
         let keys_differ = collector.keys_differ();
         let splits = collector.splits();
         let Collector { counted, notes, .. } = collector;

@@ -102,14 +102,15 @@ async fn import_or_replay(
     progress: &Arc<Progress>,
 ) -> Result<RunSummary, Stop> {
     let started = Instant::now();
-    let preparing = prepare_import(endpoint, request, replay, progress, started);
+    // Boxed: together on the stack, the stages are more than a thread has without optimisation.
+    let preparing = Box::pin(prepare_import(endpoint, request, replay, progress, started));
     let mut import = match stopping::unless_stopped(progress, preparing).await? {
         Prepared::Unchanged(summary) => return Ok(*summary),
         Prepared::Import(import) => *import,
     };
-    let ended = import.carry_out(endpoint, progress).await;
+    let ended = Box::pin(import.carry_out(endpoint, progress)).await;
     progress.enter(Stage::Ended);
-    import.end(endpoint, progress, ended).await.map_err(Stop::Error)
+    Box::pin(import.end(endpoint, progress, ended)).await.map_err(Stop::Error)
 }
 
 /// What preparing came to.

@@ -17,7 +17,7 @@ use crate::{
     diagnostic::{Finding, Place},
     error::{Context, Error, Result},
     load::LoadTarget,
-    plan::{self, BindInput, Plan},
+    plan::{self, BindInput, FileLayout, Plan},
     postgres::{catalog, prove, session::Session},
     schema::TableSchema,
     source::{self, Header, Source},
@@ -114,15 +114,10 @@ pub fn bind_files(
         .collect();
     let plan = bind(pipeline, &headers, (tables, table_names), common_crs(found, &sources)?)?;
     let files = found.iter().zip(sources).map(|(file, source)| {
-        // Binding has already reported what a file lacks.
-        let projection = plan::file_projection(
-            &plan.fields,
-            plan.rest,
-            source.header(),
-            &file.input.display,
-            &mut Vec::new(),
-        );
-        BoundFile { input: file.input.clone(), source, projection, skip: file.skip.clone() }
+        let FileLayout { projection, unpivoted } =
+            plan::file_layout(&plan, source.header(), &file.input.display);
+        let skip = file.skip.clone();
+        BoundFile { input: file.input.clone(), source, projection, skip, unpivoted }
     });
     let files = Arc::new(files.collect());
     Ok(Bound { plan: Arc::new(plan), files })

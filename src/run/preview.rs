@@ -37,7 +37,7 @@ pub struct PreviewRecord {
 pub struct PreviewRow {
     /// The table.
     pub table: String,
-    /// Whether `when` leaves the record out.
+    /// Whether `when` leaves the record out, or the cell that would be a row is empty.
     pub filtered: bool,
     /// Whether its row is deleted; only what a deletion reads is in `columns` then.
     pub deletes: bool,
@@ -56,11 +56,22 @@ pub fn preview(bound: &Bound, count: usize, reveal: bool) -> Result<Vec<PreviewR
     let mut records = Vec::new();
     first_records(file.source.as_ref(), &file.projection, count, &mut |record| {
         let fields = bound.plan.fields.iter().enumerate();
-        let arrives = fields.map(|(index, field)| {
+        let of_record = fields.filter(|(_, field)| field.row_of.is_none());
+        let arrives = of_record.map(|(index, field)| {
             (field.names[0].to_string(), cell_text(record.cell(index), hidden(index)))
         });
-        let written = bound.plan.targets.iter().map(|target| written_row(record, target, reveal));
-        records.push(previewed(record, arrives.collect(), written.collect()));
+        let cells = file.unpivoted.iter().flatten().map(|column| {
+            let (value, cell) = column.overlay.moved;
+            let hidden = value < bound.plan.fields.len() && hidden(value);
+            (column.name.clone(), cell_text(record.cell(cell), hidden))
+        });
+        let arrives = arrives.chain(cells).collect();
+        let targets = bound.plan.targets.iter().enumerate();
+        let written = targets.flat_map(|(index, target)| {
+            let rows = file.rows(index, record);
+            rows.map(|(row, column)| written_row(&row, (target, column.is_some()), reveal))
+        });
+        records.push(previewed(record, arrives, written.collect()));
     })?;
     Ok(records)
 }
@@ -136,10 +147,14 @@ fn is_sensitive(cell: usize, fields: &[FieldPlan], targets: &[TargetPlan]) -> bo
     })
 }
 
-fn written_row(record: &Record<'_>, target: &TargetPlan, reveal: bool) -> PreviewRow {
+fn written_row(
+    record: &Record<'_>,
+    (target, unpivoted): (&TargetPlan, bool),
+    reveal: bool,
+) -> PreviewRow {
     let arena = Bump::new();
     let table = target.load.table.name.to_string();
-    if target.filter.as_ref().is_some_and(|filter| !filter.passes(record, &arena)) {
+    if !target.takes(record, unpivoted, &arena) {
         return PreviewRow { table, filtered: true, deletes: false, columns: Vec::new() };
     }
     let operation = target.operations.as_ref().map(|operations| operations.of(record, &arena));

@@ -68,6 +68,11 @@ fn described(
             None => rejection.message,
         };
         let code = known_code(&rejection.code);
+        let file = &writer.files[rejection.file as usize];
+        let message = match file.column(rejection.target, rejection.row) {
+            Some(column) => format!("{message} ({column})"),
+            None => message,
+        };
         let violation =
             Violation { code, column: rejection.column, message, masked: String::new() };
         (Some(rejection.target), violation)

@@ -22,6 +22,7 @@ mod replay;
 mod resume;
 mod retries;
 mod undo;
+mod unpivot;
 mod untouched;
 mod versions;
 pub(crate) mod workspace;

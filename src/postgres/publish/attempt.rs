@@ -86,7 +86,7 @@ impl Publishing<'_> {
             if sql.any_excluded { self.excluded(client, sql.target).await? } else { (0, 0) };
         let (counted, changes) = (self.counted.tables[sql.target], &classified.changes);
         let tally = Tally {
-            read,
+            read: if sql.load.is_unpivoted { counted.read() } else { read },
             filtered: counted.filtered,
             rejected: counted.rejected + rejected,
             duplicate,

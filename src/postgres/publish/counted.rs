@@ -30,6 +30,13 @@ pub struct CountedTable {
     pub filtered: u64,
 }
 
+impl CountedTable {
+    /// What was read for the target: records, or the rows that they give.
+    pub fn read(&self) -> u64 {
+        self.staged + self.rejected + self.filtered
+    }
+}
+
 impl Publishing<'_> {
     /// Counts the staged rows and the checkpoints again and compares them with the run's own counts.
     pub(super) async fn recount(&self, client: &Client) -> Result<u64, Failure> {
