@@ -11,11 +11,13 @@ mod explain;
 mod fields;
 mod history;
 mod keys;
+mod lookups;
 mod unpivot;
 
 pub use bind::{BindInput, bind};
 pub use explain::explain;
 pub use fields::FieldPlan;
+pub use lookups::notes;
 pub use unpivot::{FileLayout, UnpivotPlan, UnpivotedColumn, file_layout};
 
 use bumpalo::Bump;
@@ -58,6 +60,8 @@ pub struct TargetPlan {
     pub unpivot: Option<UnpivotPlan>,
     /// The staged columns, in the order of COPY.
     pub columns: Vec<ColumnTransform>,
+    /// What is staged after them to be matched by lookups: [`LoadTarget::matched`].
+    pub matched: Vec<ColumnTransform>,
 }
 
 impl TargetPlan {

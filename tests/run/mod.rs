@@ -12,6 +12,7 @@ mod interruptions;
 mod json_lines;
 mod judging;
 mod lease;
+mod lookups;
 mod mirror;
 mod odd_tables;
 mod operations;

@@ -19,7 +19,9 @@ impl Checker<'_> {
             let froms = target.columns.values().filter_map(|column| column.from.as_ref());
             froms.flat_map(|from| from.fields()).any(|read| *read == field)
         };
-        if !reads(&unpivot.value) && self.is_sound(&here) {
+        // A lookup may match by it as well.
+        let looks_up = target.columns.values().any(|column| column.lookup.is_some());
+        if !looks_up && !reads(&unpivot.value) && self.is_sound(&here) {
             let message = format!("no column reads `{}`, the cells", unpivot.value);
             self.report("definition.no_effect", &here.key("value"), message).hint =
                 hinted(format!("add a column with `from = \"{}\"`", unpivot.value));

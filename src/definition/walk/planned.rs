@@ -1,20 +1,12 @@
-//! Words and keys the documentation promises for later: known, and not available yet.
+//! Words the documentation promises for later: known, and not available yet.
 //!
 //! Whoever wrote one of them has not made a slip, so "unknown, did you mean"
 //! would send them on a search.
-
-use serde_json::{Map, Value};
 
 use crate::diagnostic::{Finding, PathStep, Place};
 
 /// Words by the key they stand under; the first step tells a source from an output.
 const WORDS: &[(&str, &str, &[&str])] = &[("source", "format", &["fixed", "gpkg", "gml"])];
-
-/// The keys of a look-up in another table, which come together.
-const LOOKUP: &str = "lookup";
-const LOOKUP_PARTS: &[&str] = &["match", "take"];
-/// The key that turns columns into rows.
-const UNPIVOT: &str = "unpivot";
 
 /// A finding for a word that is to come.
 pub(super) fn word(word: &str, place: &Place) -> Option<Finding> {
@@ -28,30 +20,6 @@ pub(super) fn word(word: &str, place: &Place) -> Option<Finding> {
     };
     let (_, key, _) = WORDS.iter().find(is_planned)?;
     Some(not_available(&format!("{key} = \"{word}\""), place))
-}
-
-/// A finding for a key that is to come.
-pub(super) fn key(key: &str, place: &Place) -> Option<Finding> {
-    use PathStep::{Index, Key};
-    match place.steps.as_slice() {
-        [Key(target), Index(_), Key(columns), Key(_), Key(_)]
-            if target == "target"
-                && columns == "columns"
-                && (key == LOOKUP || LOOKUP_PARTS.contains(&key)) =>
-        {
-            let hint = "take the value from a field with `from`, or compute it with `sql`";
-            Some(not_available(key, place).hint(hint))
-        }
-        [Key(target), Index(_), Key(_)] if target == "target" && key == UNPIVOT => {
-            Some(not_available("target.unpivot", place))
-        }
-        _ => None,
-    }
-}
-
-/// Whether the key belongs to a look-up that is reported already.
-pub(super) fn is_part_of_another(key: &str, members: &Map<String, Value>) -> bool {
-    LOOKUP_PARTS.contains(&key) && members.contains_key(LOOKUP)
 }
 
 fn not_available(what: &str, place: &Place) -> Finding {
