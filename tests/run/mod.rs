@@ -4,6 +4,7 @@ mod accounts;
 mod command_line;
 mod constraints;
 mod every_constraint;
+mod export_sets;
 mod exports;
 mod held;
 mod history;
