@@ -78,13 +78,16 @@ use crate::{
 /// Rows looked at for the width of records that have neither header nor names.
 const SAMPLED_ROWS: usize = 100;
 
+/// A row that names columns: its number on the sheet, and its texts.
+type NamingRow = (u32, Vec<String>);
+
 /// One sheet of one workbook, opened.
 struct SheetSource {
     input: InputFile,
     area: Area,
     header: Header,
     /// What stands in the rows that name the columns.
-    header_rows: Vec<(u32, Vec<String>)>,
+    header_rows: Vec<NamingRow>,
     sheet: Option<SheetRef>,
     sheet_name: String,
     file_bytes: u64,
@@ -135,7 +138,7 @@ fn read_header(
     workbook: &mut Workbook,
     area: &Area,
     declared: &[String],
-) -> Result<(Header, Vec<(u32, Vec<String>)>)> {
+) -> Result<(Header, Vec<NamingRow>)> {
     let rows = header_rows(workbook, area)?;
     let (fields, line) = match area.header_row {
         Some(row) => {
@@ -156,7 +159,7 @@ fn read_header(
 }
 
 /// The rows that name the columns, the upper one first, each with its texts.
-fn header_rows(workbook: &mut Workbook, area: &Area) -> Result<Vec<(u32, Vec<String>)>> {
+fn header_rows(workbook: &mut Workbook, area: &Area) -> Result<Vec<NamingRow>> {
     let rows = area.upper_row.into_iter().chain(area.header_row);
     rows.map(|row| Ok((row, header_names(workbook, area, row)?))).collect()
 }

@@ -50,7 +50,7 @@ pub(super) struct Layout<'l> {
     pub(super) sheet: Option<&'l SheetRef>,
     pub(super) area: Area,
     /// What stands in the rows that name the columns.
-    pub(super) header: &'l [(u32, Vec<String>)],
+    pub(super) header: &'l [super::NamingRow],
 }
 
 impl RejectedRows {
