@@ -6,7 +6,12 @@
 use bumpalo::Bump;
 use bytes::Bytes;
 
-use super::{bound::BoundFile, keys::KeyHash, refused::RefusedEncoder};
+use super::{
+    bound::BoundFile,
+    keys::KeyHash,
+    known::{Known, RowHash},
+    refused::RefusedEncoder,
+};
 use crate::{
     batch::{Record, RecordBatch},
     copy::TupleEncoder,
@@ -47,6 +52,7 @@ impl ProcessedSplit {
             filtered: counted.filtered,
             rejected: counted.rejected,
             refused: Bytes::new(),
+            same: counted.same,
         };
         let tuples = SplitTuples {
             file: checkpoint.file,
@@ -69,6 +75,24 @@ impl ProcessedSplit {
             (table.tuples, table.refused) = (Bytes::new(), Bytes::new());
         }
         Self { is_staged: true, ..self }
+    }
+}
+
+/// Set in the number of a split that is read again for its records that were not staged.
+const AGAIN: u32 = 1 << 31;
+
+impl ProcessedSplit {
+    /// Of a split that is read again nothing is counted but the rows that are staged after all.
+    fn again(mut self) -> Self {
+        let rows = |table: &mut TableTuples| {
+            let (tuples, rows) = (std::mem::take(&mut table.tuples), table.rows);
+            TableTuples { tuples, rows, same: -rows.cast_signed(), ..TableTuples::default() }
+        };
+        let tables = self.tuples.tables.iter_mut().map(rows).collect();
+        let split = self.tuples.split | AGAIN;
+        let tuples = SplitTuples { split, records: 0, tables, ..self.tuples };
+        self.rejected.clear();
+        Self { tuples, notes: GeometryNotes::default(), ..self }
     }
 }
 
@@ -100,14 +124,21 @@ pub(super) struct SplitEncoder<'a> {
     keys: Vec<Vec<u64>>,
     /// Per target, how many of the rows that the record at hand gives are for it.
     offered: Vec<u64>,
+    known: Option<&'a Known>,
+    reads_again: bool,
+    /// Per target, the hashes of the record at hand.
+    hashes: Vec<Option<RowHash>>,
 }
 
 impl<'a> SplitEncoder<'a> {
     /// A worker without anything read yet.
-    pub(super) fn new(plan: &'a Plan, files: &'a [BoundFile]) -> Self {
+    pub(super) fn new(plan: &'a Plan, files: &'a [BoundFile], known: Option<&'a Known>) -> Self {
         Self {
             plan,
             files,
+            known,
+            reads_again: false,
+            hashes: vec![None; plan.targets.len()],
             decoder: None,
             batch: RecordBatch::default(),
             arena: Bump::new(),
@@ -116,6 +147,12 @@ impl<'a> SplitEncoder<'a> {
             keys: vec![Vec::new(); plan.targets.len()],
             offered: vec![0; plan.targets.len()],
         }
+    }
+
+    /// Reads a split again for the records that were not staged, and are wanted after all.
+    pub(super) fn encode_again(&mut self, sequence: u64, split: Split) -> ProcessedSplit {
+        self.reads_again = true;
+        self.encode(sequence, split).again()
     }
 
     /// Decodes, transforms, checks and encodes every record of the split.
@@ -180,6 +217,8 @@ impl<'a> SplitEncoder<'a> {
         }
         if !violations.is_empty() {
             self.reject(record, violations, outcome);
+        } else if let Some(known) = self.known {
+            self.compare(known, outcome);
         }
         if self.arena.allocated_bytes() > ARENA_BYTES_MAX {
             self.arena.reset();
@@ -195,6 +234,7 @@ impl<'a> SplitEncoder<'a> {
         let file = &self.files[record.position().file as usize];
         for index in 0..self.plan.targets.len() {
             self.offered[index] = 0;
+            self.hashes[index] = None;
             self.encoders[index].mark();
             for (row, column) in file.rows(index, record) {
                 self.encode_row(index, (&row, column), outcome, violations);
@@ -217,9 +257,16 @@ impl<'a> SplitEncoder<'a> {
         self.offered[index] += 1;
         let mut found = Vec::new();
         let encoder = &mut self.encoders[index];
+        let fields = encoder.bytes() + TupleEncoder::FIELDS_START;
         let encoding = RowEncoder { target, arena: &self.arena, encoder };
         match encoding.encode(row, &mut outcome.notes, &mut found) {
-            Ok(Some(key)) => self.keys[index].push(key),
+            Ok(Some(key)) => {
+                self.keys[index].push(key);
+                let encoder = &self.encoders[index];
+                let hash = |known: &Known| known.seed.row(encoder.encoded(fields));
+                let row = self.known.filter(|_| found.is_empty()).map(hash);
+                self.hashes[index] = row.map(|row| RowHash { key, row });
+            }
             Ok(None) => {}
             Err(broken) => {
                 outcome.broken.get_or_insert(broken);
@@ -227,6 +274,22 @@ impl<'a> SplitEncoder<'a> {
         }
         let found = found.into_iter().map(|violation| (Some(index), located(violation, column)));
         violations.extend(found);
+    }
+
+    /// Takes the rows of a record back that its targets hold already.
+    fn compare(&mut self, known: &Known, outcome: &mut SplitOutcome) {
+        let is_sent = match self.reads_again {
+            true => known.is_wanted(&self.hashes),
+            false => !known.is_same(&self.hashes),
+        };
+        if is_sent {
+            return;
+        }
+        for (index, table) in outcome.tables.iter_mut().enumerate() {
+            self.encoders[index].rollback();
+            self.keys[index].truncate(self.encoders[index].rows() as usize);
+            table.same += i64::from(self.hashes[index].is_some());
+        }
     }
 
     fn reject(

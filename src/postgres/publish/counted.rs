@@ -28,12 +28,16 @@ pub struct CountedTable {
     pub rejected: u64,
     /// Records left out by `when`.
     pub filtered: u64,
+    /// Records whose rows the target held already, so that they were not sent. Of a single split,
+    /// negative where they were sent after all.
+    #[serde(default)]
+    pub same: i64,
 }
 
 impl CountedTable {
     /// What was read for the target: records, or the rows that they give.
     pub fn read(&self) -> u64 {
-        self.staged + self.rejected + self.filtered
+        (self.staged + self.rejected + self.filtered).saturating_add_signed(self.same)
     }
 }
 
@@ -51,6 +55,7 @@ impl Publishing<'_> {
                 ("staged", table.staged),
                 ("rejected", table.rejected),
                 ("filtered", table.filtered),
+                ("same", table.same.cast_unsigned()),
             ] {
                 let sum = format!(
                     "select coalesce(sum({column}[{}]), 0)::bigint from {}",
