@@ -1,22 +1,23 @@
 //! Binding: definition + headers + catalog → plan. Pure: what it needs is handed in.
 
 use super::{
-    Plan, TargetPlan,
+    Plan, SourcePlan, TargetPlan,
     columns::{ColumnBinder, number_cells},
-    deletion::bind_mode,
+    deletion::ModeBinder,
     fields::{FieldsInUse, file_projection},
     keys::{bind_duplicates, bind_key},
     unpivot::{UnpivotPlan, bind_unpivot, check_names, row_fields, unpivoted_numbers},
 };
 use crate::{
     definition::{
-        CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, split_table, undo_hours,
+        CodeListFile, FieldRef, ImportDefinition, Limit, SourceDefinition, TargetDefinition,
+        split_table, undo_hours,
     },
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
-    load::{CountLimit, LoadCheck, LoadTarget},
+    load::{CountLimit, LoadCheck, LoadMode, LoadTarget},
     schema::{RelationKind, TableSchema},
-    source::Header,
+    source::{Header, bundle::Delivered},
     transform::{CompileEnvironment, Operations, RowFilter},
 };
 
@@ -26,19 +27,31 @@ pub struct BindInput<'a> {
     pub pipeline: &'a str,
     /// The definition.
     pub definition: &'a ImportDefinition,
-    /// The header of each file, with the file's name for messages.
-    pub headers: &'a [(String, Header)],
+    /// The header of each file.
+    pub headers: &'a [FileHeader],
+    /// Per source: what the delivery says of it.
+    pub delivered: &'a [Delivered],
     /// Per target: the table, `None` where the database has none of that name. After them those
     /// of [`ImportDefinition::lookup_tables`].
     pub tables: &'a [Option<TableSchema>],
     /// Names of tables that exist, for hints.
     pub table_names: &'a [String],
-    /// The coordinate reference system the files themselves declare.
-    pub crs: Option<&'a str>,
+    /// Per source: the coordinate reference system its files themselves declare.
+    pub crs: &'a [Option<&'a str>],
     /// The day that `today` means.
     pub today: jiff::civil::Date,
     /// Gives the bytes of a code list's file.
     pub code_list: &'a dyn Fn(&CodeListFile) -> Result<Vec<u8>>,
+}
+
+/// What a file offers.
+pub struct FileHeader {
+    /// Its name for messages.
+    pub file: String,
+    /// Which of the definition's sources it is one of.
+    pub source: usize,
+    /// Its fields.
+    pub header: Header,
 }
 
 impl BindInput<'_> {
@@ -56,31 +69,29 @@ impl BindInput<'_> {
 /// All findings, in no particular order.
 pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
     let mut findings = Vec::new();
-    let mut fields = FieldsInUse::default();
     let mut targets = Vec::new();
     let binders = TargetBinder::all(input);
+    let mut fields: Vec<_> =
+        input.definition.sources().iter().map(|_| FieldsInUse::default()).collect();
     // All fields are numbered before any column is compiled: the cell after them is the rest's.
-    binders.iter().for_each(|binder| binder.number_fields(&mut fields));
-    let unpivots: Vec<_> = binders.iter().map(|binder| binder.unpivot(&fields)).collect();
-    let cells =
-        |(_, header): &(String, Header)| unpivoted_numbers(unpivots.iter().flatten(), header).len();
-    let unpivoted_cells = input.headers.iter().map(cells).max().unwrap_or(0);
-    let rest_cell = fields.fields.len() + unpivoted_cells;
+    binders.iter().for_each(|binder| binder.number_fields(&mut fields[binder.source]));
+    let unpivots: Vec<_> =
+        binders.iter().map(|binder| binder.unpivot(&fields[binder.source])).collect();
+    let cells: Vec<usize> = (0..fields.len())
+        .map(|source| unpivoted_cells(input, &binders, &unpivots, source))
+        .collect();
     for ((index, binder), unpivot) in binders.iter().enumerate().zip(unpivots) {
         let table = input.tables.get(index).and_then(Option::as_ref);
+        let fields = &mut fields[binder.source];
+        let rest_cell = fields.fields.len() + cells[binder.source];
         fields.ask_for(index, row_fields(binder.target));
-        let bound = binder.bind(table, (&mut fields, rest_cell), unpivot, &mut findings);
-        targets.extend(bound);
+        targets.extend(binder.bind(table, (fields, rest_cell), unpivot, &mut findings));
     }
-    let rest = input
-        .definition
-        .targets
-        .iter()
-        .flat_map(|target| target.columns.values())
-        .any(|column| column.rest);
-    for (file, header) in input.headers {
-        file_projection(&fields.fields, rest, header, file, &mut findings);
-        for target in &targets {
+    let sources = source_plans(input, &binders, fields, &cells);
+    for FileHeader { file, source, header } in input.headers {
+        let SourcePlan { fields, rest, .. } = &sources[*source];
+        file_projection(fields, *rest, header, file, &mut findings);
+        for target in targets.iter().filter(|target| target.source == *source) {
             check_names(target, (header, file), &mut findings);
         }
     }
@@ -89,33 +100,68 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
     }
     Ok(Plan {
         pipeline: input.pipeline.to_owned(),
-        fields: fields.fields,
-        unpivoted_cells,
-        rest,
+        sources,
         targets,
         rejected_limit: input.definition.limits.rejected.as_ref().and_then(count_limit),
         deleted_limit: input.definition.limits.deleted.as_ref().and_then(count_limit),
     })
 }
 
+/// How many columns of a source are rows, in the file that has the most of them.
+fn unpivoted_cells(
+    input: &BindInput<'_>,
+    binders: &[TargetBinder<'_>],
+    unpivots: &[Option<UnpivotPlan>],
+    source: usize,
+) -> usize {
+    let headers = input.headers.iter().filter(|header| header.source == source);
+    let cells = |of: &FileHeader| {
+        let targets = binders.iter().zip(unpivots).filter(|(binder, _)| binder.source == source);
+        unpivoted_numbers(targets.filter_map(|(_, unpivot)| unpivot.as_ref()), &of.header).len()
+    };
+    headers.map(cells).max().unwrap_or(0)
+}
+
+fn source_plans(
+    input: &BindInput<'_>,
+    binders: &[TargetBinder<'_>],
+    fields: Vec<FieldsInUse>,
+    unpivoted_cells: &[usize],
+) -> Vec<SourcePlan> {
+    let takes_rest = |binder: &TargetBinder<'_>| binder.target.columns.values().any(|it| it.rest);
+    let plan = |(source, fields): (usize, FieldsInUse)| SourcePlan {
+        name: input.definition.files.get(source).map_or_else(String::new, |it| it.name.clone()),
+        delivered: input.delivered.get(source).copied().unwrap_or_default(),
+        fields: fields.fields,
+        unpivoted_cells: unpivoted_cells[source],
+        rest: binders.iter().any(|binder| binder.source == source && takes_rest(binder)),
+    };
+    fields.into_iter().enumerate().map(plan).collect()
+}
+
 struct TargetBinder<'a> {
     input: &'a BindInput<'a>,
     index: usize,
     target: &'a TargetDefinition,
+    /// Which of the definition's sources it takes its records from.
+    source: usize,
+    reading: &'a SourceDefinition,
     place: Place,
 }
 
 impl<'a> TargetBinder<'a> {
     fn all(input: &'a BindInput<'a>) -> Vec<Self> {
-        let place = |index| Place::root().key("target").index(index);
-        let targets = input.definition.targets.iter().enumerate();
-        let binder = |(index, target)| TargetBinder { input, index, target, place: place(index) };
-        targets.map(binder).collect()
+        let sources = input.definition.sources();
+        let binder = |(index, target)| {
+            let source = input.definition.source_of(target);
+            let place = Place::root().key("target").index(index);
+            TargetBinder { input, index, target, source, reading: sources[source], place }
+        };
+        input.definition.targets.iter().enumerate().map(binder).collect()
     }
 
     fn unpivot(&self, fields: &FieldsInUse) -> Option<UnpivotPlan> {
-        let null = &self.input.definition.source.null;
-        bind_unpivot((self.index, self.target), null, &self.place, fields)
+        bind_unpivot((self.index, self.target), &self.reading.null, &self.place, fields)
     }
 
     fn number_fields(&self, fields: &mut FieldsInUse) {
@@ -161,8 +207,8 @@ impl<'a> TargetBinder<'a> {
         }
         let input = self.input;
         let environment = CompileEnvironment {
-            source: &input.definition.source,
-            crs: input.crs,
+            source: self.reading,
+            crs: input.crs.get(self.source).copied().flatten(),
             today: input.today,
             code_list: input.code_list,
         };
@@ -172,8 +218,10 @@ impl<'a> TargetBinder<'a> {
         let bound = binder.bind(fields, findings);
         let filter = self.bind_filter(fields, findings);
         let key = bind_key(self.target, table, &bound.columns, &self.place, findings);
-        let mode = bind_mode(self.target, table, &bound.columns, &self.place, findings);
-        let duplicates = bind_duplicates(self.target, &bound.columns);
+        let delivered = input.delivered.get(self.source).copied().unwrap_or_default();
+        let mode = ModeBinder { target: self.target, table, delivered, place: &self.place };
+        let mode = mode.bind(&bound.columns, findings);
+        let duplicates = bind_duplicates(self.target, mode.as_ref(), &bound.columns);
         let checks = self.target.check.iter().map(|check| LoadCheck {
             sql: check.sql.clone(),
             message: check
@@ -191,9 +239,13 @@ impl<'a> TargetBinder<'a> {
             undo_hours: undo_hours(input.definition.limits.undo.as_ref()),
             is_unpivoted: unpivot.is_some(),
         };
-        let operations = self.operations(fields);
-        let (columns, matched) = (bound.transforms, bound.matched);
-        Some(TargetPlan { load, filter, operations, unpivot, columns, matched })
+        let ordered = self.operations(fields);
+        let (operations, departures) = match load.mode {
+            LoadMode::Operations => (ordered, None),
+            _ => (None, ordered),
+        };
+        let (source, columns, matched) = (self.source, bound.transforms, bound.matched);
+        Some(TargetPlan { source, load, filter, operations, departures, unpivot, columns, matched })
     }
 
     fn bind_filter(
@@ -206,13 +258,7 @@ impl<'a> TargetBinder<'a> {
         }
         let place = self.place.key("when");
         let cells = self.filter_cells(fields);
-        RowFilter::compile(
-            &self.target.when,
-            &cells,
-            &self.input.definition.source.null,
-            &place,
-            findings,
-        )
+        RowFilter::compile(&self.target.when, &cells, &self.reading.null, &place, findings)
     }
 
     fn no_such_table(&self) -> Finding {
@@ -260,7 +306,8 @@ fn is_elsewhere(known: &str, wanted: &str) -> bool {
 }
 
 /// The limit as a number; its spelling was checked with the definition.
-fn count_limit(limit: &Limit) -> Option<CountLimit> {
+/// A limit as the definition has it; `None` for a share that is no number.
+pub fn count_limit(limit: &Limit) -> Option<CountLimit> {
     match limit {
         Limit::Count(count) => Some(CountLimit::Count(*count)),
         Limit::Share(text) => {

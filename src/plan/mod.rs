@@ -14,7 +14,7 @@ mod keys;
 mod lookups;
 mod unpivot;
 
-pub use bind::{BindInput, bind};
+pub use bind::{BindInput, FileHeader, bind, count_limit};
 pub use explain::explain;
 pub use fields::FieldPlan;
 pub use lookups::notes;
@@ -25,7 +25,8 @@ use bumpalo::Bump;
 use crate::{
     batch::Record,
     load::{CountLimit, LoadTarget},
-    transform::{ColumnTransform, Operations, RowFilter},
+    source::bundle::Delivered,
+    transform::{ColumnTransform, Operation, Operations, RowFilter},
 };
 
 /// Everything a run needs to know.
@@ -33,12 +34,8 @@ use crate::{
 pub struct Plan {
     /// The pipeline's name: its path below `pipelines/`, without ending.
     pub pipeline: String,
-    /// The source fields that are used, in the order of a record's cells.
-    pub fields: Vec<FieldPlan>,
-    /// How many cells follow for columns that are rows, in the file that has the most of them.
-    pub unpivoted_cells: usize,
-    /// Whether one more cell carries all other fields as JSON.
-    pub rest: bool,
+    /// What is read: of the one source, or of each file of a bundle.
+    pub sources: Vec<SourcePlan>,
     /// The targets in definition order.
     pub targets: Vec<TargetPlan>,
     /// When to publish nothing.
@@ -47,9 +44,26 @@ pub struct Plan {
     pub deleted_limit: Option<CountLimit>,
 }
 
+/// What is read of the records of one source.
+#[derive(Debug, Default)]
+pub struct SourcePlan {
+    /// Its name in a bundle; empty where it is the only one.
+    pub name: String,
+    /// What the delivery says of it.
+    pub delivered: Delivered,
+    /// The source fields that are used, in the order of a record's cells.
+    pub fields: Vec<FieldPlan>,
+    /// How many cells follow for columns that are rows, in the file that has the most of them.
+    pub unpivoted_cells: usize,
+    /// Whether one more cell carries all other fields as JSON.
+    pub rest: bool,
+}
+
 /// One target: what the workers do, and what the database is told.
 #[derive(Debug)]
 pub struct TargetPlan {
+    /// Which of the plan's sources it takes its records from.
+    pub source: usize,
     /// The database's part.
     pub load: LoadTarget,
     /// Which records are for this target; `None` for all.
@@ -58,6 +72,9 @@ pub struct TargetPlan {
     pub operations: Option<Operations>,
     /// How a record becomes several rows; `None` where it is one.
     pub unpivot: Option<UnpivotPlan>,
+    /// Of a delivery that holds all there is: what says of a record that its row is to go. It
+    /// is left out then, so that its row is one that the delivery lacks.
+    pub departures: Option<Operations>,
     /// The staged columns, in the order of COPY.
     pub columns: Vec<ColumnTransform>,
     /// What is staged after them to be matched by lookups: [`LoadTarget::matched`].
@@ -65,11 +82,12 @@ pub struct TargetPlan {
 }
 
 impl TargetPlan {
-    /// Whether a row, decoded without fault, is for the target; `unpivoted` says that it is one
-    /// of several that its record gives.
-    pub fn takes(&self, row: &Record<'_>, unpivoted: bool, arena: &Bump) -> bool {
-        let empty = self.unpivot.as_ref().filter(|_| unpivoted).and_then(|it| it.empty.as_ref());
-        let is_empty = empty.is_some_and(|empty| empty.contain(row.moved_cell(), arena));
-        !is_empty && self.filter.as_ref().is_none_or(|filter| filter.passes(row, arena))
+    /// Whether a record of its source, or one of the rows that it gives, is for this target.
+    pub fn passes(&self, row: &Record<'_>, arena: &Bump) -> bool {
+        let departs = |departures: &Operations| departures.of(row, arena) == Ok(Operation::Delete);
+        let empty = self.unpivot.as_ref().and_then(|unpivot| unpivot.empty.as_ref());
+        !empty.is_some_and(|empty| empty.contain(row.moved_cell(), arena))
+            && self.filter.as_ref().is_none_or(|filter| filter.passes(row, arena))
+            && !self.departures.as_ref().is_some_and(departs)
     }
 }

@@ -8,7 +8,7 @@ use bumpalo::Bump;
 use regex::Regex;
 
 use super::{
-    Plan, TargetPlan,
+    Plan, SourcePlan, TargetPlan,
     fields::{FieldPlan, FieldsInUse, file_projection, listed},
 };
 use crate::{
@@ -216,17 +216,22 @@ pub(super) fn check_names(
     }
 }
 
-/// Where a file has what the plan asks for; what it lacks has been found when it was bound.
-pub fn file_layout(plan: &Plan, header: &Header, file: &str) -> FileLayout {
-    let mut projection = file_projection(&plan.fields, plan.rest, header, file, &mut Vec::new());
-    let unpivots = plan.targets.iter().filter_map(|target| target.unpivot.as_ref());
-    let numbers = unpivoted_numbers(unpivots, header);
-    let first = plan.fields.len();
+/// Where a file of a source has what the plan asks for; what it lacks was found by binding.
+pub fn file_layout(plan: &Plan, source: usize, header: &Header, file: &str) -> FileLayout {
+    let SourcePlan { fields, rest, unpivoted_cells, .. } = &plan.sources[source];
+    let mut projection = file_projection(fields, *rest, header, file, &mut Vec::new());
+    let unpivot = |target| -> Option<&UnpivotPlan> { of_source(target, source)?.unpivot.as_ref() };
+    let numbers = unpivoted_numbers(plan.targets.iter().filter_map(unpivot), header);
+    let first = fields.len();
     projection.fields.extend(numbers.iter().map(|number| FieldRef::Number(*number)));
-    projection.fields.resize(first + plan.unpivoted_cells, NOWHERE);
-    let columns = |target: &TargetPlan| {
-        let unpivot = target.unpivot.as_ref();
+    projection.fields.resize(first + unpivoted_cells, NOWHERE);
+    let columns = |target| {
+        let unpivot = unpivot(target);
         unpivot.map_or_else(Vec::new, |unpivot| unpivot.columns(header, &numbers, first))
     };
     FileLayout { unpivoted: plan.targets.iter().map(columns).collect(), projection }
+}
+
+fn of_source(target: &TargetPlan, source: usize) -> Option<&TargetPlan> {
+    (target.source == source).then_some(target)
 }

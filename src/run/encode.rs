@@ -48,6 +48,7 @@ impl ProcessedSplit {
     pub(super) fn staged(sequence: u64, checkpoint: &Checkpoint) -> Self {
         let table = |counted: &CountedTable| TableTuples {
             tuples: Bytes::new(),
+            read: counted.read,
             rows: counted.staged,
             filtered: counted.filtered,
             rejected: counted.rejected,
@@ -122,6 +123,8 @@ pub(super) struct SplitEncoder<'a> {
     refused: Vec<TupleEncoder>,
     /// Per target, the hashes of the keys encoded.
     keys: Vec<Vec<u64>>,
+    /// Per target, whether it takes its records from the file at hand.
+    takes: Vec<bool>,
     /// Per target, how many of the rows that the record at hand gives are for it.
     offered: Vec<u64>,
     known: Option<&'a Known>,
@@ -145,6 +148,7 @@ impl<'a> SplitEncoder<'a> {
             encoders: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
             refused: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
             keys: vec![Vec::new(); plan.targets.len()],
+            takes: vec![false; plan.targets.len()],
             offered: vec![0; plan.targets.len()],
         }
     }
@@ -162,12 +166,13 @@ impl<'a> SplitEncoder<'a> {
         let mut outcome = SplitOutcome::new(self.plan.targets.len());
         let mut batch = std::mem::take(&mut self.batch);
         let mut decoder = self.take_decoder(file);
+        self.look_at(file);
         let skip = &self.files[file as usize].skip;
         decoder.start(split);
         while decoder.fill(&mut batch) {
             for record in batch.records() {
                 if skip.contains(&record.position().record) {
-                    outcome.pass_over(&self.files[file as usize]);
+                    outcome.pass_over(&self.takes, &self.files[file as usize]);
                 } else {
                     self.encode_record(&record, &mut outcome);
                 }
@@ -187,11 +192,25 @@ impl<'a> SplitEncoder<'a> {
                 TableTuples { tuples: encoder.take(), rows, refused: refused.take(), ..table }
             },
         );
+        let bound = &self.files[file as usize];
+        let tables = tables.zip(&self.takes).enumerate().map(|(index, (table, takes))| {
+            let read = if *takes { records * bound.rows_per_record(index) } else { 0 };
+            TableTuples { read, ..table }
+        });
         let tuples =
             SplitTuples { file, split: number, first_record, records, tables: tables.collect() };
         let keys = self.keys.iter_mut().map(std::mem::take).collect();
         let SplitOutcome { rejected, notes, broken, .. } = outcome;
         ProcessedSplit { sequence, tuples, keys, rejected, notes, broken, is_staged: false }
+    }
+
+    /// Which targets take their records from this file.
+    fn look_at(&mut self, file: u32) {
+        let of = self.files[file as usize].of;
+        self.takes.clear();
+        self.takes.extend(self.plan.targets.iter().map(|target| target.source == of));
+        self.offered.fill(0);
+        self.hashes.fill(None);
     }
 
     fn take_decoder(&mut self, file: u32) -> Box<dyn Decoder> {
@@ -209,8 +228,10 @@ impl<'a> SplitEncoder<'a> {
         let mut violations = Vec::new();
         if let Some(fault) = record.fault() {
             let file = &self.files[record.position().file as usize];
-            let targets = self.offered.iter_mut().enumerate();
-            targets.for_each(|(index, offered)| *offered = file.rows_per_record(index));
+            let targets = self.offered.iter_mut().zip(&self.takes).enumerate();
+            for (index, (offered, takes)) in targets {
+                *offered = if *takes { file.rows_per_record(index) } else { 0 };
+            }
             violations.push((None, fault_violation(fault)));
         } else {
             self.encode_targets(record, outcome, &mut violations);
@@ -234,6 +255,9 @@ impl<'a> SplitEncoder<'a> {
         let file = &self.files[record.position().file as usize];
         for index in 0..self.plan.targets.len() {
             self.offered[index] = 0;
+            if !self.takes[index] {
+                continue;
+            }
             self.hashes[index] = None;
             self.encoders[index].mark();
             for (row, column) in file.rows(index, record) {
@@ -250,7 +274,7 @@ impl<'a> SplitEncoder<'a> {
         violations: &mut Vec<(Option<usize>, Violation)>,
     ) {
         let target = &self.plan.targets[index];
-        if !target.takes(row, column.is_some(), &self.arena) {
+        if !target.passes(row, &self.arena) {
             outcome.tables[index].filtered += 1;
             return;
         }
@@ -286,6 +310,9 @@ impl<'a> SplitEncoder<'a> {
             return;
         }
         for (index, table) in outcome.tables.iter_mut().enumerate() {
+            if !self.takes[index] {
+                continue;
+            }
             self.encoders[index].rollback();
             self.keys[index].truncate(self.encoders[index].rows() as usize);
             table.same += i64::from(self.hashes[index].is_some());
@@ -301,7 +328,7 @@ impl<'a> SplitEncoder<'a> {
         let faulty = record.fault().is_some();
         let broken = &mut outcome.broken;
         for (index, table) in outcome.tables.iter_mut().enumerate() {
-            if !faulty {
+            if self.takes[index] && !faulty {
                 self.encoders[index].rollback();
                 self.keys[index].truncate(self.encoders[index].rows() as usize);
             }
@@ -320,8 +347,8 @@ impl SplitEncoder<'_> {
     fn refuse(&mut self, index: usize, record: &Record<'_>, broken: &mut Option<String>) {
         let target = &self.plan.targets[index];
         let file = &self.files[record.position().file as usize];
-        for (row, column) in file.rows(index, record) {
-            if row.fault().is_none() && !target.takes(&row, column.is_some(), &self.arena) {
+        for (row, _) in file.rows(index, record) {
+            if row.fault().is_none() && !target.passes(&row, &self.arena) {
                 continue;
             }
             let encoder = &mut self.refused[index];
@@ -373,10 +400,11 @@ impl SplitOutcome {
     }
 
     /// Counts a record that no target is to have.
-    fn pass_over(&mut self, file: &BoundFile) {
+    fn pass_over(&mut self, takes: &[bool], file: &BoundFile) {
         self.records += 1;
-        let tables = self.tables.iter_mut().enumerate();
-        tables.for_each(|(index, table)| table.filtered += file.rows_per_record(index));
+        let tables = self.tables.iter_mut().zip(takes).enumerate();
+        let taking = tables.filter(|(_, (_, takes))| **takes);
+        taking.for_each(|(index, (table, _))| table.filtered += file.rows_per_record(index));
     }
 }
 

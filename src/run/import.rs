@@ -24,6 +24,7 @@ use crate::{
     failpoint,
     load::LoadTarget,
     outcome::Tally,
+    plan::TargetPlan,
     postgres::{
         endpoint::Endpoint,
         judge::{self, StagedRejection},
@@ -282,14 +283,19 @@ impl<'r> Import<'r> {
 
     /// What a run over its limit tells: what was read and rejected; nothing else happened.
     async fn count_rejected(&self, read: &load::Read) -> Result<Vec<TableChange>> {
+        let records = |source: usize| {
+            let files = self.bound.files.iter().filter(|file| file.of == source);
+            files.map(|file| self.report.rejected_of(file.input.ordinal)).sum()
+        };
         let mut changes = Vec::with_capacity(self.loads.len());
-        for (target, (load, table)) in self.loads.iter().zip(&read.counted.tables).enumerate() {
+        let targets = self.bound.plan.targets.iter().zip(&read.counted.tables).enumerate();
+        for (index, (target, table)) in targets {
             let (client, staging) = (&self.session.client, &self.staging);
-            let rejected = match load.is_unpivoted {
-                true => table.rejected + judge::rejected_rows(client, staging, target).await?,
-                false => self.report.rejected_records(),
+            let rejected = match target.load.is_unpivoted {
+                true => table.rejected + judge::rejected_rows(client, staging, index).await?,
+                false => records(target.source),
             };
-            let (read, filtered) = (table.read(), table.filtered);
+            let (read, filtered) = (table.read, table.filtered);
             let tally = Tally { read, filtered, rejected, ..Tally::default() };
             changes.push(TableChange { tally, deletions: None });
         }
@@ -395,6 +401,7 @@ impl<'r> Import<'r> {
             status: ended.status,
             tables: tables.collect(),
             files,
+            bundle: self.loaded.bundle.clone(),
             rejections: RejectionSummary::of(&self.report),
             replay: self.replay_summary(),
             undo: None,

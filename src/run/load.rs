@@ -188,14 +188,16 @@ impl Reading {
                 "{split} records were split off, {counted} were decoded"
             )));
         }
-        for (target, table) in collector.counted.tables.iter().enumerate() {
+        for (index, (target, table)) in
+            self.plan.targets.iter().zip(&collector.counted.tables).enumerate()
+        {
             let files = self.files.iter().zip(&records);
+            let files = files.filter(|(file, _)| file.of == target.source);
             let rows: u64 =
-                files.map(|(file, records)| records * file.rows_per_record(target)).sum();
-            if table.read() != rows {
-                let message =
-                    format!("{rows} rows were read for a target, {} were counted", table.read());
-                return Err(Error::unexpected(message));
+                files.map(|(file, records)| records * file.rows_per_record(index)).sum();
+            if (table.read, table.outcomes()) != (rows, rows) {
+                let what = format!("{rows} rows were read for a target, {table:?} were counted");
+                return Err(Error::unexpected(what));
             }
         }
         let keys_differ = collector.keys_differ();

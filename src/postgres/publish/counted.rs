@@ -22,6 +22,8 @@ pub struct Counted {
 /// What the run counted for one target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountedTable {
+    /// Records read of the source that the target takes from.
+    pub read: u64,
     /// Rows sent.
     pub staged: u64,
     /// Records rejected before COPY.
@@ -35,15 +37,15 @@ pub struct CountedTable {
 }
 
 impl CountedTable {
-    /// What was read for the target: records, or the rows that they give.
-    pub fn read(&self) -> u64 {
+    /// What became of it all so far: one outcome for each record read, or row that it gives.
+    pub fn outcomes(&self) -> u64 {
         (self.staged + self.rejected + self.filtered).saturating_add_signed(self.same)
     }
 }
 
 impl Publishing<'_> {
     /// Counts the staged rows and the checkpoints again and compares them with the run's own counts.
-    pub(super) async fn recount(&self, client: &Client) -> Result<u64, Failure> {
+    pub(super) async fn recount(&self, client: &Client) -> Result<(), Failure> {
         let query =
             format!("select coalesce(sum(records), 0)::bigint from {}", self.staging.splits());
         let read = count(client, &query).await?;
@@ -52,6 +54,7 @@ impl Publishing<'_> {
             let staged = format!("select count(*) from {}", self.staging.copied(target));
             must_agree("rows staged", table.staged, count(client, &staged).await?)?;
             for (column, expected) in [
+                ("read", table.read),
                 ("staged", table.staged),
                 ("rejected", table.rejected),
                 ("filtered", table.filtered),
@@ -65,7 +68,7 @@ impl Publishing<'_> {
                 must_agree("checkpoints", expected, count(client, &sum).await?)?;
             }
         }
-        Ok(read)
+        Ok(())
     }
 
     /// A rejected record keeps its row: each must have left what is known of it.
