@@ -24,7 +24,6 @@ use crate::{
     failpoint,
     load::LoadTarget,
     outcome::Tally,
-    plan::TargetPlan,
     postgres::{
         endpoint::Endpoint,
         judge::{self, StagedRejection},
