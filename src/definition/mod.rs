@@ -21,6 +21,7 @@ mod source;
 mod table_name;
 mod target;
 mod undo;
+mod unpivot;
 mod validation;
 mod walk;
 
@@ -49,6 +50,7 @@ pub use target::{
 };
 
 pub use undo::{UndoTime, undo_hours};
+pub use unpivot::UnpivotDefinition;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

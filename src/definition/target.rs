@@ -8,6 +8,7 @@ use validator::Validate;
 use super::{
     AreaDefinition, FieldRef, GapDefinition, HistoryDefinition, InsideDefinition,
     LookupAlternative, MatchValue, OperationDefinition, OverlapDefinition, Policy, TotalDefinition,
+    UnpivotDefinition,
 };
 
 /// A table and how its rows are made.
@@ -47,6 +48,10 @@ pub struct TargetDefinition {
     /// Rules on source fields; a record that breaks one is left out and counted as filtered.
     #[serde(default)]
     pub when: IndexMap<String, Rules>,
+    /// Wide to long: each record gives a row for each of several source columns.
+    #[serde(default)]
+    #[validate(nested)]
+    pub unpivot: Option<UnpivotDefinition>,
     /// The table's columns.
     #[validate(length(min = 1, message = "the target has no columns"))]
     #[schemars(extend("minProperties" = 1))]

@@ -72,8 +72,11 @@ pub(super) fn is_comparable(load: &LoadTarget) -> bool {
         set_rules,
         table: _,
         undo_hours: _,
+        is_unpivoted,
     } = load;
     matches!(mode, LoadMode::Insert | LoadMode::Upsert)
+        // A record is the same when its row is: not one of several.
+        && !is_unpivoted
         && !key.is_empty()
         && checks.is_empty()
         && set_rules.is_empty()

@@ -315,6 +315,7 @@ async fn loads(session: &Session, kept: &Kept) -> Result<Vec<LoadTarget>> {
             checks: Vec::new(),
             set_rules: Vec::new(),
             undo_hours: None,
+            is_unpivoted: false,
         });
     }
     Ok(loads)

@@ -31,6 +31,7 @@ mod round_trips;
 mod set_rules;
 mod standby;
 mod undo;
+mod unpivot;
 mod untouched;
 mod versions;
 pub(crate) mod workspace;

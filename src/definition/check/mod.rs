@@ -24,6 +24,7 @@ mod set_rule;
 mod source;
 mod steps;
 mod target;
+mod unpivot;
 mod zone;
 
 use super::{
