@@ -26,7 +26,7 @@ pub use export::{
     ExportDefinition, ExportKind, LineEnd, OutputDefinition, OutputFormat, PART, Quoting,
     SensitiveColumn, Treatment, Unencodable,
 };
-pub use history::HistoryDefinition;
+pub use history::{AbsentRule, HistoryDefinition};
 pub use operation::OperationDefinition;
 pub use read::{Findings, ReadDefinition, read};
 pub use render::{render, to_json};

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{FieldRef, HistoryDefinition, OperationDefinition};
+use super::{AbsentRule, FieldRef, HistoryDefinition, OperationDefinition};
 
 /// A table and how its rows are made.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
@@ -69,10 +69,12 @@ pub enum WriteMode {
     History,
 }
 
-impl WriteMode {
-    /// Whether rows that the files do not have are deleted.
-    pub fn deletes(self) -> bool {
-        matches!(self, WriteMode::Mirror | WriteMode::Replace)
+impl TargetDefinition {
+    /// Whether rows that the files do not have are deleted, or end.
+    pub fn deletes(&self) -> bool {
+        let closes = |history: &HistoryDefinition| history.absent == AbsentRule::Close;
+        matches!(self.mode, WriteMode::Mirror | WriteMode::Replace)
+            || self.history.as_ref().is_some_and(closes)
     }
 }
 

@@ -141,7 +141,8 @@ impl<'a> TargetBinder<'a> {
         let bound = binder.bind(fields, findings);
         let filter = self.bind_filter(fields, findings);
         let key = bind_key(self.target, table, &bound.columns, &self.place, findings);
-        let mode = bind_mode(self.target, table, &bound.columns, &self.place, findings);
+        let place = (&self.place, environment.today);
+        let mode = bind_mode(self.target, table, &bound.columns, place, findings);
         let duplicates = bind_duplicates(self.target, &bound.columns);
         let checks = self.target.check.iter().map(|check| LoadCheck {
             sql: check.sql.clone(),

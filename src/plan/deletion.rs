@@ -1,10 +1,10 @@
 //! Modes: names of the definition become indexes, and marks of soft deletion fit their column.
 
-use super::history::bind_validity;
+use super::history::{bind_validity, moment_of_run};
 use crate::{
     definition::{Scalar, SoftDeleteDefinition, TargetDefinition, WriteMode},
     diagnostic::{Finding, Place},
-    load::{LoadColumn, LoadMode, Mark, SoftDelete},
+    load::{Absent, LoadColumn, LoadMode, Mark, SoftDelete, Validity},
     schema::{Column, Generated, PgType, TableSchema},
 };
 
@@ -13,21 +13,24 @@ pub(super) fn bind_mode(
     target: &TargetDefinition,
     table: &TableSchema,
     columns: &[LoadColumn],
-    place: &Place,
+    (place, today): (&Place, jiff::civil::Date),
     findings: &mut Vec<Finding>,
 ) -> Option<LoadMode> {
+    let index = |name: &String| columns.iter().position(|c| c.column.name == *name);
+    let scope: Vec<usize> = target.scope.iter().filter_map(index).collect();
     Some(match target.mode {
         WriteMode::Append => LoadMode::Append,
         WriteMode::Insert => LoadMode::Insert,
         WriteMode::Upsert if target.operation.is_some() => LoadMode::Operations,
         WriteMode::Upsert => LoadMode::Upsert,
         WriteMode::History => {
-            LoadMode::History(bind_validity(target, table, columns, place, findings)?)
+            let validity = bind_validity(target, table, columns, place, findings)?;
+            let moment = moment_of_run(&columns[validity.valid_from].column, today);
+            let absent = target.deletes().then_some(Absent { scope, moment });
+            LoadMode::History(Validity { absent, ..validity })
         }
         WriteMode::Replace => LoadMode::Replace,
         WriteMode::Mirror => {
-            let index = |name: &String| columns.iter().position(|c| c.column.name == *name);
-            let scope = target.scope.iter().filter_map(index).collect();
             let soft = target.soft_delete.as_ref();
             let place = place.key("soft_delete");
             LoadMode::Mirror {

@@ -176,14 +176,14 @@ impl<'r> Import<'r> {
         }
         progress.enter(Stage::Loading);
         let loading = Instant::now();
-        let read = load::load(endpoint, self, progress).await?;
+        let read = Box::pin(load::load(endpoint, self, progress)).await?;
         failpoint::hit("load.read")?;
         self.splits = read.splits;
         files::ensure_unchanged(&self.loaded.fresh).await?;
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();
         progress.enter(Stage::Judging);
-        self.judge(endpoint, progress, &read).await?;
+        Box::pin(self.judge(endpoint, progress, &read)).await?;
         self.note_files(&read);
         self.geometry = GeometrySummary::of(&read.notes);
         let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
@@ -194,7 +194,7 @@ impl<'r> Import<'r> {
         } else {
             self.note_rejected().await?;
             progress.enter(Stage::Publishing);
-            let published = self.publish(endpoint, progress, &read).await?;
+            let published = Box::pin(self.publish(endpoint, progress, &read)).await?;
             (status_of(published.ending), published.tables)
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
@@ -243,7 +243,7 @@ impl<'r> Import<'r> {
                 watch::end_sessions(client, self.record.run.as_str()).await?;
                 self.staging.forget_judgement(client).await?;
             }
-            judge::judge(client, &self.staging, &self.loads, &read.keys_differ).await?;
+            Box::pin(judge::judge(client, &self.staging, &self.loads, &read.keys_differ)).await?;
             failpoint::hit("judge.judged")?;
             judge::staged_rejections(client, &self.staging).await
         };

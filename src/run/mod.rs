@@ -107,7 +107,7 @@ async fn import_or_replay(
         Prepared::Unchanged(summary) => return Ok(*summary),
         Prepared::Import(import) => *import,
     };
-    let ended = import.carry_out(endpoint, progress).await;
+    let ended = Box::pin(import.carry_out(endpoint, progress)).await;
     progress.enter(Stage::Ended);
     import.end(endpoint, progress, ended).await.map_err(Stop::Error)
 }

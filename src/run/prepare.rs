@@ -13,7 +13,7 @@ use super::{
     progress::{FileProgress, Progress},
 };
 use crate::{
-    definition::{CodeList, CodeListFile, Format, ImportDefinition, WriteMode},
+    definition::{CodeList, CodeListFile, Format, ImportDefinition, TargetDefinition, WriteMode},
     diagnostic::{Finding, Place},
     error::{Context, Error, Result},
     load::LoadTarget,
@@ -261,7 +261,7 @@ pub fn definition_sha256(pipeline: &Pipeline) -> Result<String> {
 
 /// Whether any target deletes rows that are absent from the files.
 pub fn deletes(definition: &ImportDefinition) -> bool {
-    definition.targets.iter().any(|target| target.mode.deletes())
+    definition.targets.iter().any(TargetDefinition::deletes)
 }
 
 /// Whether any target would add the same rows again.

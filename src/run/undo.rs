@@ -61,7 +61,7 @@ pub async fn undo(
     let preparing = Undo::prepare(endpoint, request, progress);
     let mut undo = stopping::unless_stopped(progress, preparing).await?;
     progress.enter(Stage::Publishing);
-    let undone = undo.carry_out(endpoint, progress).await;
+    let undone = Box::pin(undo.carry_out(endpoint, progress)).await;
     progress.enter(Stage::Ended);
     undo.end(endpoint, progress, undone, started).await
 }

@@ -8,22 +8,26 @@
 //! in a rehearsal of publishing, which is rolled back.
 
 mod checks;
+mod clashes;
 mod duplicates;
-mod exclusions;
+mod exclusive;
 mod filled;
 mod foreign_keys;
 mod history;
 mod kept;
 mod keys;
 mod ordered;
-mod unique;
+mod outlook;
+mod takes;
 
 pub(super) use filled::has_unknown;
+pub(super) use outlook::Outlook;
+pub(super) use takes::changes_hands;
 
 use tokio_postgres::Client;
 
 use super::{
-    caught::{Attempt, Refused, attempt_alone},
+    caught::{Attempt, Refused, attempt, attempt_alone},
     publish::rehearse::rehearse,
     session::{database_error, with_settings},
     sql::{quote_identifier, quote_literal},
@@ -78,57 +82,94 @@ pub async fn judge(
     loads: &[LoadTarget],
     keys_differ: &[bool],
 ) -> Result<()> {
+    let Some(first) = loads.first() else { return Ok(()) };
+    let judge = Judge::new(client, staging, (0, first), Place::Alone);
     for (target, load) in loads.iter().enumerate() {
-        let judge = Judge { client, staging, target, load };
+        let judge = Judge { target, load, ..judge };
         judge.analyze_key().await?;
         judge.compute_columns().await?;
         judge.check_computed_nulls().await?;
         judge.check_moments().await?;
         judge.check_conditions().await?;
-        judge.fill().await?;
-        judge.check_constraints().await?;
-        judge.check_partitions().await?;
+        judge.check_rows().await?;
         failpoint::hit("judge.target")?;
     }
     // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
     for (target, load) in loads.iter().enumerate() {
-        let judge = Judge { client, staging, target, load };
+        let judge = Judge { target, load, ..judge };
         judge.check_unique_columns().await?;
         if !(keys_differ.get(target) == Some(&true) && judge.bytes_tell_keys_apart().await?) {
             judge.settle_duplicates().await?;
         }
-        judge.check_unique_constraints().await?;
-        judge.check_exclusions().await?;
     }
-    settle(client, staging, loads).await?;
-    if rehearse(client, staging, loads).await? {
-        settle(client, staging, loads).await?;
+    // Boxed, since a future holds those it waits for, and threads have small stacks.
+    Box::pin(settle(&judge, loads)).await?;
+    if Box::pin(rehearse(client, staging, loads, Place::Alone)).await? {
+        Box::pin(settle(&judge, loads)).await?;
     }
     Ok(())
+}
+
+/// What the tables would refuse by now of records they would have taken, inside a transaction
+/// that is to write them: messages, and how many records each is about. Leaves no trace.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub(super) async fn objections(
+    client: &Client,
+    staging: &Staging,
+    loads: &[LoadTarget],
+) -> Result<Vec<(String, u64)>> {
+    let Some(first) = loads.first() else { return Ok(Vec::new()) };
+    let failed = || failed("judge the held records again");
+    let excluded = staging.excluded();
+    let mark = format!(
+        "savepoint judged_again; alter table {excluded} add column known boolean; update {excluded} set known = true"
+    );
+    client.batch_execute(&mark).await.map_err(failed())?;
+    let judge = Judge::new(client, staging, (0, first), Place::Within);
+    for (target, load) in loads.iter().enumerate() {
+        Judge { target, load, ..judge }.check_rows().await?;
+    }
+    Box::pin(outlook::settle_all(&judge, loads)).await?;
+    if Box::pin(rehearse(client, staging, loads, Place::Within)).await? {
+        Box::pin(outlook::settle_all(&judge, loads)).await?;
+    }
+    let query = format!(
+        "select message, count(distinct ordinal) from {excluded} where known is null and kind = 'rejected'
+         group by message order by 2 desc, 1"
+    );
+    let rows = client.query_typed(&query, &[]).await.map_err(failed())?;
+    let found = rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).cast_unsigned()));
+    client.batch_execute("rollback to savepoint judged_again").await.map_err(failed())?;
+    Ok(found.collect())
 }
 
 /// What follows from the rejections so far.
-async fn settle(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Result<()> {
-    reject_orphans(client, staging, loads).await?;
-    analyze_excluded(client, staging).await?;
+async fn settle(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<()> {
+    Box::pin(outlook::settle_all(judge, loads)).await?;
+    analyze_excluded(judge.client, judge.staging).await?;
     for (target, load) in loads.iter().enumerate() {
-        Judge { client, staging, target, load }.keep_rejected().await?;
+        Judge { target, load, ..*judge }.keep_rejected().await?;
     }
     Ok(())
 }
 
-/// A rejected row may be the one that others refer to, so this goes on until nothing changes.
-async fn reject_orphans(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Result<()> {
+/// A rejected row may be the one that others refer to, so this goes on until nothing changes;
+/// whether anything did.
+async fn reject_orphans(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<bool> {
+    let mut ever = false;
     loop {
         let mut found = false;
         for (target, load) in loads.iter().enumerate() {
-            let judge = Judge { client, staging, target, load };
+            let judge = Judge { target, load, ..*judge };
             found |= judge.check_foreign_keys(loads).await?;
             found |= judge.check_ordered_deletions(loads).await?;
         }
         if !found {
-            return Ok(());
+            return Ok(ever);
         }
+        ever = true;
     }
 }
 
@@ -204,14 +245,55 @@ fn can_be_evaluated(staging: &Staging) -> String {
     )
 }
 
-struct Judge<'a> {
+/// Where statements of judging run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Each in a transaction of its own.
+    Alone,
+    /// In the transaction that is open.
+    Within,
+}
+
+/// Judges the rows of one target.
+#[derive(Clone, Copy)]
+pub(super) struct Judge<'a> {
     client: &'a Client,
     staging: &'a Staging,
     target: usize,
     load: &'a LoadTarget,
+    place: Place,
+    outlook: Outlook,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge that knows nothing yet of what becomes of rows.
+    pub(super) fn new(
+        client: &'a Client,
+        staging: &'a Staging,
+        (target, load): (usize, &'a LoadTarget),
+        place: Place,
+    ) -> Self {
+        Self { client, staging, target, load, place, outlook: Outlook::Unknown }
+    }
+
+    /// A judge inside the transaction that noted what becomes of rows.
+    pub(super) fn of_noted(
+        client: &'a Client,
+        staging: &'a Staging,
+        target: (usize, &'a LoadTarget),
+    ) -> Self {
+        Self { outlook: Outlook::Noted, ..Self::new(client, staging, target, Place::Within) }
+    }
 }
 
 impl Judge<'_> {
+    /// What the table asks of each row by itself.
+    async fn check_rows(&self) -> Result<()> {
+        self.fill().await?;
+        self.check_constraints().await?;
+        self.check_partitions().await
+    }
+
     fn rows(&self) -> String {
         self.staging.rows(self.target, self.load)
     }
@@ -332,7 +414,7 @@ impl Judge<'_> {
         expression: &str,
         failing: &Failing<'_>,
     ) -> Result<()> {
-        let refused = match attempt_alone(self.client, statement).await? {
+        let refused = match self.attempt(statement).await? {
             Attempt::Done(_) => return Ok(()),
             Attempt::Refused(refused) => refused,
         };
@@ -340,8 +422,8 @@ impl Judge<'_> {
             return Err(failing.stop(refused));
         }
         let find = self.find_offenders(expression, failing);
-        attempt_alone(self.client, &find).await?.rows(failing.doing)?;
-        attempt_alone(self.client, statement).await?.rows(failing.doing)?;
+        self.execute(&find, failing.doing).await?;
+        self.execute(statement, failing.doing).await?;
         Ok(())
     }
 
@@ -369,7 +451,14 @@ impl Judge<'_> {
     }
 
     async fn execute(&self, statement: &str, doing: &str) -> Result<u64> {
-        attempt_alone(self.client, statement).await?.rows(doing)
+        self.attempt(statement).await?.rows(doing)
+    }
+
+    async fn attempt(&self, statement: &str) -> Result<Attempt> {
+        match self.place {
+            Place::Alone => attempt_alone(self.client, statement).await,
+            Place::Within => attempt(self.client, statement).await,
+        }
     }
 }
 
@@ -408,7 +497,7 @@ impl Failing<'_> {
 }
 
 struct Reason<'a> {
-    code: &'static str,
+    code: &'a str,
     column: &'a str,
     message: &'a str,
 }
