@@ -125,13 +125,7 @@ async fn wal_of_the_table(space: &Workspace, lsn: &str) -> String {
 
 #[tokio::test]
 async fn unchanged_rows_are_not_in_the_write_ahead_log() {
-    for mode in MODES {
-        unchanged_rows_write_no_wal(mode).await;
-    }
-}
-
-async fn unchanged_rows_write_no_wal(mode: &str) {
-    let space = Workspace::with(&table(mode)).await;
+    let space = Workspace::with(TABLE).await;
     let available = "select count(*) from pg_available_extensions where name = 'pg_walinspect'";
     if space.value(available).await == "0" {
         eprintln!("not looked at: this server has no pg_walinspect (PostgreSQL 15, contrib)");
@@ -139,10 +133,12 @@ async fn unchanged_rows_write_no_wal(mode: &str) {
     }
     space.client.batch_execute("create extension pg_walinspect").await.expect("an extension");
     space.client.batch_execute("vacuum (freeze, analyze) item").await.expect("hint bits are set");
-    space.write("items.csv", items(1..=500));
-    let lsn = space.value("select pg_current_wal_insert_lsn()").await;
-    space.run_how(&pipeline(mode), How { force: true, ..How::default() }).await;
-    assert_eq!(wal_of_the_table(&space, &lsn).await, "0", "{mode}");
+    for mode in MODES.into_iter().filter(|mode| *mode != HISTORY) {
+        space.write("items.csv", items(1..=500));
+        let lsn = space.value("select pg_current_wal_insert_lsn()").await;
+        space.run_how(&pipeline(mode), How { force: true, ..How::default() }).await;
+        assert_eq!(wal_of_the_table(&space, &lsn).await, "0", "{mode}");
+    }
     let lsn = space.value("select pg_current_wal_insert_lsn()").await;
     space
         .client

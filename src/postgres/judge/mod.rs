@@ -7,6 +7,7 @@
 //! not at all. What no query can foretell (triggers, row-level policies) shows
 //! in a rehearsal of publishing, which is rolled back.
 
+mod again;
 mod checks;
 mod clashes;
 mod duplicates;
@@ -21,6 +22,7 @@ mod ordered;
 mod outlook;
 mod takes;
 
+pub(super) use again::objections;
 pub(super) use filled::has_unknown;
 pub use keys::bytes_tell_keys_apart;
 pub(super) use outlook::Outlook;
@@ -111,41 +113,6 @@ pub async fn judge(
         Box::pin(settle(&judge, loads)).await?;
     }
     Ok(())
-}
-
-/// What the tables would refuse by now of records they would have taken, inside a transaction
-/// that is to write them: messages, and how many records each is about. Leaves no trace.
-///
-/// # Errors
-/// `ErrorKind::Environment` when the server refuses.
-pub(super) async fn objections(
-    client: &Client,
-    staging: &Staging,
-    loads: &[LoadTarget],
-) -> Result<Vec<(String, u64)>> {
-    let Some(first) = loads.first() else { return Ok(Vec::new()) };
-    let failed = || failed("judge the held records again");
-    let excluded = staging.excluded();
-    let mark = format!(
-        "savepoint judged_again; alter table {excluded} add column known boolean; update {excluded} set known = true"
-    );
-    client.batch_execute(&mark).await.map_err(failed())?;
-    let judge = Judge::new(client, staging, (0, first), Place::Within);
-    for (target, load) in loads.iter().enumerate() {
-        Judge { target, load, ..judge }.check_rows().await?;
-    }
-    Box::pin(outlook::settle_all(&judge, loads)).await?;
-    if Box::pin(rehearse(client, staging, loads, Place::Within)).await? {
-        Box::pin(outlook::settle_all(&judge, loads)).await?;
-    }
-    let query = format!(
-        "select message, count(distinct ordinal) from {excluded} where known is null and kind = 'rejected'
-         group by message order by 2 desc, 1"
-    );
-    let rows = client.query_typed(&query, &[]).await.map_err(failed())?;
-    let found = rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).cast_unsigned()));
-    client.batch_execute("rollback to savepoint judged_again").await.map_err(failed())?;
-    Ok(found.collect())
 }
 
 /// What follows from the rejections so far.
