@@ -19,6 +19,7 @@ const KEYS: &[(&str, &[Format], &str)] = &[
     ("quote", CSV, "CSV"),
     ("escape", CSV, "CSV"),
     ("comment", CSV, "CSV"),
+    ("unguard", CSV, "CSV"),
     ("header", CSV_AND_SHEETS, "CSV and sheets"),
     ("columns", CSV_AND_SHEETS, "CSV and sheets"),
     ("sheet", SHEETS, "sheets"),
@@ -29,7 +30,6 @@ const KEYS: &[(&str, &[Format], &str)] = &[
 impl Checker<'_> {
     pub(super) fn source(&mut self, source: &SourceDefinition, place: &Place) {
         self.keys_of_format(source.format, place);
-        self.source_path(source, place);
         self.header(source, place);
         self.dialect(source, place);
         self.marks(marks(source), Marks::default(), place);
