@@ -77,19 +77,12 @@ pub enum WriteMode {
     Manifest,
 }
 
-<<<<<<< HEAD
 impl TargetDefinition {
     /// Whether rows that the files do not have are deleted, or end.
     pub fn deletes(&self) -> bool {
         let closes = |history: &HistoryDefinition| history.absent == AbsentRule::Close;
-        matches!(self.mode, WriteMode::Mirror | WriteMode::Replace)
+        matches!(self.mode, WriteMode::Mirror | WriteMode::Replace | WriteMode::Manifest)
             || self.history.as_ref().is_some_and(closes)
-=======
-impl WriteMode {
-    /// Whether rows that the files do not have are deleted.
-    pub fn deletes(self) -> bool {
-        matches!(self, WriteMode::Mirror | WriteMode::Replace | WriteMode::Manifest)
->>>>>>> main
     }
 }
 

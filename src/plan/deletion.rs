@@ -9,37 +9,6 @@ use crate::{
     source::bundle::Delivered,
 };
 
-<<<<<<< HEAD
-/// The mode with what it needs to know of columns; `None` when something stands against it.
-pub(super) fn bind_mode(
-    target: &TargetDefinition,
-    table: &TableSchema,
-    columns: &[LoadColumn],
-    (place, today): (&Place, jiff::civil::Date),
-    findings: &mut Vec<Finding>,
-) -> Option<LoadMode> {
-    let index = |name: &String| columns.iter().position(|c| c.column.name == *name);
-    let scope: Vec<usize> = target.scope.iter().filter_map(index).collect();
-    Some(match target.mode {
-        WriteMode::Append => LoadMode::Append,
-        WriteMode::Insert => LoadMode::Insert,
-        WriteMode::Upsert if target.operation.is_some() => LoadMode::Operations,
-        WriteMode::Upsert => LoadMode::Upsert,
-        WriteMode::History => {
-            let validity = bind_validity(target, table, columns, place, findings)?;
-            let moment = moment_of_run(&columns[validity.valid_from].column, today);
-            let absent = target.deletes().then_some(Absent { scope, moment });
-            LoadMode::History(Validity { absent, ..validity })
-        }
-        WriteMode::Replace => LoadMode::Replace,
-        WriteMode::Mirror => {
-            let soft = target.soft_delete.as_ref();
-            let place = place.key("soft_delete");
-            LoadMode::Mirror {
-                scope,
-                soft: soft.and_then(|soft| bind_soft(soft, table, &place, findings)).map(Box::new),
-                whole: true,
-=======
 /// Binds the mode of one target.
 pub(super) struct ModeBinder<'a> {
     pub(super) target: &'a TargetDefinition,
@@ -47,6 +16,8 @@ pub(super) struct ModeBinder<'a> {
     /// What the delivery says of the target's file.
     pub(super) delivered: Delivered,
     pub(super) place: &'a Place,
+    /// The day of the run.
+    pub(super) today: jiff::civil::Date,
 }
 
 impl ModeBinder<'_> {
@@ -66,6 +37,8 @@ impl ModeBinder<'_> {
 
     fn whole(&self, columns: &[LoadColumn], findings: &mut Vec<Finding>) -> Option<LoadMode> {
         let Self { target, table, place, .. } = self;
+        let index = |name: &String| columns.iter().position(|c| c.column.name == *name);
+        let scope: Vec<usize> = target.scope.iter().filter_map(index).collect();
         Some(match target.mode {
             WriteMode::Append => LoadMode::Append,
             WriteMode::Insert => LoadMode::Insert,
@@ -73,13 +46,13 @@ impl ModeBinder<'_> {
             WriteMode::Manifest if self.delivered == Delivered::Delta => LoadMode::Operations,
             WriteMode::Upsert => LoadMode::Upsert,
             WriteMode::History => {
-                LoadMode::History(bind_validity(target, table, columns, place, findings)?)
->>>>>>> main
+                let validity = bind_validity(target, table, columns, place, findings)?;
+                let moment = moment_of_run(&columns[validity.valid_from].column, self.today);
+                let absent = target.deletes().then_some(Absent { scope, moment });
+                LoadMode::History(Validity { absent, ..validity })
             }
             WriteMode::Replace => LoadMode::Replace,
             WriteMode::Mirror | WriteMode::Manifest => {
-                let index = |name: &String| columns.iter().position(|c| c.column.name == *name);
-                let scope = target.scope.iter().filter_map(index).collect();
                 let soft = target.soft_delete.as_ref();
                 let place = place.key("soft_delete");
                 let soft = soft.and_then(|soft| bind_soft(soft, table, &place, findings));

@@ -14,11 +14,7 @@ use super::{
 };
 use crate::{
     definition::{
-<<<<<<< HEAD
-        CodeList, CodeListFile, ColumnDefinition, Format, ImportDefinition, TargetDefinition,
-=======
         CodeList, CodeListFile, ColumnDefinition, Format, ImportDefinition, SourceDefinition,
->>>>>>> main
         WriteMode,
     },
     diagnostic::{Finding, Place},
@@ -314,19 +310,13 @@ pub fn definition_sha256(pipeline: &Pipeline) -> Result<String> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-<<<<<<< HEAD
-/// Whether any target deletes rows that are absent from the files.
-pub fn deletes(definition: &ImportDefinition) -> bool {
-    definition.targets.iter().any(TargetDefinition::deletes)
-=======
 /// Whether any target deletes rows that are absent from these files.
 pub fn deletes(definition: &ImportDefinition, found: &[FoundFile]) -> bool {
     let whole = |source| found.iter().any(|it| it.of == source && it.delivered == Delivered::Bulk);
     definition.targets.iter().any(|target| match target.mode {
         WriteMode::Manifest => whole(definition.source_of(target)),
-        mode => mode.deletes(),
+        _ => target.deletes(),
     })
->>>>>>> main
 }
 
 /// Whether any target would add the same rows again.

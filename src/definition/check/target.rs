@@ -63,11 +63,7 @@ impl Checker<'_> {
         if target.mode != WriteMode::Mirror {
             let scoped = target.mode == WriteMode::Manifest;
             for (key, place) in [("scope", &scope), ("soft_delete", &soft)] {
-<<<<<<< HEAD
-                if self.is_given(place) && !(closes && key == "scope") {
-=======
-                if self.is_given(place) && !(scoped && key == "scope") {
->>>>>>> main
+                if self.is_given(place) && !((closes || scoped) && key == "scope") {
                     let message = format!("`{key}` means something with `mode = \"mirror\"` only");
                     self.report_key("definition.conflict", place, message).hint =
                         hinted("use `mirror`, or take the key out");
