@@ -20,12 +20,15 @@ mod keys;
 mod lookups;
 mod ordered;
 mod outlook;
+mod records;
+mod rejections;
 mod takes;
 
 pub(super) use again::objections;
 pub(super) use filled::has_unknown;
 pub use keys::bytes_tell_keys_apart;
 pub(super) use outlook::Outlook;
+pub use rejections::{Other, StagedRejection, rejected_rows, staged_rejections};
 pub(super) use takes::changes_hands;
 
 use tokio_postgres::Client;
@@ -41,36 +44,7 @@ use crate::{
     error::{Error, Result},
     failpoint,
     load::{LoadMode, LoadTarget},
-    outcome::Position,
 };
-
-/// A record the database rejected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StagedRejection {
-    /// The target it was judged for.
-    pub target: usize,
-    /// The file's ordinal and the record's number.
-    pub file: u32,
-    /// The record's number within the file, from 1.
-    pub record: u64,
-    /// The stable code.
-    pub code: String,
-    /// The column it is about, empty for the whole record.
-    pub column: String,
-    /// What is wrong, without data.
-    pub message: String,
-    /// Who stands against it, where that is one.
-    pub other: Option<Other>,
-}
-
-/// Who has what a rejected record may not have too.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Other {
-    /// Another record: its file's ordinal and its number.
-    Record(u32, u64),
-    /// A row of the table: its key, which may be personal.
-    Row(Vec<Option<String>>),
-}
 
 /// Judges every target of a run; afterwards `excluded` is complete.
 ///
@@ -99,6 +73,7 @@ pub async fn judge(
         judge.check_rows().await?;
         failpoint::hit("judge.target")?;
     }
+    records::reject_whole(&judge, loads).await?;
     // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
     for (target, load) in loads.iter().enumerate() {
         let judge = Judge { target, load, ..judge };
@@ -130,7 +105,7 @@ async fn settle(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<()> {
 async fn reject_orphans(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<bool> {
     let mut ever = false;
     loop {
-        let mut found = false;
+        let mut found = records::reject_whole(judge, loads).await?;
         for (target, load) in loads.iter().enumerate() {
             let judge = Judge { target, load, ..*judge };
             found |= judge.check_foreign_keys(loads).await?;
@@ -145,44 +120,6 @@ async fn reject_orphans(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<bool>
 
 fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Error {
     move |error| database_error(&error, doing)
-}
-
-/// The rejections, in source order.
-///
-/// # Errors
-/// `ErrorKind::Environment` when the server refuses.
-pub async fn staged_rejections(client: &Client, staging: &Staging) -> Result<Vec<StagedRejection>> {
-    let query = format!(
-        "select target, ordinal, code, column_name, message, other_ordinal, other_key from {} where kind = 'rejected'
-         order by ordinal, target, code, column_name",
-        staging.excluded()
-    );
-    let rows = client.query_typed(&query, &[]).await;
-    let rows = rows.map_err(|error| database_error(&error, "read rejections"))?;
-    Ok(rows.iter().map(staged_rejection).collect())
-}
-
-fn staged_rejection(row: &tokio_postgres::Row) -> StagedRejection {
-    let (file, record) = Position::split_ordinal(row.get(1));
-    let target = usize::try_from(row.get::<_, i32>(0)).unwrap_or(usize::MAX);
-    StagedRejection {
-        target,
-        file,
-        record,
-        code: row.get(2),
-        column: row.get(3),
-        message: row.get(4),
-        other: other(row),
-    }
-}
-
-fn other(row: &tokio_postgres::Row) -> Option<Other> {
-    let ordinal: Option<i64> = row.get(5);
-    let record = ordinal.map(|ordinal| {
-        let (file, record) = Position::split_ordinal(ordinal);
-        Other::Record(file, record)
-    });
-    record.or_else(|| row.get::<_, Option<_>>(6).map(Other::Row))
 }
 
 async fn analyze_excluded(client: &Client, staging: &Staging) -> Result<()> {
