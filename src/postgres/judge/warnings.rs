@@ -4,7 +4,7 @@ use tokio_postgres::Client;
 
 use super::{
     Judge, OF_DEFINITION, Reason, StagedRejection, can_be_evaluated, not_rejected_as,
-    staged_rejection,
+    rejections::staged_rejection,
 };
 use crate::{
     error::Result,

@@ -30,7 +30,7 @@ impl Judge<'_> {
                and {}",
             noted.insert_with(self, &reason),
             self.rows(),
-            self.subject_to(None)
+            self.is_judged()
         );
         self.execute(&insert, "compare areas").await?;
         Ok(())

@@ -7,11 +7,7 @@
 //! longer. Where outlines cross instead of meeting, a gap may be seen only once they are
 //! mended: such places overlap.
 
-use super::{
-    super::{Judge, unique::part},
-    Noted,
-    spatial::Spatial,
-};
+use super::{super::Judge, Noted, rows::part, spatial::Spatial};
 use crate::{
     error::Result,
     postgres::{sql::quote_literal, staging::ORDINAL},

@@ -4,8 +4,9 @@
 //! Where the other table is loaded by the same run, its rows count as they will be.
 
 use super::{
-    super::{Judge, Reason, unique::part},
+    super::{Judge, Reason},
     Noted,
+    rows::part,
 };
 use crate::{
     error::Result,
@@ -68,7 +69,7 @@ impl Judge<'_> {
             noted.insert_with(self, &reason),
             self.rows(),
             on.collect::<Vec<_>>().join(" and "),
-            self.subject_to(None)
+            self.is_judged()
         );
         self.execute(&insert, "look for rows outside of their places").await?;
         Ok(())

@@ -10,8 +10,9 @@ use futures_util::TryStreamExt;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{
-    super::{Judge, failed, unique::part},
+    super::{Judge, failed},
     Noted,
+    rows::part,
 };
 use crate::{
     error::Result,

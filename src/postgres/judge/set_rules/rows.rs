@@ -3,7 +3,7 @@
 //! Those are the records that are written, and the rows that no record replaces and that
 //! neither absence nor an order deletes.
 
-use super::super::{Judge, unique::as_parts};
+use super::super::Judge;
 use crate::{
     load::{LoadMode, Mark},
     postgres::{
@@ -11,6 +11,17 @@ use crate::{
         staging::{KEY_READ, ORDINAL},
     },
 };
+
+/// What rules look at of a row, as columns; bare names in it are the row's.
+fn as_parts(parts: &[String]) -> String {
+    let numbered = parts.iter().enumerate();
+    numbered.map(|(at, sql)| format!(", ({sql}) as {}", part(at))).collect()
+}
+
+/// The name of such a column: two underscores keep it apart from others, as with the ordinal.
+pub(super) fn part(at: usize) -> String {
+    format!("__part_{at}")
+}
 
 impl Judge<'_> {
     /// The rows `t` of the table that stay as they are, as a query: no ordinal, the key as
@@ -34,12 +45,22 @@ impl Judge<'_> {
 
     /// The records that are written, in the columns of [`Judge::staying`].
     pub(super) fn written(&self, parts: &[String]) -> String {
-        let names: String =
-            (0..parts.len()).map(|at| format!(", {}", super::super::unique::part(at))).collect();
+        let mut condition = self.is_judged();
+        if self.load.mode == LoadMode::Insert {
+            // Who is there already is left alone.
+            let (table, key) = (own_rows(&self.load.table), same_key(self.load, "t", "s"));
+            condition.push_str(&format!(" and not exists (select from {table} t where {key})"));
+        }
         format!(
-            "select {ORDINAL}, null::text[] as __key{names} from ({}) written",
-            self.subject(&self.rows(), None, parts)
+            "select s.{ORDINAL}, null::text[] as __key{} from {} s where {condition}",
+            as_parts(parts),
+            self.rows()
         )
+    }
+
+    /// The condition on rows `s` that rules are about: those that are written.
+    pub(super) fn is_judged(&self) -> String {
+        format!("{} and {}", self.is_written(), self.is_published_as("s"))
     }
 
     fn stays(&self) -> String {

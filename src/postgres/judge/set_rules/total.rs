@@ -4,8 +4,9 @@
 //! the run writes nothing are not looked at.
 
 use super::{
-    super::{Failing, Judge, OF_DEFINITION, Reason, unique::part},
+    super::{Failing, Judge, OF_DEFINITION, Reason},
     Noted,
+    rows::part,
 };
 use crate::{error::Result, postgres::sql::quote_identifier};
 
