@@ -10,6 +10,7 @@ mod disk;
 mod files;
 mod kills;
 mod network;
+mod plots;
 mod pooler;
 mod process;
 mod rounds;

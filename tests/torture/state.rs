@@ -9,6 +9,8 @@ use std::{
 
 use tokio_postgres::Client;
 
+use super::plots::TARGETS;
+
 /// What two runs are compared by.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct State {
@@ -66,10 +68,12 @@ async fn read_without(client: &Client, strays_query: &str) -> Result<State, Stri
 }
 
 impl State {
-    /// Whether nothing is missing that an interruption could damage.
-    pub(super) fn has_everything(&self) -> bool {
+    /// Whether nothing is missing that an interruption could damage: so many tables are not what
+    /// they were before.
+    pub(super) fn has_everything(&self, targets: u64, before: &[String]) -> bool {
         let has = |name: &str| self.report.get(name).is_some_and(|content| !content.is_empty());
-        self.tables.len() == 2
+        let changed = self.tables.iter().zip(before).filter(|(now, before)| now != before).count();
+        changed as u64 == targets
             && self.ledger.len() > 8
             && ["rejections.csv", "rejected/0.csv", "rejected/2/1.csv"].into_iter().all(has)
     }
@@ -102,11 +106,11 @@ async fn texts(client: &Client, query: &str) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// The hash is taken of what a row says, in the order of what rows say: where a row lies in
+/// Per table, rows and a hash. The hash is taken of what a row says, in the order of what rows say: where a row lies in
 /// the table does not matter.
-async fn tables(client: &Client) -> Vec<String> {
+pub(super) async fn tables(client: &Client) -> Vec<String> {
     let mut found = Vec::new();
-    for table in ["member", "event"] {
+    for table in TARGETS {
         let query = format!(
             "select '{table} ' || count(*) || ' ' || md5(string_agg(t::text, E'\\n' order by t::text)) from {table} t"
         );

@@ -9,6 +9,7 @@ use std::{
 use rustix::process::Signal;
 
 use super::{
+    plots::Plot,
     process::{Ended, Process},
     rounds::Rounds,
     scene::{How, RUN_LIMIT, Scene},
@@ -21,7 +22,7 @@ async fn a_second_start_ends_within_a_second_and_names_the_first() {
     let scene = Scene::create(database.url()).await;
     let mut rounds = Rounds::of("a second start", 20, 3);
     while let Some((_, mut draw)) = rounds.next() {
-        scene.reset().await;
+        scene.reset(&mut draw).await;
         let points = ["lease.taken", "split.copying", "judge.judged", "publish.before_commit"];
         let armed = format!("{}=pause", draw.one(&points));
         let outcome = start_twice(&scene, armed.clone()).await;
@@ -54,7 +55,7 @@ async fn a_run_that_slept_through_the_end_of_its_lease_publishes_nothing() {
     let scene = Scene::create(database.url()).await;
     let mut rounds = Rounds::of("a run that sleeps loses its lease", 10, 1);
     while let Some((_, mut draw)) = rounds.next() {
-        scene.reset().await;
+        scene.reset(&mut draw).await;
         let points = ["split.committed=pause@5", "load.read=pause", "report.finished=pause"];
         let armed = *draw.one(&points);
         let outcome = sleep_at(&scene, armed).await;
@@ -93,7 +94,7 @@ fn wait_for_turn(scene: &Scene) -> Result<Ended, String> {
 async fn runs_on_different_targets_run_together() {
     let database = TestDatabase::create().await;
     let scene = Scene::create(database.url()).await;
-    scene.reset().await;
+    scene.reset_to(Plot::Adding).await;
     let other = "create table if not exists other (id int primary key)";
     scene.client().await.batch_execute(other).await.expect("a table");
     fs::write(scene.path("other.csv"), "id\n1\n2\n").expect("a file");
@@ -122,7 +123,7 @@ const KEYS: u32 = 200;
 async fn many_runs_with_the_same_keys_end_in_some_serial_order() {
     let database = TestDatabase::create().await;
     let scene = Scene::create(database.url()).await;
-    scene.reset().await;
+    scene.reset_to(Plot::Adding).await;
     let table = "create table shared (id int primary key, writer int not null, again int not null)";
     scene.client().await.batch_execute(table).await.expect("a table");
     write_rivals(&scene);
