@@ -53,7 +53,7 @@ const SESSIONS: &str = "from pg_catalog.pg_stat_activity
 
 /// Settings for a transaction of a run whose statements need not speak of the staging tables. A
 /// server that can tell while it works that its client is gone is asked to look: on Linux.
-pub(super) fn mark(run: &RunId) -> String {
+pub(in crate::postgres) fn mark(run: &RunId) -> String {
     format!(
         "set local application_name = '{}';
          select set_config('client_connection_check_interval', '5s', true) where version() like '%linux%'",

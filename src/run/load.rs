@@ -9,10 +9,10 @@ use futures_util::future::try_join_all;
 use tokio::sync::{Mutex, mpsc};
 
 use super::{
-    Import,
     bound::BoundFile,
     collect::{Collector, ReportWriter},
     encode::ProcessedSplit,
+    import::Import,
     interrupted,
     progress::Progress,
     resume::Staged,

@@ -61,6 +61,11 @@ async fn run_on_full(scene: &Scene, how: &How, make_room: impl Fn()) -> Result<(
     let ended = scene.start(how).wait(RUN_LIMIT);
     make_room();
     let ended = ended?;
+    let says_published =
+        ended.errors.contains("published, ") || ended.errors.contains("is published, but");
+    if says_published == scene.is_untouched().await {
+        return Err(format!("it does not say what is published: {}", ended.described()));
+    }
     match ended.code() {
         Some(0) => {}
         Some(7) if says_full(&ended.errors) => {}

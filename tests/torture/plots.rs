@@ -12,6 +12,9 @@ pub(super) enum Plot {
     Replacing,
 }
 
+/// A pipeline that waits for approval of what it would delete.
+pub(super) const GUARDED: &str = "guarded.toml";
+
 pub(super) const PLOTS: [Plot; 2] = [Plot::Adding, Plot::Replacing];
 
 /// All that either pipeline writes.
@@ -158,11 +161,16 @@ impl Plot {
         .replace("$DELETED", "100%")
     }
 
-    /// How many tables it writes.
-    pub(super) fn targets(self) -> u64 {
+    /// The same where so many deletions wait for approval.
+    pub(super) fn guarded(self, folder: &str) -> String {
+        self.pipeline(folder).replace("\"100%\"", "\"5%\"")
+    }
+
+    /// How many tables it writes, and of how many rows go or are marked as gone.
+    pub(super) fn targets(self) -> [usize; 2] {
         match self {
-            Plot::Adding => 2,
-            Plot::Replacing => 4,
+            Plot::Adding => [2, 0],
+            Plot::Replacing => [4, 3],
         }
     }
 }
@@ -170,16 +178,17 @@ impl Plot {
 /// Records of each of the two files.
 const RECORDS: u32 = 1500;
 
-/// One of the two files: mostly good records, and now and then each kind of fault.
-pub(super) fn records(file: u32) -> String {
+/// One of the two files: mostly good records, and now and then each kind of fault. A record
+/// whose key cannot be read would keep the other pipeline from deleting anything.
+pub(super) fn records(file: u32, plot: Plot) -> String {
     let mut text = "id,email,region,fee,joined,kind\n".to_owned();
     for id in file * RECORDS + 1..(file + 1) * RECORDS + 1 {
-        writeln!(text, "{}", record(id)).expect("a string takes text");
+        writeln!(text, "{}", record(id, plot == Plot::Adding)).expect("a string takes text");
     }
     text
 }
 
-fn record(id: u32) -> String {
+fn record(id: u32, may_be_ragged: bool) -> String {
     let joined = format!("20{:02}-{:02}-{:02}", 20 + id % 3, 1 + id % 12, 1 + id % 28);
     let region = ["N", "S", "E", "W"][id as usize % 4];
     let kind = ["E", "F", "G"][id as usize % 3];
@@ -189,7 +198,7 @@ fn record(id: u32) -> String {
         () if each(101) => format!("{id},m{id}@example.org,{region},-1,{joined},{kind}"),
         () if each(131) => format!("{id},m{id}@example.org,X,7,{joined},{kind}"),
         () if each(173) => format!("{id},m{id}@example.org,{region},9500,{joined},{kind}"),
-        () if each(211) => format!("{id},m{id}@example.org,{region}"),
+        () if each(211) && may_be_ragged => format!("{id},m{id}@example.org,{region}"),
         // The same key as the record before: the later one counts.
         () if each(151) => {
             format!("{},x{id}@example.org,{region},3,{joined},{kind}", id - 1)

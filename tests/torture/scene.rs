@@ -49,6 +49,8 @@ pub(super) struct How {
     pub(super) reports: Option<PathBuf>,
     /// More of the environment.
     pub(super) variables: Vec<(&'static str, String)>,
+    /// Another command than `run`, with its arguments.
+    pub(super) command: Vec<String>,
     /// More arguments of `run`.
     pub(super) arguments: Vec<String>,
 }
@@ -131,7 +133,8 @@ impl Scene {
     /// Writes the files that are loaded.
     pub(super) fn write_files(&self) {
         for file in 0..2 {
-            fs::write(self.path(&format!("in/{file}.csv")), records(file)).expect("a file");
+            fs::write(self.path(&format!("in/{file}.csv")), records(file, self.plot()))
+                .expect("a file");
         }
     }
 
@@ -146,9 +149,12 @@ impl Scene {
         command.env_clear().current_dir(self.folder.path());
         command.env("DATABASE_URL", how.url.as_ref().unwrap_or(&self.url));
         command.envs(how.variables.iter().map(|(name, value)| (name, value)));
-        command.args(["run", how.pipeline.unwrap_or(self.plot().file()), "--report-dir"]);
-        command.arg(how.reports.as_ref().unwrap_or(&self.path("reports")));
-        command.args(["--split-size", "8KiB", "--threads", "2"]).args(&how.arguments);
+        if how.command.is_empty() {
+            command.args(["run", how.pipeline.unwrap_or(self.plot().file()), "--report-dir"]);
+            command.arg(how.reports.as_ref().unwrap_or(&self.path("reports")));
+            command.args(["--split-size", "8KiB", "--threads", "2"]).args(&how.arguments);
+        }
+        command.args(&how.command);
         Process::start(&mut command, &self.path(said))
     }
 
@@ -244,7 +250,8 @@ impl Passed {
     }
 }
 
-fn passes(trace: &Path) -> Vec<(String, u64)> {
+/// What a trace says was passed, with how often.
+pub(super) fn passes(trace: &Path) -> Vec<(String, u64)> {
     let text = fs::read_to_string(trace).expect("the trace");
     let mut passed: Vec<(String, u64)> = Vec::new();
     for line in text.lines() {

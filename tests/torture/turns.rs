@@ -193,6 +193,32 @@ fn enter(scene: &Scene, rival: usize) -> Process {
     scene.start_as(&format!("rival{rival}"), &how)
 }
 
+/// The second found the files not loaded yet; when its turn comes, they are.
+#[tokio::test]
+async fn files_that_two_runs_found_new_are_loaded_once() {
+    let database = TestDatabase::create().await;
+    let scene = Scene::create(database.url()).await;
+    let mut rounds = Rounds::of("two runs find the same files new", 10, 2);
+    while let Some((_, mut draw)) = rounds.next() {
+        scene.reset(&mut draw).await;
+        let outcome = load_twice(&scene).await;
+        rounds.ended(&format!("{:?}", scene.plot()), outcome);
+    }
+    rounds.finish();
+}
+
+async fn load_twice(scene: &Scene) -> Result<(), String> {
+    let mut second = scene.start_as("second", &How::armed("ledger.asked=pause".to_owned()));
+    second.wait_paused(RUN_LIMIT)?;
+    scene.again(0)?;
+    second.signal(Signal::CONT);
+    let second = second.wait(RUN_LIMIT)?;
+    if second.code() != Some(0) || !second.errors.contains("unchanged") {
+        return Err(format!("the second ended with {}", second.described()));
+    }
+    scene.recovers().await
+}
+
 /// All rows are of one writer, as if the runs had come one after the other; and each run's
 /// ledger says that it wrote all of them.
 async fn in_serial_order(scene: &Scene, round: u32, last: Option<usize>) -> Result<(), String> {
