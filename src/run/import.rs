@@ -177,19 +177,19 @@ impl<'r> Import<'r> {
         progress: &Arc<Progress>,
     ) -> Result<Ended> {
         if self.staged.by.is_none() {
-            self.create_staging(endpoint, progress).await?;
+            Box::pin(self.create_staging(endpoint, progress)).await?;
             failpoint::hit("staging.created")?;
         }
         progress.enter(Stage::Loading);
         let loading = Instant::now();
-        let read = load::load(endpoint, self, progress).await?;
+        let read = Box::pin(load::load(endpoint, self, progress)).await?;
         failpoint::hit("load.read")?;
         self.splits = read.splits;
         files::ensure_unchanged(&self.loaded.fresh).await?;
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();
         progress.enter(Stage::Judging);
-        self.judge(endpoint, progress, &read).await?;
+        Box::pin(self.judge(endpoint, progress, &read)).await?;
         self.note_files(&read);
         self.geometry = GeometrySummary::of(&read.notes);
         let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
@@ -198,9 +198,9 @@ impl<'r> Import<'r> {
         let (status, tables) = if too_many {
             (RunStatus::Rejected, self.count_rejected(&read))
         } else {
-            self.note_rejected(endpoint, progress).await?;
+            Box::pin(self.note_rejected(endpoint, progress)).await?;
             progress.enter(Stage::Publishing);
-            let published = self.publish(endpoint, progress, &read).await?;
+            let published = Box::pin(self.publish(endpoint, progress, &read)).await?;
             (status_of(published.ending), published.tables)
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();

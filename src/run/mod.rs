@@ -93,13 +93,15 @@ async fn import_or_replay(
     progress: &Arc<Progress>,
 ) -> Result<RunSummary, Stop> {
     let opening = Opening { endpoint, request, replay, progress, started: Instant::now() };
-    let mut import = match stopping::unless_stopped(progress, opening.prepare()).await? {
+    // The stages are boxed: together they are larger than the stack of a thread may be.
+    let preparing = Box::pin(opening.prepare());
+    let mut import = match stopping::unless_stopped(progress, preparing).await? {
         Prepared::Unchanged(summary) => return Ok(*summary),
         Prepared::Import(import) => *import,
     };
-    let ended = import.carry_out(endpoint, progress).await;
+    let ended = Box::pin(import.carry_out(endpoint, progress)).await;
     progress.enter(Stage::Ended);
-    import.end(endpoint, progress, ended).await.map_err(Stop::Error)
+    Box::pin(import.end(endpoint, progress, ended)).await.map_err(Stop::Error)
 }
 
 /// The error of a run that the operator stopped.

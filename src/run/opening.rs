@@ -59,7 +59,8 @@ impl<'r> Opening<'r> {
             Some(_) => Vec::new(),
         };
         loop {
-            if let Some(prepared) = self.attempt(session, &tables, found.clone()).await? {
+            let attempt = Box::pin(self.attempt(session, &tables, found.clone()));
+            if let Some(prepared) = attempt.await? {
                 return Ok(prepared);
             }
             // Another run loaded some of the files just before the targets were this one's.
@@ -102,7 +103,7 @@ impl<'r> Opening<'r> {
         failpoint::hit("ledger.asked")?;
         let loads = bound.loads();
         let taking = Lease::take(self.endpoint, &run, &request.pipeline.name, &loads);
-        let lease = in_time(taking).await?;
+        let lease = in_time(Box::pin(taking)).await?;
         let fence = lease.fence().clone();
         let opened = async {
             failpoint::hit("lease.taken")?;
@@ -111,7 +112,7 @@ impl<'r> Opening<'r> {
             }
             let held = Held { endpoint: self.endpoint, progress: self.progress, session, lease };
             let opening = Import::open(request, run, bound, loaded, held, self.started);
-            opening.await.map(|import| Some(Prepared::Import(Box::new(import))))
+            Box::pin(opening).await.map(|import| Some(Prepared::Import(Box::new(import))))
         };
         let opened = opened.await;
         if !matches!(&opened, Ok(Some(_))) {

@@ -60,9 +60,9 @@ pub async fn undo(
 ) -> Result<RunSummary> {
     let started = Instant::now();
     let preparing = Undo::prepare(endpoint, request, progress);
-    let mut undo = stopping::unless_stopped(progress, preparing).await?;
+    let mut undo = stopping::unless_stopped(progress, Box::pin(preparing)).await?;
     progress.enter(Stage::Publishing);
-    let undone = undo.carry_out(endpoint, progress).await;
+    let undone = Box::pin(undo.carry_out(endpoint, progress)).await;
     progress.enter(Stage::Ended);
     undo.end(endpoint, progress, undone, started).await
 }

@@ -40,13 +40,14 @@ pub async fn approve(
 ) -> Result<RunSummary> {
     let started = Instant::now();
     let opening = open(endpoint, run);
-    let (held, staging, session, lease) = stopping::unless_stopped(progress, opening).await?;
+    let (held, staging, session, lease) =
+        stopping::unless_stopped(progress, Box::pin(opening)).await?;
     progress.enter(Stage::Publishing);
     let fence = lease.fence();
     let approval = Approval { endpoint, held: &held, staging: &staging, fence, progress };
-    let published = lease.keeping(approval.publish(session)).await;
+    let published = lease.keeping(Box::pin(approval.publish(session))).await;
     progress.enter(Stage::Ended);
-    let (published, session) = approval.end(published).await?;
+    let (published, session) = Box::pin(approval.end(published)).await?;
     let status = match published.ending {
         Ending::Published => RunStatus::Published,
         Ending::Counted | Ending::Held | Ending::Moved => RunStatus::Held,
