@@ -3,7 +3,11 @@
 //! `plan` makes these from definition and catalog; `postgres` stages, judges
 //! and publishes by them, and never sees a definition or a source.
 
+mod lookup;
+
 use serde::{Deserialize, Serialize};
+
+pub use lookup::{Lookup, LookupTerm, LookupWay, Matched, TermValue};
 
 use crate::schema::{Column, TableSchema};
 
@@ -194,12 +198,22 @@ impl CountLimit {
 pub struct LoadColumn {
     /// The column as the catalog has it.
     pub column: Column,
-    /// SQL over the staged row, `None` for a column that is staged itself.
+    /// SQL over the staged row, `None` for a column that is staged itself or looked up.
     pub computed: Option<String>,
+    /// The rows of other tables that have its values.
+    #[serde(default)]
+    pub lookup: Option<Lookup>,
     /// Whether no two records of the run may share a value.
     pub unique: bool,
     /// Whether its values are personal.
     pub sensitive: bool,
+}
+
+impl LoadColumn {
+    /// Whether its values are sent to the server as they are.
+    pub fn is_staged(&self) -> bool {
+        self.computed.is_none() && self.lookup.is_none()
+    }
 }
 
 /// Which of several records with one key is loaded.

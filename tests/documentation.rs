@@ -62,7 +62,7 @@ fn the_supported_versions_are_the_same_everywhere() {
 
 #[test]
 fn every_code_of_a_rejection_is_documented() {
-    let families = "csv|sheet|json|geojson|feature|shapefile|dbf|encoding|step|type|geometry|rule|constraint|sql";
+    let families = "csv|sheet|json|geojson|feature|shapefile|dbf|encoding|step|type|geometry|rule|lookup|constraint|sql";
     let code = regex::Regex::new(&format!("\"((?:{families})\\.[a-z_]+)\"")).expect("a pattern");
     let text = document("docs/pipelines.md");
     let mut codes = BTreeSet::new();

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     error::{ErrorKind, Result},
+    plan::{self, Plan},
     postgres::{endpoint::Endpoint, session::Session},
     run::{
         Pipeline, Stop,
@@ -72,13 +73,19 @@ async fn against_database(file: &PipelineFile, session: &Session) -> Result<Opti
         Ok(found) => {
             let bound = bind_files(&pipeline, &found, &tables, &names)?;
             prove_sql(session, &bound.plan).await?;
-            return Ok(None);
+            return Ok(said(&[], &bound.plan));
         }
         Err(unchecked) => unchecked,
     };
     let plan = bind_tables(&pipeline, &tables, &names)?;
     prove_sql(session, &plan).await?;
-    Ok(Some(unchecked))
+    Ok(said(&[unchecked], &plan))
+}
+
+/// What was left unchecked, and what an author should know of what is sound.
+fn said(unchecked: &[String], plan: &Plan) -> Option<String> {
+    let said = [unchecked, &plan::notes(plan)].concat();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// The files, or why there are none: a pipeline can be checked before its first file has come.

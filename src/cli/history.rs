@@ -1,5 +1,7 @@
 //! `longshore history`: what runs did.
 
+use std::fmt::Write;
+
 use super::{
     arguments::{Global, HistoryArguments},
     console::Console,
@@ -52,6 +54,13 @@ fn brief(past: &PastRun) -> String {
 
 fn line(past: &PastRun) -> String {
     let seconds = past.seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"));
+    if let Some(export) = &past.export {
+        let rows = grouped(export.rows.unwrap_or(0).unsigned_abs());
+        return format!(
+            "{}  {}  {:<9}  {:>8}  {:>12} rows exported             {}",
+            past.run, past.started_at, past.status, seconds, rows, past.pipeline
+        );
+    }
     let changed: u64 =
         past.tables.iter().map(|table| table.tally.inserted + table.tally.updated).sum();
     let rejected = past.tables.iter().map(|table| table.tally.rejected).max().unwrap_or(0);
@@ -67,10 +76,29 @@ fn line(past: &PastRun) -> String {
     )
 }
 
+fn export_details(export: &ledger::PastExport) -> String {
+    let mut text = format!("  query sha256 {}", export.query_sha256);
+    for (name, value) in export.parameters.as_object().into_iter().flatten() {
+        let _ = match value.as_str() {
+            Some(value) => write!(text, "\n  parameter {name} = {value}"),
+            None => write!(text, "\n  parameter {name}, whose value is not kept"),
+        };
+    }
+    if let Some(role) = &export.role {
+        let _ = write!(text, "\n  for the role {role}");
+    }
+    if let Some(time) = &export.snapshot_time {
+        let _ = write!(text, "\n  rows as they were at {time}");
+    }
+    let _ = write!(text, "\n  manifest {}", export.manifest);
+    text
+}
+
 pub(super) fn details(past: &PastRun) -> String {
     let mut lines = vec![format!("{} by {}", line(past), past.started_by)];
     lines.extend(past.held_by.as_ref().map(|holder| format!("  at work: {holder}")));
     lines.extend(past.message.as_ref().map(|message| format!("  {message}")));
+    lines.extend(past.export.as_ref().map(export_details));
     if !past.tables.is_empty() {
         lines.push(tally::table(
             past.tables.iter().map(|table| (table.table.as_str(), table.tally)),

@@ -9,6 +9,7 @@ mod check;
 mod document;
 mod export;
 mod history;
+mod lookup;
 mod operation;
 pub(crate) mod query;
 mod read;
@@ -27,6 +28,7 @@ pub use export::{
     SensitiveColumn, Treatment, Unencodable,
 };
 pub use history::HistoryDefinition;
+pub use lookup::{LookupAlternative, LookupWay, MatchValue};
 pub use operation::OperationDefinition;
 pub use read::{Findings, ReadDefinition, read};
 pub use render::{render, to_json};

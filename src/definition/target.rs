@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{FieldRef, HistoryDefinition, OperationDefinition};
+use super::{FieldRef, HistoryDefinition, LookupAlternative, MatchValue, OperationDefinition};
 
 /// A table and how its rows are made.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
@@ -153,6 +153,15 @@ pub struct ColumnDefinition {
     pub value: Option<Scalar>,
     /// SQL over the staged row's other columns.
     pub sql: Option<String>,
+    /// The table, with its schema, that has the value: in the row that `match` finds.
+    pub lookup: Option<String>,
+    /// Lookup: its columns, and what of the record they must equal.
+    #[serde(rename = "match")]
+    pub matching: IndexMap<String, MatchValue>,
+    /// Lookup: the column of the row found that is the value.
+    pub take: Option<String>,
+    /// Lookup: other ways to find the row, tried in this order where the one before finds none.
+    pub or: Vec<LookupAlternative>,
     /// Every source field that nothing else used, as one JSON object.
     pub rest: bool,
     /// Between the fields when several are joined; a space unless given. NULL ones are left out.

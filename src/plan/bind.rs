@@ -2,7 +2,7 @@
 
 use super::{
     Plan, TargetPlan,
-    columns::{ColumnBinder, cells},
+    columns::{ColumnBinder, number_cells},
     deletion::bind_mode,
     fields::{FieldsInUse, file_projection},
     keys::{bind_duplicates, bind_key},
@@ -27,7 +27,8 @@ pub struct BindInput<'a> {
     pub definition: &'a ImportDefinition,
     /// The header of each file, with the file's name for messages.
     pub headers: &'a [(String, Header)],
-    /// Per target: the table, `None` where the database has none of that name.
+    /// Per target: the table, `None` where the database has none of that name. After them those
+    /// of [`ImportDefinition::lookup_tables`].
     pub tables: &'a [Option<TableSchema>],
     /// Names of tables that exist, for hints.
     pub table_names: &'a [String],
@@ -37,6 +38,15 @@ pub struct BindInput<'a> {
     pub today: jiff::civil::Date,
     /// Gives the bytes of a code list's file.
     pub code_list: &'a dyn Fn(&CodeListFile) -> Result<Vec<u8>>,
+}
+
+impl BindInput<'_> {
+    /// The table that lookups look into by this name; `None` where the database has none.
+    pub(super) fn looked_up(&self, name: &str) -> Option<&TableSchema> {
+        let tables = self.definition.lookup_tables();
+        let at = tables.iter().position(|table| *table == name)?;
+        self.tables.get(self.definition.targets.len() + at)?.as_ref()
+    }
 }
 
 /// Makes the plan, or says everything that stands against it.
@@ -92,7 +102,7 @@ impl<'a> TargetBinder<'a> {
     fn number_fields(&self, fields: &mut FieldsInUse) {
         let columns = self.place.key("columns");
         for (name, definition) in &self.target.columns {
-            cells(definition, fields, &columns.key(name.clone()));
+            number_cells(definition, fields, &columns.key(name.clone()));
         }
         self.filter_cells(fields);
         self.operations(fields);
@@ -137,7 +147,8 @@ impl<'a> TargetBinder<'a> {
         };
         let rest_cell = fields.fields.len();
         let (target, place) = (self.target, &self.place);
-        let binder = ColumnBinder { target, table, place, environment: &environment, rest_cell };
+        let binder =
+            ColumnBinder { target, table, place, environment: &environment, rest_cell, input };
         let bound = binder.bind(fields, findings);
         let filter = self.bind_filter(fields, findings);
         let key = bind_key(self.target, table, &bound.columns, &self.place, findings);
@@ -160,7 +171,8 @@ impl<'a> TargetBinder<'a> {
             undo_hours: undo_hours(input.definition.limits.undo.as_ref()),
         };
         let operations = self.operations(fields);
-        Some(TargetPlan { load, filter, operations, columns: bound.transforms })
+        let (columns, matched) = (bound.transforms, bound.matched);
+        Some(TargetPlan { load, filter, operations, columns, matched })
     }
 
     fn bind_filter(
@@ -183,14 +195,7 @@ impl<'a> TargetBinder<'a> {
     }
 
     fn no_such_table(&self) -> Finding {
-        let message = format!("the database has no table `{}`", self.target.table);
-        let finding = Finding::new("bind.no_such_table", self.place.key("table"), message);
-        let names = || self.input.table_names.iter().map(String::as_str);
-        let same_name = names().find(|name| is_elsewhere(name, &self.target.table));
-        match same_name.or_else(|| did_you_mean(&self.target.table, names())) {
-            Some(near) => finding.hint(format!("did you mean `{near}`?")),
-            None => finding.hint("`longshore migrate up` creates the tables of `migrations/`"),
-        }
+        no_such_table(&self.target.table, self.input.table_names, self.place.key("table"))
     }
 
     fn not_a_table(&self, table: &TableSchema) -> Option<Finding> {
@@ -211,6 +216,18 @@ impl<'a> TargetBinder<'a> {
         };
         let message = format!("`{}` is {what}", self.target.table);
         Some(Finding::new("bind.not_a_table", self.place.key("table"), message).hint(hint))
+    }
+}
+
+/// The finding for a table that the database does not have.
+pub(super) fn no_such_table(table: &str, names: &[String], place: Place) -> Finding {
+    let message = format!("the database has no table `{table}`");
+    let finding = Finding::new("bind.no_such_table", place, message);
+    let names = || names.iter().map(String::as_str);
+    let same_name = names().find(|name| is_elsewhere(name, table));
+    match same_name.or_else(|| did_you_mean(table, names())) {
+        Some(near) => finding.hint(format!("did you mean `{near}`?")),
+        None => finding.hint("`longshore migrate up` creates the tables of `migrations/`"),
     }
 }
 

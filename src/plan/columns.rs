@@ -1,9 +1,11 @@
 //! Columns: each one of the definition against the one in the table.
 
 use super::{
+    bind::BindInput,
     fields::{FieldsInUse, listed},
     history::moment_of_run,
     keys::{nulls_are_equal, row_key},
+    lookups::{LookupBinder, number_matched},
 };
 use crate::{
     definition::{ColumnDefinition, TargetDefinition, WriteMode},
@@ -18,6 +20,8 @@ use crate::{
 pub(super) struct BoundColumns {
     pub(super) columns: Vec<LoadColumn>,
     pub(super) transforms: Vec<ColumnTransform>,
+    /// What is staged to be matched by lookups, by its number.
+    pub(super) matched: Vec<ColumnTransform>,
 }
 
 /// Binds the columns of one target to the table's.
@@ -28,6 +32,8 @@ pub(super) struct ColumnBinder<'a> {
     pub(super) environment: &'a CompileEnvironment<'a>,
     /// The cell that carries all fields nothing else uses.
     pub(super) rest_cell: usize,
+    /// Where the tables are that lookups look into.
+    pub(super) input: &'a BindInput<'a>,
 }
 
 impl ColumnBinder<'_> {
@@ -53,7 +59,7 @@ impl ColumnBinder<'_> {
         let column = self.table.column(name).filter(|_| !self.target.columns.contains_key(name))?;
         let computed = Some(moment_of_run(column, self.environment.today));
         let column = Column { not_null: true, ..column.clone() };
-        Some(LoadColumn { column, computed, unique: false, sensitive: false })
+        Some(LoadColumn { column, computed, lookup: None, unique: false, sensitive: false })
     }
 
     fn bind_column(
@@ -70,7 +76,11 @@ impl ColumnBinder<'_> {
         column.not_null |= self.target.mode != WriteMode::Append
             && key.contains(&column.name)
             && !nulls_are_equal(&key, self.table);
-        if definition.sql.is_none() {
+        let mut lookup = None;
+        if definition.lookup.is_some() {
+            let binder = LookupBinder { columns: self, of: &column, place };
+            lookup = binder.bind(definition, (fields, findings), &mut bound.matched);
+        } else if definition.sql.is_none() {
             let cells = if definition.rest {
                 vec![self.rest_cell]
             } else {
@@ -89,6 +99,7 @@ impl ColumnBinder<'_> {
         bound.columns.push(LoadColumn {
             column,
             computed: definition.sql.clone(),
+            lookup,
             unique: definition.rules.unique,
             sensitive: definition.sensitive,
         });
@@ -163,6 +174,12 @@ impl ColumnBinder<'_> {
             [Some(&*history.valid_from), Some(&*history.valid_to), current].contains(&Some(name))
         })
     }
+}
+
+/// The cells of a column's fields, and of those that its lookups match by.
+pub(super) fn number_cells(definition: &ColumnDefinition, fields: &mut FieldsInUse, place: &Place) {
+    cells(definition, fields, place);
+    number_matched(definition, fields, place);
 }
 
 /// The cells of a column's fields, in their order.

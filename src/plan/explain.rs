@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{Plan, TargetPlan};
 use crate::{
-    load::{CountLimit, DuplicateRule, LoadColumn, LoadMode, LoadTarget},
+    load::{CountLimit, DuplicateRule, LoadColumn, LoadMode, LoadTarget, Lookup, TermValue},
     schema::PgType,
 };
 
@@ -134,10 +134,25 @@ fn duplicates(target: &TargetPlan) -> String {
     }
 }
 
+fn explain_lookup(lookup: &Lookup) -> String {
+    let ways = lookup.ways.iter().map(|way| {
+        let terms = way.terms.iter().map(|term| match &term.value {
+            TermValue::Lookup(lookup) => {
+                format!("{} ({})", term.column.name, explain_lookup(lookup))
+            }
+            _ => term.column.name.clone(),
+        });
+        let terms = terms.collect::<Vec<_>>().join(", ");
+        format!("{}.{} by {terms}", way.table, way.take.name)
+    });
+    ways.collect::<Vec<_>>().join(", or ")
+}
+
 fn explain_column(column: &LoadColumn) -> String {
-    let from = match &column.computed {
-        Some(sql) => format!("computed: {sql}"),
-        None => "staged".to_owned(),
+    let from = match (&column.computed, &column.lookup) {
+        (Some(sql), _) => format!("computed: {sql}"),
+        (None, Some(lookup)) => format!("looked up: {}", explain_lookup(lookup)),
+        (None, None) => "staged".to_owned(),
     };
     let null = if column.column.not_null { ", not null" } else { "" };
     let unique = if column.unique { ", unique in the run" } else { "" };

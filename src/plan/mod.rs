@@ -11,10 +11,12 @@ mod explain;
 mod fields;
 mod history;
 mod keys;
+mod lookups;
 
 pub use bind::{BindInput, bind};
 pub use explain::explain;
 pub use fields::{FieldPlan, file_projection};
+pub use lookups::notes;
 
 use crate::{
     load::{CountLimit, LoadTarget},
@@ -49,4 +51,6 @@ pub struct TargetPlan {
     pub operations: Option<Operations>,
     /// The staged columns, in the order of COPY.
     pub columns: Vec<ColumnTransform>,
+    /// What is staged after them to be matched by lookups: [`LoadTarget::matched`].
+    pub matched: Vec<ColumnTransform>,
 }

@@ -20,8 +20,9 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    load::{LoadColumn, LoadMode, LoadTarget},
+    load::{LoadColumn, LoadMode, LoadTarget, Matched},
     run_id::RunId,
+    schema::Column,
 };
 
 /// The column that carries the record's ordinal ([`crate::outcome::Position::ordinal`]).
@@ -66,9 +67,19 @@ impl Staging {
         self.table(&format!("{target}_computed"))
     }
 
-    /// The table publishing reads: with computed columns where there are some.
+    /// The table with what was looked up added; only where a target has lookups.
+    pub fn resolved(&self, target: usize) -> String {
+        self.table(&format!("{target}_resolved"))
+    }
+
+    /// The table that columns are computed over.
+    pub fn before_computed(&self, target: usize, load: &LoadTarget) -> String {
+        if load.looks_up() { self.resolved(target) } else { self.copied(target) }
+    }
+
+    /// The table publishing reads: with what was looked up and computed.
     pub fn rows(&self, target: usize, load: &LoadTarget) -> String {
-        if has_computed(load) { self.computed(target) } else { self.copied(target) }
+        if has_computed(load) { self.computed(target) } else { self.before_computed(target, load) }
     }
 
     /// Staged rows with what columns hold that are not loaded; only while constraints are
@@ -150,9 +161,10 @@ impl Staging {
 
     fn create_copied(&self, target: usize, load: &LoadTarget) -> String {
         let columns: String = copied_columns(load).map(as_in_target).collect();
+        let matched: String = load.matched().iter().enumerate().map(as_in_looked_up).collect();
         format!(
             "create unlogged table {} with (autovacuum_enabled = false) as
-               select null::bigint as {ORDINAL}{operation}{columns} from {} t with no data;\n",
+               select null::bigint as {ORDINAL}{operation}{columns}{matched} from {} t with no data;\n",
             self.copied(target),
             qualified(&load.table.name),
             operation = match load.mode {
@@ -172,7 +184,9 @@ impl Staging {
             _ => String::new(),
         };
         let copied = self.copied(target);
-        format!("copy {copied} ({ORDINAL}{operation}{columns}) from stdin (format binary)")
+        let matched: String =
+            (0..load.matched().len()).map(|number| format!(", {}", matched_name(number))).collect();
+        format!("copy {copied} ({ORDINAL}{operation}{columns}{matched}) from stdin (format binary)")
     }
 
     fn create_refused(&self, target: usize, load: &LoadTarget) -> String {
@@ -192,7 +206,7 @@ impl Staging {
         let identifying = load.identifying();
         let columns = identifying.iter().map(|index| &load.columns[*index]);
         let staged: String = columns
-            .filter(|column| column.computed.is_none())
+            .filter(|column| column.is_staged())
             .map(|column| format!(", {}", quote_identifier(&column.column.name)))
             .collect();
         format!(
@@ -261,7 +275,9 @@ impl Staging {
             script.push_str(&format!("alter table {} rename to {new};\n", old.table(&suffix)));
         }
         for target in 0..self.targets {
-            let judged = [old.computed(target), old.changes(target), old.kept(target)].join(", ");
+            let judged =
+                [old.resolved(target), old.computed(target), old.changes(target), old.kept(target)];
+            let judged = judged.join(", ");
             script.push_str(&format!("drop table if exists {judged};\n"));
             // Only targets that delete have one.
             let new = quote_identifier(&format!("{}_{target}_refused", self.prefix));
@@ -304,7 +320,8 @@ impl Staging {
     pub async fn forget_judgement(&self, client: &Client) -> Result<()> {
         let mut script = format!("truncate {};\n", self.excluded());
         for target in 0..self.targets {
-            script.push_str(&format!("drop table if exists {};\n", self.computed(target)));
+            let (resolved, computed) = (self.resolved(target), self.computed(target));
+            script.push_str(&format!("drop table if exists {resolved}, {computed};\n"));
             if self.has_kept(client, target).await? {
                 // What was rejected before COPY has no row; what judging rejected has one.
                 script.push_str(&format!(
@@ -331,7 +348,7 @@ impl Staging {
     pub async fn drop(&self, client: &Client) -> Result<()> {
         let mut tables = vec![self.excluded(), self.splits()];
         for target in 0..self.targets {
-            tables.extend([self.copied(target), self.computed(target)]);
+            tables.extend([self.copied(target), self.resolved(target), self.computed(target)]);
             tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
             tables.extend([self.filled(target), self.generated(target), self.compared(target)]);
         }
@@ -355,13 +372,32 @@ pub fn has_computed(load: &LoadTarget) -> bool {
 /// A column of a staging table, from the target's `t`.
 fn as_in_target(column: &LoadColumn) -> String {
     let name = quote_identifier(&column.column.name);
-    // The cast turns a domain into its base type; elsewhere it changes nothing,
-    // and a cast would lose the column's collation.
-    let is_domain = column.column.type_sql != column.column.base_type_sql;
-    let cast = if is_domain { format!("::{}", column.column.base_type_sql) } else { String::new() };
-    format!(", t.{name}{cast} as {name}")
+    format!(", t.{name}{} as {name}", to_base_type(&column.column))
+}
+
+/// A column that is staged to be matched, from the table looked into.
+fn as_in_looked_up((number, matched): (usize, &Matched<'_>)) -> String {
+    format!(
+        ", (select l.{}{} from {} l) as {}",
+        quote_identifier(&matched.column.name),
+        to_base_type(matched.column),
+        qualified(matched.table),
+        matched_name(number)
+    )
+}
+
+/// The cast turns a domain into its base type; elsewhere it changes nothing,
+/// and a cast would lose the column's collation.
+pub(super) fn to_base_type(column: &Column) -> String {
+    let is_domain = column.type_sql != column.base_type_sql;
+    if is_domain { format!("::{}", column.base_type_sql) } else { String::new() }
+}
+
+/// The column of a value that is staged to be matched (see [`LoadTarget::matched`]).
+pub(super) fn matched_name(number: usize) -> String {
+    format!("__match_{number}")
 }
 
 fn copied_columns(load: &LoadTarget) -> impl Iterator<Item = &LoadColumn> {
-    load.columns.iter().filter(|column| column.computed.is_none())
+    load.columns.iter().filter(|column| column.is_staged())
 }

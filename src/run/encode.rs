@@ -302,10 +302,11 @@ impl<'e> RowEncoder<'e> {
     ) -> Result<Option<u64>, String> {
         let load = &self.target.load;
         let columns = load.columns.iter().enumerate();
-        let mut staged = columns.filter(|(_, column)| column.computed.is_none());
+        let mut staged = columns.filter(|(_, column)| column.is_staged());
         let (mut key, mut key_fields) = (KeyHash::default(), 0);
         let operations = self.target.operations.as_ref();
-        let fields = self.target.columns.len() + usize::from(operations.is_some()) + 1;
+        let fields = self.target.columns.len() + self.target.matched.len() + 1;
+        let fields = fields + usize::from(operations.is_some());
         self.encoder.begin_row(fields);
         self.encoder.ordinal(record.position().ordinal());
         let operation = operations.map(|operations| operations.of(record, self.arena));
@@ -330,6 +331,16 @@ impl<'e> RowEncoder<'e> {
             if load.key.contains(&index) {
                 key.add(self.encoder.encoded(start));
                 key_fields += 1;
+            }
+        }
+        for (transform, matched) in self.target.matched.iter().zip(load.matched()) {
+            if key_only && !load.is_read_of_deletion(matched.of) {
+                write(self.encoder, matched.column, &Value::Null)?;
+                continue;
+            }
+            let value = transform.apply(record, self.arena, notes, violations);
+            if let (Some(value), true) = (value, violations.is_empty()) {
+                write(self.encoder, matched.column, &value)?;
             }
         }
         self.encoder.end_row();

@@ -24,9 +24,9 @@ mod recover;
 mod refused;
 mod replay;
 mod resume;
-mod retry;
+pub(crate) mod retry;
 mod stage;
-mod stopping;
+pub(crate) mod stopping;
 mod undo;
 mod workers;
 

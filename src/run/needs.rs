@@ -1,13 +1,27 @@
 //! What a definition asks of a role.
 
 use crate::{
-    definition::{ImportDefinition, TargetDefinition, WriteMode},
+    definition::{ColumnDefinition, ImportDefinition, TargetDefinition, WriteMode},
     postgres::privileges::TableNeed,
 };
 
-/// The privileges on its targets that a run of this definition takes.
+/// The privileges on its targets, and on the tables of its lookups, that a run of this
+/// definition takes.
 pub fn needs(definition: &ImportDefinition) -> Vec<TableNeed> {
-    definition.targets.iter().map(need).collect()
+    let columns = definition.targets.iter().flat_map(|target| target.columns.values());
+    let matched = columns.flat_map(ColumnDefinition::and_matched);
+    let looked_into = matched.flat_map(ColumnDefinition::ways).map(|way| TableNeed {
+        name: way.table.to_owned(),
+        privileges: vec!["SELECT"],
+        columns: way
+            .matching
+            .keys()
+            .map(String::as_str)
+            .chain([way.take])
+            .map(str::to_owned)
+            .collect(),
+    });
+    definition.targets.iter().map(need).chain(looked_into).collect()
 }
 
 fn need(target: &TargetDefinition) -> TableNeed {

@@ -13,7 +13,7 @@ use super::{
     progress::{FileProgress, Progress},
 };
 use crate::{
-    definition::{CodeList, CodeListFile, Format, ImportDefinition, WriteMode},
+    definition::{CodeList, CodeListFile, ColumnDefinition, Format, ImportDefinition, WriteMode},
     diagnostic::{Finding, Place},
     error::{Context, Error, Result},
     load::LoadTarget,
@@ -194,7 +194,8 @@ fn read_code_list(pipeline: &Pipeline, list: &CodeListFile) -> Result<Vec<u8>> {
     })
 }
 
-/// The tables of a definition as the catalog has them, and the names of all tables.
+/// The tables of a definition as the catalog has them, its targets' first, then those of its
+/// lookups; and the names of all tables.
 ///
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
@@ -203,8 +204,9 @@ pub async fn read_tables(
     definition: &ImportDefinition,
 ) -> Result<(Vec<Option<TableSchema>>, Vec<String>)> {
     let mut tables = Vec::with_capacity(definition.targets.len());
-    for target in &definition.targets {
-        tables.push(catalog::read_table(&session.client, &target.table).await?);
+    let targets = definition.targets.iter().map(|target| target.table.as_str());
+    for table in targets.chain(definition.lookup_tables()) {
+        tables.push(catalog::read_table(&session.client, table).await?);
     }
     Ok((tables, catalog::table_names(&session.client).await?))
 }
@@ -251,7 +253,8 @@ pub fn definition_sha256(pipeline: &Pipeline) -> Result<String> {
         Error::unexpected("the definition cannot be written as JSON").caused_by(cause)
     })?;
     let mut hash = Sha256::new_with_prefix(said);
-    for column in pipeline.definition.targets.iter().flat_map(|target| target.columns.values()) {
+    let columns = pipeline.definition.targets.iter().flat_map(|target| target.columns.values());
+    for column in columns.flat_map(ColumnDefinition::and_matched) {
         if let Some(CodeList::File(list)) = &column.map {
             hash.update(read_code_list(pipeline, list)?);
         }

@@ -145,7 +145,7 @@ fn written_row(record: &Record<'_>, target: &TargetPlan, reveal: bool) -> Previe
     let operation = target.operations.as_ref().map(|operations| operations.of(record, &arena));
     let key_only = operation.as_ref().is_some_and(|it| *it != Ok(Operation::Write));
     let staged = target.load.columns.iter().enumerate();
-    let staged = staged.filter(|(_, column)| column.computed.is_none()).zip(&target.columns);
+    let staged = staged.filter(|(_, column)| column.is_staged()).zip(&target.columns);
     let read =
         staged.filter(|((index, _), _)| !key_only || target.load.is_read_of_deletion(*index));
     let columns = read.map(|((_, column), transform)| {

@@ -10,6 +10,7 @@ use super::{bound::BoundFile, collect::ReportWriter, encode::RejectedRecord};
 use crate::{
     batch::RecordBatch,
     error::{Error, Result},
+    load::Matched,
     outcome::{self, Violation},
     postgres::judge::{Other, StagedRejection},
     source::Split,
@@ -61,19 +62,35 @@ fn described(
     writer: &ReportWriter<'_>,
 ) -> BTreeMap<u64, Violations> {
     let described = |rejection: StagedRejection| {
+        let code = known_code(&rejection.code);
+        let looked_up = looked_up(&rejection, writer);
         let message = match &rejection.other {
-            Some(other) => {
+            Some(other) if looked_up.is_none() => {
                 format!("{}: {}", rejection.message, named(other, &rejection, writer))
             }
-            None => rejection.message,
+            _ => rejection.message,
         };
-        let code = known_code(&rejection.code);
-        let violation =
-            Violation { code, column: rejection.column, message, masked: String::new() };
+        let masked = looked_up.unwrap_or_default();
+        let violation = Violation { code, column: rejection.column, message, masked };
         (Some(rejection.target), violation)
     };
     let records = rejections.into_iter();
     records.map(|(record, all)| (record, all.into_iter().map(described).collect())).collect()
+}
+
+/// The shape of what a lookup was matched by; `None` where none rejected the record.
+fn looked_up(rejection: &StagedRejection, writer: &ReportWriter<'_>) -> Option<String> {
+    let load = &writer.plan.targets[rejection.target].load;
+    let of = load.columns.iter().position(|column| column.column.name == rejection.column)?;
+    load.columns[of].lookup.as_ref()?;
+    let Some(Other::Row(values)) = &rejection.other else { return None };
+    let matched = load.matched().into_iter().filter(|matched| matched.of == of);
+    let shape = |(value, matched): (&Option<String>, Matched<'_>)| match value {
+        Some(value) => outcome::mask(value, matched.sensitive),
+        None => String::new(),
+    };
+    let shapes: Vec<String> = values.iter().zip(matched).map(shape).collect();
+    Some(shapes.join(", "))
 }
 
 /// The other party: a record by its number, a row of the table by the shape of its key, for
@@ -132,7 +149,7 @@ fn holds_any(split: &Split, records: &BTreeMap<u64, Violations>) -> bool {
 }
 
 /// The codes that judging over staging gives.
-const CODES: [&str; 14] = [
+const CODES: [&str; 17] = [
     "constraint.check",
     "constraint.exclusion",
     "constraint.foreign_key",
@@ -141,10 +158,13 @@ const CODES: [&str; 14] = [
     "constraint.policy",
     "constraint.refused",
     "constraint.unique",
+    "lookup.none",
+    "lookup.several",
     "rule.check",
     "rule.duplicate_key",
     "rule.history",
     "rule.not_null",
+    "rule.required",
     "rule.unique",
     "sql.error",
 ];

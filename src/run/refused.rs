@@ -25,8 +25,7 @@ impl<'e> RefusedEncoder<'e> {
     pub(super) fn encode(self, record: &Record<'e>) -> Result<(), String> {
         let load = &self.target.load;
         let identifying = load.identifying();
-        let staged =
-            load.columns.iter().enumerate().filter(|(_, column)| column.computed.is_none());
+        let staged = load.columns.iter().enumerate().filter(|(_, column)| column.is_staged());
         let mut values = Vec::with_capacity(identifying.len());
         let mut key_fields = 0;
         for ((index, column), transform) in staged.zip(&self.target.columns) {

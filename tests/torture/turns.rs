@@ -16,6 +16,9 @@ use super::{
 };
 use crate::support::TestDatabase;
 
+/// The promise.
+const SECOND_START: Duration = Duration::from_secs(1);
+
 #[tokio::test]
 async fn a_second_start_ends_within_a_second_and_names_the_first() {
     let database = TestDatabase::create().await;
@@ -34,11 +37,21 @@ async fn a_second_start_ends_within_a_second_and_names_the_first() {
 async fn start_twice(scene: &Scene, armed: String) -> Result<(), String> {
     let mut first = scene.start_as("first", &How::armed(armed));
     first.wait_paused(RUN_LIMIT)?;
-    let second = scene.start_as("second", &How::default()).wait(RUN_LIMIT)?;
     let names = format!("process {}", first.id());
-    let in_time = second.took < Duration::from_secs(2);
-    if second.code() != Some(6) || !second.errors.contains(&names) || !in_time {
-        return Err(format!("the second is not told of {names}: {}", second.described()));
+    let mut quickest = Duration::MAX;
+    // A machine that has much else to do may let it wait: then it is asked again.
+    for _ in 0..5 {
+        let second = scene.start_as("second", &How::default()).wait(RUN_LIMIT)?;
+        if second.code() != Some(6) || !second.errors.contains(&names) {
+            return Err(format!("the second is not told of {names}: {}", second.described()));
+        }
+        quickest = quickest.min(second.took);
+        if quickest < SECOND_START {
+            break;
+        }
+    }
+    if quickest >= SECOND_START {
+        return Err(format!("the second took {quickest:?} at best"));
     }
     first.signal(Signal::CONT);
     let first = first.wait(RUN_LIMIT)?;

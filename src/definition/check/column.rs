@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// What a column can take its values from.
-const ORIGINS: [&str; 4] = ["from", "value", "sql", "rest"];
+pub(super) const ORIGINS: [&str; 5] = ["from", "value", "sql", "rest", "lookup"];
 
 /// Keys about text that is read from the source.
 const READING: [&str; 19] = [
@@ -84,6 +84,7 @@ impl Checker<'_> {
             let message = "`separator` is empty, so elements cannot be told apart";
             self.report("definition.empty", &place.key("separator"), message);
         }
+        self.lookup(column, place);
         let own =
             Marks { decimal: column.decimal_mark.as_deref(), group: column.group_mark.as_deref() };
         self.marks(own, self.inherited, place);
@@ -93,15 +94,20 @@ impl Checker<'_> {
         self.rules(&column.rules, place);
     }
 
-    /// Exactly one of `from`, `value`, `sql` and `rest`.
+    /// Exactly one of `from`, `value`, `sql`, `rest` and `lookup`.
     fn origin(&mut self, column: &ColumnDefinition, place: &Place) {
-        let given =
-            [column.from.is_some(), column.value.is_some(), column.sql.is_some(), column.rest];
+        let given = [
+            column.from.is_some(),
+            column.value.is_some(),
+            column.sql.is_some(),
+            column.rest,
+            column.lookup.is_some(),
+        ];
         let given: Vec<_> =
             ORIGINS.into_iter().zip(given).filter(|(_, is_given)| *is_given).collect();
         match given.as_slice() {
             [] => {
-                let message = "the column says neither `from`, `value`, `sql` nor `rest`";
+                let message = "the column says neither `from`, `value`, `sql`, `rest` nor `lookup`";
                 self.report_key("definition.origin", place, message).hint =
                     hinted("`from = \"...\"` names the source field it is read from");
             }
@@ -128,7 +134,15 @@ impl Checker<'_> {
             if READING.contains(&key.as_str()) || key == "repair_area_percent" {
                 let message = format!("`{key}` is about what is read `from` a field");
                 self.report_key("definition.not_applicable", &here, message).hint =
-                    hinted(format!("this column has `{origin}`; take this key out"));
+                    hinted(match origin {
+                        "lookup" => {
+                            "say it of what is matched: `match = { ... = { from = \"...\", ... } }`"
+                                .to_owned()
+                        }
+                        _ => format!("this column has `{origin}`; take this key out"),
+                    });
+            } else if origin == "lookup" && key == "required" {
+                // It is about what is matched.
             } else if RULES.contains(&key.as_str()) && origin != "value" {
                 let message =
                     format!("`{key}` is checked while reading, and `{origin}` is not read");

@@ -13,6 +13,7 @@ mod date_format;
 mod encoding;
 mod export;
 mod history;
+mod lookup;
 mod names;
 mod operation;
 mod path;

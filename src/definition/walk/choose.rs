@@ -174,6 +174,10 @@ impl Walk {
         let open = tables.iter().find(|schema| schema["additionalProperties"].is_object());
         match (chosen.as_slice(), open) {
             ([only], _) | ([], Some(only)) => self.table(only, members, place),
+            // Among words and numbers, a table can only be this one.
+            ([], None) if tables.len() == 1 && telling_key(tables[0]).is_none() => {
+                self.table(tables[0], members, place);
+            }
             ([], None) => self.no_telling_key(tables, alternatives, members, place),
             ([first, ..], _) => {
                 let keys: Vec<_> = chosen.iter().filter_map(|schema| telling_key(schema)).collect();

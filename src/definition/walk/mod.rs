@@ -143,9 +143,6 @@ impl Walk {
     ) {
         let here = place.key(key);
         self.repairs.push(Repair { place: here.clone(), value: None });
-        if planned::is_part_of_another(key, members) {
-            return;
-        }
         let finding = planned::key(key, &here).unwrap_or_else(|| {
             let known: Vec<_> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
             let free = known.iter().copied().filter(|known| !members.contains_key(*known));

@@ -3,16 +3,11 @@
 //! Whoever wrote one of them has not made a slip, so "unknown, did you mean"
 //! would send them on a search.
 
-use serde_json::{Map, Value};
-
 use crate::diagnostic::{Finding, PathStep, Place};
 
 /// Words by the key they stand under; the first step tells a source from an output.
 const WORDS: &[(&str, &str, &[&str])] = &[("source", "format", &["fixed", "gpkg", "gml"])];
 
-/// The keys of a look-up in another table, which come together.
-const LOOKUP: &str = "lookup";
-const LOOKUP_PARTS: &[&str] = &["match", "take"];
 /// The key that turns columns into rows.
 const UNPIVOT: &str = "unpivot";
 
@@ -34,24 +29,11 @@ pub(super) fn word(word: &str, place: &Place) -> Option<Finding> {
 pub(super) fn key(key: &str, place: &Place) -> Option<Finding> {
     use PathStep::{Index, Key};
     match place.steps.as_slice() {
-        [Key(target), Index(_), Key(columns), Key(_), Key(_)]
-            if target == "target"
-                && columns == "columns"
-                && (key == LOOKUP || LOOKUP_PARTS.contains(&key)) =>
-        {
-            let hint = "take the value from a field with `from`, or compute it with `sql`";
-            Some(not_available(key, place).hint(hint))
-        }
         [Key(target), Index(_), Key(_)] if target == "target" && key == UNPIVOT => {
             Some(not_available("target.unpivot", place))
         }
         _ => None,
     }
-}
-
-/// Whether the key belongs to a look-up that is reported already.
-pub(super) fn is_part_of_another(key: &str, members: &Map<String, Value>) -> bool {
-    LOOKUP_PARTS.contains(&key) && members.contains_key(LOOKUP)
 }
 
 fn not_available(what: &str, place: &Place) -> Finding {

@@ -74,9 +74,14 @@ fn the_shape_of_a_value_chooses_the_alternative() {
         ),
         ("{ from = 'a', min_length = -1 }", "c.min_length: at least 0 is expected ()"),
         ("{ form = 'a' }", "c.form: `form` is not a key here (did you mean `from`?)"),
+        ("{ lookup = 'a', match = { a = 'b', d = 2, e = { from = 'f' } }, take = 'c' }", ""),
         (
-            "{ lookup = 'a', match = { a = 'b' }, take = 'c' }",
-            "c.lookup: `lookup` is not available yet (take the value from a field with `from`, or compute it with `sql`)",
+            "{ lookup = 'a', match = { a = { form = 'f' } }, take = 'c' }",
+            "c.match.a.form: `form` is not a key here (did you mean `from`?)",
+        ),
+        (
+            "{ lookup = 'a', match = { a = true }, take = 'c' }",
+            "c.match.a: expected a whole number, text or a table, found `true` (text stands in quotes)",
         ),
         ("'a'", "c: expected a table, found text ()"),
     ] {

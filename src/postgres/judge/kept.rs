@@ -29,7 +29,7 @@ impl Judge<'_> {
         ];
         if has_computed(self.load) {
             // Its SQL failed, here or for another target: computed values are not known.
-            let is_staged = |index: &usize| self.load.columns[*index].computed.is_none();
+            let is_staged = |index: &usize| self.load.columns[*index].is_staged();
             let key_read = self.load.key.iter().all(is_staged).to_string();
             let lost = format!(
                 "not exists (select from {} c where c.{ORDINAL} = s.{ORDINAL})",
@@ -53,7 +53,7 @@ impl Judge<'_> {
         let column = |index: usize| {
             let column = &self.load.columns[index];
             let name = quote_identifier(&column.column.name);
-            match column.computed.is_some() && !computed {
+            match !column.is_staged() && !computed {
                 true => format!(", null::{} as {name}", column.column.base_type_sql),
                 false => format!(", s.{name}"),
             }

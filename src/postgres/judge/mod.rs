@@ -15,6 +15,7 @@ mod foreign_keys;
 mod history;
 mod kept;
 mod keys;
+mod lookups;
 mod ordered;
 mod unique;
 
@@ -81,6 +82,7 @@ pub async fn judge(
     for (target, load) in loads.iter().enumerate() {
         let judge = Judge { client, staging, target, load };
         judge.analyze_key().await?;
+        judge.look_up().await?;
         judge.compute_columns().await?;
         judge.check_computed_nulls().await?;
         judge.check_moments().await?;
@@ -240,8 +242,7 @@ impl Judge<'_> {
     /// planner takes millions of rows for a thousand.
     async fn analyze_key(&self) -> Result<()> {
         let name = |index: &usize| quote_identifier(&self.load.columns[*index].column.name);
-        let staged =
-            self.load.key.iter().filter(|index| self.load.columns[**index].computed.is_none());
+        let staged = self.load.key.iter().filter(|index| self.load.columns[**index].is_staged());
         let columns: Vec<String> =
             std::iter::once(ORDINAL.to_owned()).chain(staged.map(name)).collect();
         let analyze =
@@ -260,11 +261,12 @@ impl Judge<'_> {
         let create = format!(
             "create unlogged table {} with (autovacuum_enabled = false) as select s.*{columns} from {} s where {}",
             self.staging.computed(self.target),
-            self.staging.copied(self.target),
+            self.staging.before_computed(self.target, self.load),
             can_be_evaluated(self.staging)
         );
         let all: Vec<String> = expressions.into_iter().map(|(_, sql)| sql).collect();
-        let failing = Failing { rows: &self.staging.copied(self.target), ..OF_DEFINITION };
+        let rows = self.staging.before_computed(self.target, self.load);
+        let failing = Failing { rows: &rows, ..OF_DEFINITION };
         self.run_or_find_offenders(&create, &format!("row({})", all.join(", ")), &failing).await
     }
 

@@ -28,6 +28,9 @@ pub struct PastRun {
     /// Who works on it now: user, machine and process, and when he was last heard of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_by: Option<String>,
+    /// What it was asked and what it wrote, where it is an export.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export: Option<super::PastExport>,
     /// The database role.
     pub started_by: String,
     /// The report folder.
@@ -36,7 +39,7 @@ pub struct PastRun {
     pub message: Option<String>,
     /// Tallies by table.
     pub tables: Vec<PastTally>,
-    /// Files it read.
+    /// Files it read, or wrote.
     pub files: Vec<PastFile>,
     /// Violations by code.
     pub rejections: Vec<PastRejections>,
@@ -111,9 +114,9 @@ pub struct PastRejections {
 pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result<Vec<PastRun>> {
     let failed = |error| database_error(&error, "read the ledger");
     let alive = lease::held("r.run_id");
-    // A standby knows nobody's locks; and heartbeats come to it late.
+    // A standby knows nobody's locks, and an export holds none.
     let query = format!("select run_id, pipeline,
-          case when status = 'running' and not pg_is_in_recovery() and not {alive} then 'cut off' else status end,
+          case when status = 'running' and kind = 'import' and not pg_is_in_recovery() and not {alive} then 'cut off' else status end,
           to_char(started_at, 'YYYY-MM-DD HH24:MI:SS'),
           extract(epoch from finished_at - started_at)::float8, started_by, report, message, replays,
           undoes, undone_by, (select to_char(u.expires_at, 'YYYY-MM-DD HH24:MI:SS') from longshore.undo u
@@ -136,6 +139,7 @@ pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result
             past_rejections(client, &run).await.map_err(failed)?,
             past_rejected(client, &run).await.map_err(failed)?,
         );
+        let export = super::exports::past_export(client, &run).await.map_err(failed)?;
         let (pipeline, status, started_at) = (row.get(1), row.get(2), row.get(3));
         let (seconds, started_by, report, message) =
             (row.get(4), row.get(5), row.get(6), row.get(7));
@@ -145,6 +149,7 @@ pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result
             status,
             started_at,
             seconds,
+            export,
             started_by,
             report,
             message,
