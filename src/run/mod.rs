@@ -7,12 +7,14 @@
 mod bound;
 mod clean_up;
 mod collect;
+mod compare;
 mod encode;
 pub mod files;
 pub mod held;
 mod import;
 
 mod keys;
+mod known;
 mod load;
 mod loaded;
 pub mod needs;
@@ -93,7 +95,7 @@ async fn import_or_replay(
     progress: &Arc<Progress>,
 ) -> Result<RunSummary, Stop> {
     let opening = Opening { endpoint, request, replay, progress, started: Instant::now() };
-    // The stages are boxed: together they are larger than the stack of a thread may be.
+    // A stage's future is large: on the heap it does not add up with those it is awaited in.
     let preparing = Box::pin(opening.prepare());
     let mut import = match stopping::unless_stopped(progress, preparing).await? {
         Prepared::Unchanged(summary) => return Ok(*summary),

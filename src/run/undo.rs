@@ -59,8 +59,8 @@ pub async fn undo(
     progress: &Arc<Progress>,
 ) -> Result<RunSummary> {
     let started = Instant::now();
-    let preparing = Undo::prepare(endpoint, request, progress);
-    let mut undo = stopping::unless_stopped(progress, Box::pin(preparing)).await?;
+    let preparing = Box::pin(Undo::prepare(endpoint, request, progress));
+    let mut undo = stopping::unless_stopped(progress, preparing).await?;
     progress.enter(Stage::Publishing);
     let undone = Box::pin(undo.carry_out(endpoint, progress)).await;
     progress.enter(Stage::Ended);

@@ -12,6 +12,7 @@ mod independence;
 mod interruptions;
 mod json_lines;
 mod judging;
+mod known_rows;
 mod lease;
 mod lookups;
 mod mirror;

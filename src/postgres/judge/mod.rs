@@ -20,6 +20,7 @@ mod ordered;
 mod unique;
 
 pub(super) use filled::has_unknown;
+pub use keys::bytes_tell_keys_apart;
 
 use tokio_postgres::Client;
 
@@ -96,7 +97,7 @@ pub async fn judge(
     for (target, load) in loads.iter().enumerate() {
         let judge = Judge { client, staging, target, load };
         judge.check_unique_columns().await?;
-        if !(keys_differ.get(target) == Some(&true) && judge.bytes_tell_keys_apart().await?) {
+        if !(keys_differ.get(target) == Some(&true) && bytes_tell_keys_apart(client, load).await?) {
             judge.settle_duplicates().await?;
         }
         judge.check_unique_constraints().await?;
