@@ -13,7 +13,7 @@ mod history;
 mod keys;
 mod lookups;
 
-pub use bind::{BindInput, FileHeader, bind};
+pub use bind::{BindInput, FileHeader, bind, count_limit};
 pub use explain::explain;
 pub use fields::{FieldPlan, file_projection};
 pub use lookups::notes;
