@@ -116,8 +116,18 @@ impl Proxy {
         format!("postgres://longshore@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// Once so many bytes have passed in a direction, the connection they pass on gets a fault.
+    pub(crate) fn arm(&self, direction: Direction, after_bytes: u64, fault: Fault) {
+        self.arm_after(direction, (after_bytes, Measure::Bytes), fault);
+    }
+
     /// Once so much has passed in a direction, the connection it passes on gets a fault.
-    pub(crate) fn arm(&self, direction: Direction, (after, measure): (u64, Measure), fault: Fault) {
+    pub(crate) fn arm_after(
+        &self,
+        direction: Direction,
+        (after, measure): (u64, Measure),
+        fault: Fault,
+    ) {
         lock(&self.state).armed = Armed::Count { measure, direction, left: after, fault };
     }
 

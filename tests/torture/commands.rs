@@ -273,7 +273,7 @@ async fn what_is_published_is_called_published_when_all_is_dark_behind_the_commi
         how.url = Some(url.clone());
         let mut running = stage.start(&words, how);
         running.wait_paused(RUN_LIMIT).expect("it pauses");
-        proxy.arm(Direction::ToServer, (1, Measure::Bursts), Fault::Darkness);
+        proxy.arm_after(Direction::ToServer, (1, Measure::Bursts), Fault::Darkness);
         running.signal(Signal::CONT);
         let ended = running.wait(RUN_LIMIT).expect("it ends");
         proxy.heal();

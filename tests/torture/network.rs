@@ -66,7 +66,7 @@ impl Wire {
         loop {
             self.scene.reset_to(self.scene.plot()).await;
             self.proxy.heal();
-            self.proxy.arm(direction, (after, measure), fault);
+            self.proxy.arm_after(direction, (after, measure), fault);
             match self.try_to_disturb(fault).await {
                 Ok(false) => after -= (after / 20).max(1),
                 Ok(true) => return Ok(()),
