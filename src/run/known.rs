@@ -63,8 +63,19 @@ impl Seed {
 /// Whether rows of a target can be compared with what it holds by their bytes, and nothing but
 /// their own content decides what becomes of them.
 pub(super) fn is_comparable(load: &LoadTarget) -> bool {
-    let LoadTarget { mode, columns, key, duplicates: _, checks, table: _, undo_hours: _ } = load;
+    let LoadTarget {
+        mode,
+        columns,
+        key,
+        duplicates: _,
+        checks,
+        table: _,
+        undo_hours: _,
+        is_unpivoted,
+    } = load;
     matches!(mode, LoadMode::Insert | LoadMode::Upsert)
+        // A record is the same when its row is: not one of several.
+        && !is_unpivoted
         && !key.is_empty()
         && checks.is_empty()
         && columns.iter().all(|column| {

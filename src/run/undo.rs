@@ -322,6 +322,7 @@ async fn loads(session: &Session, kept: &Kept) -> Result<Vec<LoadTarget>> {
             duplicates: DuplicateRule::Identical,
             checks: Vec::new(),
             undo_hours: None,
+            is_unpivoted: false,
         });
     }
     Ok(loads)

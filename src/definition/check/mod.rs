@@ -23,6 +23,7 @@ mod rules;
 mod source;
 mod steps;
 mod target;
+mod unpivot;
 mod zone;
 
 use super::{
