@@ -45,7 +45,7 @@ pub async fn approve(
     progress.enter(Stage::Publishing);
     let fence = lease.fence();
     let approval = Approval { endpoint, held: &held, staging: &staging, fence, progress };
-    let published = lease.keeping(Box::pin(approval.publish(session))).await;
+    let published = Box::pin(lease.keeping(approval.publish(session))).await;
     progress.enter(Stage::Ended);
     let (published, session) = Box::pin(approval.end(published)).await?;
     let status = match published.ending {
