@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use longshore::report::RunSummary;
+use longshore::{report::RunSummary, run::Stop};
 
 use super::workspace::{How, Workspace, codes, first};
 use crate::support::{Part, is_left_out};
@@ -232,6 +232,58 @@ async fn a_gap_between_parcels_is_found_and_a_road_is_not() {
             .contains("a gap of 110.00 between it and its neighbours: the row with the key `9`"),
         "{lines:?}"
     );
+}
+
+/// Roads round every lot are one gap, with a hole for each lot: it may not be compared with all.
+#[tokio::test]
+async fn a_gap_of_many_holes_is_the_matter_of_those_who_have_its_sides() {
+    if is_left_out(Part::Postgis, "gaps") {
+        return;
+    }
+    const LOTS: u32 = 50;
+    let space = Workspace::with(PARCELS).await;
+    let mut lines = vec!["id;dataset;area;geom".to_owned()];
+    for place in 0..LOTS * LOTS {
+        let (x, y) = (f64::from(place % LOTS) * 20.0, f64::from(place / LOTS) * 30.0);
+        lines.push(parcel(place + 1, "a", "", [x, y, x + 18.0, y + 28.0]));
+    }
+    let (right, top) = (f64::from(LOTS) * 20.0, f64::from(LOTS) * 30.0);
+    let frame = [
+        [-10.0, -10.0, right + 10.0, -2.0],
+        [-10.0, top + 2.0, right + 10.0, top + 10.0],
+        [-10.0, -2.0, -2.0, top + 2.0],
+        [right + 2.0, -2.0, right + 10.0, top + 2.0],
+    ];
+    for (number, sides) in (9001..).zip(frame) {
+        lines.push(parcel(number, "a", "", sides));
+    }
+    space.write("parcels.csv", lines.join("\n"));
+    let rule = "[[target.gap]]\ncolumn = \"geom\"\nwithin = [\"dataset\"]\npolicy = \"warn\"";
+    let summary = space.run(&pipeline(rule)).await;
+    assert_eq!(first(&summary), [2504, 0, 0, 0, 2504, 0, 0]);
+    assert_eq!(warned(&summary), [("rule.gap", 1)]);
+    // (1000 + 4) × (1500 + 4) within the frame, less 2500 lots of 18 × 28.
+    let listed = warnings(&summary);
+    let expected = ",2505,2504,geom,rule.gap,there is a gap of 250016.00 between it and its neighbours: record 1,";
+    assert!(listed.contains(expected), "{listed}");
+}
+
+/// Pairs of outlines that all lie over one another would be as many as their square.
+#[tokio::test]
+async fn outlines_that_all_lie_over_one_another_are_refused_rather_than_compared() {
+    if is_left_out(Part::Postgis, "overlaps") {
+        return;
+    }
+    let space = Workspace::with(PARCELS).await;
+    let lines = (1..=2000).map(|id| parcel(id, "a", "", [0.0, 0.0, 10.0, 10.0]));
+    let lines: Vec<String> = lines.collect();
+    space.write("parcels.csv", format!("id;dataset;area;geom\n{}\n", lines.join("\n")));
+    let Err(Stop::Error(error)) = space.try_run(&pipeline(OVERLAP), How::default()).await else {
+        panic!("it is refused")
+    };
+    let expected = "too many outlines for public.parcel lie over one another";
+    assert!(error.to_string().contains(expected), "{error}");
+    assert_eq!(space.value("select count(*) from parcel").await, "0");
 }
 
 #[tokio::test]

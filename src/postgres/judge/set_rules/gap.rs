@@ -57,19 +57,28 @@ impl Gaps<'_> {
         self.shared.iter().map(equal).collect()
     }
 
-    /// The sides that stand in one outline only.
+    /// The sides that stand in one outline only, with the record or row they are of.
     fn make_rim(&self) -> String {
         let (rim, compared) = (self.judge.staging.found(self.judge.target), self.compared());
         let (postgis, group) = (&self.spatial.postgis, self.group_of(""));
         format!(
             "drop table if exists {rim};
-             create unlogged table {rim} with (autovacuum_enabled = false) as
-               select {group}side from (
-                 select {group}{postgis}st_normalize(({postgis}st_dumpsegments({})).geom) as side from {compared}) sides
-               group by {group}side having count(*) = 1;
+             create unlogged table {rim} with (autovacuum_enabled = false) as {once};
              create index on {rim} using gist (side {postgis}gist_geometry_ops_2d);
              analyze {rim}",
-            part(0)
+            once = self.once(&format!(
+                "select {group}{ORDINAL}, __key, {postgis}st_normalize(({postgis}st_dumpsegments({})).geom) as side from {compared}",
+                part(0)
+            )),
+        )
+    }
+
+    /// What stands once among sides. Of a group of one the least is the one there is.
+    fn once(&self, sides: &str) -> String {
+        let group = self.group_of("");
+        format!(
+            "select {group}side, min({ORDINAL}) as {ORDINAL}, min(__key) as __key from ({sides}) sides
+             group by {group}side having count(*) = 1"
         )
     }
 
@@ -85,29 +94,32 @@ impl Gaps<'_> {
                select {group}{postgis}st_startpoint(side) as corner from {rim} union
                select {group}{postgis}st_endpoint(side) from {rim}),
              parted as materialized (
-               select r.ctid as place, {of_r}array_agg(c.corner order by {postgis}st_distance({postgis}st_startpoint(r.side), c.corner)) as corners,
-                 r.side
+               select r.ctid as place, {of_r}r.{ORDINAL}, r.__key, r.side,
+                 array_agg(c.corner order by {postgis}st_distance({postgis}st_startpoint(r.side), c.corner)) as corners
                from corners c join {rim} r on {meet}{same} and {postgis}st_dwithin(r.side, c.corner, {reach})
                  and not {postgis}st_dwithin({postgis}st_startpoint(r.side), c.corner, {reach})
                  and not {postgis}st_dwithin({postgis}st_endpoint(r.side), c.corner, {reach})
-               group by r.ctid, {of_r}r.side),
+               group by r.ctid, {of_r}r.{ORDINAL}, r.__key, r.side),
              pieces as (
-               select {group}{postgis}st_startpoint(side) || corners || {postgis}st_endpoint(side) as corners from parted),
-             rim as materialized (
-               select {group}side from (
-                 select {of_r}r.side from {rim} r where not exists (select from parted p where p.place = r.ctid)
-                 union all
-                 select {of_c}{postgis}st_normalize({postgis}st_makeline(c.corners[at], c.corners[at + 1]))
-                 from pieces c, generate_series(1, cardinality(c.corners) - 1) at) sides
-               group by {group}side having count(*) = 1)",
+               select {group}{ORDINAL}, __key, {postgis}st_startpoint(side) || corners || {postgis}st_endpoint(side) as corners from parted),
+             rim as materialized ({once})",
             meet = self
                 .spatial
                 .boxes_meet("r.side", &format!("{postgis}st_expand(c.corner, {reach})")),
             same = self.same("r", "c"),
+            once = self.once(&format!(
+                "select {of_r}r.{ORDINAL}, r.__key, r.side from {rim} r where not exists (select from parted p where p.place = r.ctid)
+                 union all
+                 select {of_c}c.{ORDINAL}, c.__key, {postgis}st_normalize({postgis}st_makeline(c.corners[at], c.corners[at + 1]))
+                 from pieces c, generate_series(1, cardinality(c.corners) - 1) at"
+            )),
         )
     }
 
-    /// Gaps, and the records that they are the matter of.
+    /// Gaps, and the records that they are the matter of: those whose sides they have.
+    ///
+    /// A gap may be all roads of a town, with a hole for each block. So it is known by a number,
+    /// and its neighbours by their sides; to compare outlines with it would take their product.
     fn note(&self, noted: Noted) -> String {
         let (postgis, compared) = (&self.spatial.postgis, self.compared());
         let (tolerance, geometry) = (self.tolerance, part(0));
@@ -115,21 +127,21 @@ impl Gaps<'_> {
             self.largest.map_or_else(String::new, |largest| format!(" and area <= {largest}"));
         let load = self.judge.load;
         // A ring of the rim is covered or it is not: any place inside tells.
-        let inside = format!("{postgis}st_pointonsurface(r.ring)");
         format!(
             "with {rim},
              rings as materialized (
-               select {group}({postgis}st_dump({postgis}st_polygonize(side))).geom as ring from rim {by}),
+               select {group}ring, row_number() over () as number, {ring_area} as area, {postgis}st_pointonsurface(ring) as place
+               from (select {group}({postgis}st_dump({postgis}st_polygonize(side))).geom as ring from rim {by}) rings),
              gaps as materialized (
-               select {group}ring as gap, area from (select {group}ring, {ring_area} as area from rings) r
-               where area > {tolerance}{most} and not exists (
-                 select from {compared} o where {meet}{same_ring} and {postgis}st_intersects(o.{geometry}, {inside})))
+               select * from rings r where area > {tolerance}{most} and not exists (
+                 select from {compared} o where {meet}{same_ring} and {postgis}st_intersects(o.{geometry}, r.place))),
+             sides as materialized (
+               select {group}number, area, {postgis}st_normalize(({postgis}st_dumpsegments(ring)).geom) as side from gaps)
              {insert}, last, 'rule.gap', {column}, {message}, nullif(first, last), key
-             from (select g.area, max(o.{ORDINAL}) as last, min(o.{ORDINAL}) as first,
-                 case when max(o.{ORDINAL}) = min(o.{ORDINAL}) then min(o.__key) end as key
-               from gaps g
-               join {compared} o on {touch}{same_gap} and {postgis}st_dwithin(o.{geometry}, g.gap, {reach})
-               group by g.gap, g.area) g
+             from (select s.area, max(r.{ORDINAL}) as last, min(r.{ORDINAL}) as first,
+                 case when max(r.{ORDINAL}) = min(r.{ORDINAL}) then min(r.__key) end as key
+               from sides s join rim r on r.side operator({postgis}=) s.side{same_side}
+               group by s.number, s.area) g
              where last is not null",
             rim = self.parted_rim(),
             group = self.group_of(""),
@@ -138,15 +150,12 @@ impl Gaps<'_> {
                 false => format!("group by {}", self.shared.join(", ")),
             },
             ring_area = self.spatial.area("ring"),
-            inside = inside,
-            meet = self.spatial.boxes_meet(&format!("o.{geometry}"), &inside),
+            meet = self.spatial.boxes_meet(&format!("o.{geometry}"), "r.place"),
             same_ring = self.same("o", "r"),
             insert = noted.insert(self.judge),
             column = quote_literal(&load.columns[self.column].column.name),
             message = self.message(),
-            touch = self.spatial.boxes_meet(&format!("o.{geometry}"), "g.gap"),
-            same_gap = self.same("o", "g"),
-            reach = self.spatial.centimetre(),
+            same_side = self.same("r", "s"),
         )
     }
 

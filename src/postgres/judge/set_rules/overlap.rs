@@ -13,9 +13,10 @@ use super::{
     super::{Judge, failed},
     Noted,
     rows::part,
+    spatial::Spatial,
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     postgres::{
         sql::{quote_identifier, quote_literal},
         staging::ORDINAL,
@@ -27,6 +28,41 @@ const CODE: &str = "rule.overlap";
 /// Decided pairs that go to the server at a time.
 const DECIDED_MAX: usize = 10_000;
 
+/// Pairs of outlines whose boxes meet: so many for each record, and so many at least. Lots meet
+/// eight others, and a road some thousands.
+const PAIRS_MAX: i64 = 200;
+const PAIRS_FREE: i64 = 1_000_000;
+
+/// Which rows are compared with one another.
+struct Pairs {
+    spatial: Spatial,
+    /// The columns of what is compared: the geometry, what rows share, whether it is valid.
+    parts: Vec<String>,
+    /// Their names of what rows share.
+    shared: Vec<String>,
+    valid: String,
+}
+
+impl Pairs {
+    fn same(&self, left: &str, right: &str) -> String {
+        let equal =
+            |name: &String| format!(" and {left}.{name} is not distinct from {right}.{name}");
+        self.shared.iter().map(equal).collect()
+    }
+
+    fn meet(&self, left: &str, right: &str) -> String {
+        let geometry = part(0);
+        self.spatial.boxes_meet(&format!("{left}.{geometry}"), &format!("{right}.{geometry}"))
+    }
+
+    fn shared_area(&self, left: &str, right: &str, tolerance: f64) -> String {
+        let (geometry, valid) = (part(0), &self.valid);
+        let sides = [left, right].map(|row| format!("{row}.{geometry}"));
+        let valid = format!("{left}.{valid} and {right}.{valid}");
+        self.spatial.shared_area([&sides[0], &sides[1]], &valid, tolerance)
+    }
+}
+
 impl Judge<'_> {
     pub(super) async fn check_overlaps(
         &self,
@@ -36,8 +72,11 @@ impl Judge<'_> {
         noted: Noted,
     ) -> Result<()> {
         let doing = "look for overlaps";
-        let find = self.find_overlaps(column, within, tolerance).await?;
-        self.execute(&find, doing).await?;
+        let pairs = self.pairs(column, within).await?;
+        let written = self.written(&pairs.parts);
+        self.execute(&self.compare_shapes(&written, &pairs.spatial.postgis), doing).await?;
+        self.ensure_few_meet(&pairs).await?;
+        self.execute(&self.find_overlaps(&pairs, tolerance), doing).await?;
         let message = format!(
             "{} || {}",
             quote_literal("overlaps by "),
@@ -68,30 +107,47 @@ impl Judge<'_> {
         }
     }
 
+    async fn pairs(&self, column: usize, within: &[usize]) -> Result<Pairs> {
+        let spatial = self.spatial(column).await?;
+        let mut parts = self.parts(column, within);
+        let shared = (1..parts.len()).map(part).collect();
+        // Asked once for each record, not for each pair: an outline may have many corners.
+        parts.push(format!("{}st_isvalid({})", spatial.postgis, parts[0]));
+        Ok(Pairs { spatial, shared, valid: part(parts.len() - 1), parts })
+    }
+
+    /// Refuses what would not end: pairs are looked at one by one, and where most outlines lie
+    /// over one another there are about as many as the square of the records.
+    async fn ensure_few_meet(&self, pairs: &Pairs) -> Result<()> {
+        let compared = self.staging.compared(self.target);
+        let query = format!(
+            "select count(*) > (select {PAIRS_FREE} + {PAIRS_MAX} * count(*) from {compared}) from (
+               select from {compared} s join {compared} o on {} and o.{ORDINAL} < s.{ORDINAL}{}
+               limit (select {PAIRS_FREE} + {PAIRS_MAX} * count(*) + 1 from {compared})) pairs",
+            pairs.meet("s", "o"),
+            pairs.same("s", "o")
+        );
+        let failed = failed("look for overlaps");
+        let row = self.client.query_typed_one(&query, &[]).await.map_err(failed)?;
+        if row.get(0) {
+            let table = &self.load.table.name;
+            let error = format!(
+                "too many outlines for {table} lie over one another to look for overlaps: more than {PAIRS_MAX} for each record"
+            );
+            return Err(Error::definition(error).hint(
+                "compare fewer rows with one another, by more columns in `within`, or take the rule out",
+            ));
+        }
+        Ok(())
+    }
+
     /// Pairs are found from what is staged: by its own index among records, and by the
     /// table's index (or by ours, whichever the planner finds cheaper) among rows that stay.
-    async fn find_overlaps(
-        &self,
-        column: usize,
-        within: &[usize],
-        tolerance: f64,
-    ) -> Result<String> {
-        let spatial = self.spatial(column).await?;
-        let parts = self.parts(column, within);
+    fn find_overlaps(&self, pairs: &Pairs, tolerance: f64) -> String {
         let (compared, overlaps) =
             (self.staging.compared(self.target), self.staging.found(self.target));
-        let geometry = part(0);
-        let same = |left: &str, right: &str| -> String {
-            let shared = (1..parts.len()).map(part);
-            shared
-                .map(|name| format!(" and {left}.{name} is not distinct from {right}.{name}"))
-                .collect()
-        };
-        let (ours, other, theirs) =
-            (format!("s.{geometry}"), format!("o.{geometry}"), format!("t.{geometry}"));
-        Ok(format!(
-            "{compare};
-             drop table if exists {overlaps};
+        format!(
+            "drop table if exists {overlaps};
              create unlogged table {overlaps} with (autovacuum_enabled = false) as
              select later, earlier, key, area, false as decided from (
                select s.{ORDINAL} as later, o.{ORDINAL} as earlier, null::text[] as key, {among} as area
@@ -100,15 +156,14 @@ impl Judge<'_> {
                select s.{ORDINAL}, null, t.__key, {against}
                from {compared} s join ({staying}) t on {meet_row}{same_of_rows}
              ) pairs where area > {tolerance}",
-            compare = self.compare_shapes(&self.written(&parts), &spatial.postgis),
-            among = spatial.shared_area(&ours, &other, tolerance),
-            meet = spatial.boxes_meet(&ours, &other),
-            same_of_records = same("s", "o"),
-            against = spatial.shared_area(&ours, &theirs, tolerance),
-            staying = self.staying(&parts, "true"),
-            meet_row = spatial.boxes_meet(&ours, &theirs),
-            same_of_rows = same("s", "t"),
-        ))
+            among = pairs.shared_area("s", "o", tolerance),
+            meet = pairs.meet("s", "o"),
+            same_of_records = pairs.same("s", "o"),
+            against = pairs.shared_area("s", "t", tolerance),
+            staying = self.staying(&pairs.parts, "true"),
+            meet_row = pairs.meet("s", "t"),
+            same_of_rows = pairs.same("s", "t"),
+        )
     }
 
     /// The geometry, then what rows share that are looked at together.

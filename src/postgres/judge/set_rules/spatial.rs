@@ -77,9 +77,14 @@ impl Spatial {
     }
 
     /// The area that two geometries share, 0 where it cannot exceed `tolerance`. Neighbours only
-    /// touch, so the cheap questions come first: their boxes, then whether their insides meet
-    /// at all. Each is asked only where the one before says so.
-    pub(super) fn shared_area(&self, left: &str, right: &str, tolerance: f64) -> String {
+    /// touch, so the cheap questions come first: their boxes, then whether both are `valid`, then
+    /// whether their insides meet at all. Each is asked only where the one before says so.
+    pub(super) fn shared_area(
+        &self,
+        [left, right]: [&str; 2],
+        valid: &str,
+        tolerance: f64,
+    ) -> String {
         let postgis = &self.postgis;
         let side = |from: &str, to: &str| {
             format!(
@@ -91,7 +96,7 @@ impl Spatial {
             format!("{postgis}st_collectionextract({postgis}st_intersection({left}, {right}), 3)");
         format!(
             "case when {} * {} * {scale} > {tolerance} then
-               case when {postgis}st_isvalid({left}) and {postgis}st_isvalid({right}) then
+               case when {valid} then
                  case when {postgis}st_relate({left}, {right}, 'T********') then {} end end end",
             side("st_xmin", "st_xmax"),
             side("st_ymin", "st_ymax"),
