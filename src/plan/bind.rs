@@ -6,14 +6,16 @@ use super::{
     deletion::bind_mode,
     fields::{FieldsInUse, file_projection},
     keys::{bind_duplicates, bind_key},
+    order,
 };
 use crate::{
     definition::{
-        CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, split_table, undo_hours,
+        CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, UnresolvedRule,
+        split_table, undo_hours,
     },
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
-    load::{CountLimit, LoadCheck, LoadTarget},
+    load::{CountLimit, LoadCheck, LoadTarget, Unresolved},
     schema::{RelationKind, TableSchema},
     source::Header,
     transform::{CompileEnvironment, Operations, RowFilter},
@@ -73,6 +75,11 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
     for (file, header) in input.headers {
         file_projection(&fields.fields, rest, header, file, &mut findings);
     }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let targets = order::sorted(targets);
+    let targets = order::linked(targets, &mut findings);
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -169,10 +176,16 @@ impl<'a> TargetBinder<'a> {
             duplicates,
             checks: checks.collect(),
             undo_hours: undo_hours(input.definition.limits.undo.as_ref()),
+            unresolved: match self.target.unresolved {
+                UnresolvedRule::RejectRecord => Unresolved::Record,
+                UnresolvedRule::RejectRow => Unresolved::Row,
+            },
+            is_looked_into: false,
         };
         let operations = self.operations(fields);
         let (columns, matched) = (bound.transforms, bound.matched);
-        Some(TargetPlan { load, filter, operations, columns, matched })
+        let place = self.place.clone();
+        Some(TargetPlan { load, filter, operations, columns, matched, place })
     }
 
     fn bind_filter(

@@ -12,6 +12,7 @@ mod fields;
 mod history;
 mod keys;
 mod lookups;
+mod order;
 
 pub use bind::{BindInput, bind};
 pub use explain::explain;
@@ -19,6 +20,7 @@ pub use fields::{FieldPlan, file_projection};
 pub use lookups::notes;
 
 use crate::{
+    diagnostic::Place,
     load::{CountLimit, LoadTarget},
     transform::{ColumnTransform, Operations, RowFilter},
 };
@@ -32,7 +34,7 @@ pub struct Plan {
     pub fields: Vec<FieldPlan>,
     /// Whether one more cell carries all other fields as JSON.
     pub rest: bool,
-    /// The targets in definition order.
+    /// The targets: those that others refer to come first, else as the definition has them.
     pub targets: Vec<TargetPlan>,
     /// When to publish nothing.
     pub rejected_limit: Option<CountLimit>,
@@ -53,4 +55,6 @@ pub struct TargetPlan {
     pub columns: Vec<ColumnTransform>,
     /// What is staged after them to be matched by lookups: [`LoadTarget::matched`].
     pub matched: Vec<ColumnTransform>,
+    /// Where the definition has it.
+    pub place: Place,
 }

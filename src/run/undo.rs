@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    load::{DuplicateRule, LoadMode, LoadTarget},
+    load::{DuplicateRule, LoadMode, LoadTarget, Unresolved},
     postgres::{
         catalog,
         endpoint::Endpoint,
@@ -311,6 +311,8 @@ async fn loads(session: &Session, kept: &Kept) -> Result<Vec<LoadTarget>> {
             duplicates: DuplicateRule::Identical,
             checks: Vec::new(),
             undo_hours: None,
+            unresolved: Unresolved::Record,
+            is_looked_into: false,
         });
     }
     Ok(loads)

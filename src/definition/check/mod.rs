@@ -21,13 +21,11 @@ mod pattern;
 mod rules;
 mod source;
 mod steps;
+mod tables;
 mod target;
 mod zone;
 
-use super::{
-    Document, ExportDefinition, ImportDefinition, WriteMode, read::is_sound,
-    table_name::split_table,
-};
+use super::{Document, ExportDefinition, ImportDefinition, WriteMode, read::is_sound};
 use crate::diagnostic::{Finding, Place};
 use character::Marks;
 
@@ -42,20 +40,10 @@ pub(super) fn import(
     let root = Place::root();
     checker.source(&definition.source, &root.key("source"));
     checker.limits(definition, &root.key("limits"));
-    let mut tables = Vec::new();
     for (index, target) in definition.targets.iter().enumerate() {
-        let place = root.key("target").index(index);
-        checker.target(target, &place);
-        // A name that is none is reported with the target.
-        let Ok(name) = split_table(&target.table) else { continue };
-        if tables.contains(&name) {
-            let message = format!("`{}` is written by another target already", target.table);
-            let hint = "a table is one target of a run; put all its columns there";
-            checker.report("definition.duplicate", &place.key("table"), message).hint =
-                hinted(hint);
-        }
-        tables.push(name);
+        checker.target(target, &root.key("target").index(index));
     }
+    checker.tables(definition);
     checker.findings
 }
 

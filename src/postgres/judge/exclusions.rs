@@ -71,8 +71,8 @@ impl Judge<'_> {
             self.target,
             reason.as_columns(),
             conflict(exclusion, "o", "s"),
-            super::not_rejected(self.staging),
-            super::not_rejected_as(self.staging, "o"),
+            super::not_rejected(self.staging, self.target),
+            super::not_rejected_as(self.staging, self.target, "o"),
         )
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     load::{LoadMode, LoadTarget},
     postgres::sql::{own_rows, quote_identifier, same_key},
-    schema::{Column, Fill},
+    schema::{Column, Fill, Generated},
 };
 
 impl Judge<'_> {
@@ -64,7 +64,7 @@ impl Judge<'_> {
             "drop table if exists {0}; create unlogged table {0} with (autovacuum_enabled = false) as select s.*{values} from {1} s{join} where {2}",
             self.staging.filled(self.target),
             self.rows(),
-            not_rejected(self.staging)
+            not_rejected(self.staging, self.target)
         )
     }
 
@@ -134,7 +134,15 @@ pub(in crate::postgres) fn has_unknown(load: &LoadTarget) -> bool {
 fn constraints(load: &LoadTarget) -> impl Iterator<Item = &Vec<String>> {
     let table = &load.table;
     let checks = table.checks.iter().map(|check| &check.uses);
-    let unique = table.unique_keys.iter().map(|unique| &unique.uses);
+    // What the database numbers itself is new to the table.
+    let numbered = |name: &String| {
+        let identity = |column: &Column| column.generated == Generated::IdentityAlways;
+        table.column(name).is_some_and(identity) && !loads(load, name)
+    };
+    let unique = table.unique_keys.iter().filter(move |unique| {
+        unique.predicate.is_some() || !matches!(&unique.columns[..], [name] if numbered(name))
+    });
+    let unique = unique.map(|unique| &unique.uses);
     let foreign = table.foreign_keys.iter().map(|key| &key.columns);
     checks.chain(unique).chain(foreign).chain(table.exclusions.iter().map(|one| &one.uses))
 }

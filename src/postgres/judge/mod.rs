@@ -13,6 +13,7 @@ mod exclusions;
 mod filled;
 mod foreign_keys;
 mod history;
+mod identified;
 mod kept;
 mod keys;
 mod lookups;
@@ -65,6 +66,15 @@ pub enum Other {
     Row(Vec<Option<String>>),
 }
 
+/// Where the values come from that are drawn ahead for new rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drawing {
+    /// From the sequences themselves.
+    Real,
+    /// Counted on from where sequences stand, which stay as they are: nothing will be written.
+    Foretold,
+}
+
 /// Judges every target of a run; afterwards `excluded` is complete.
 ///
 /// `keys_differ` says per target whether no two staged rows have the same bytes as their key.
@@ -78,10 +88,17 @@ pub async fn judge(
     staging: &Staging,
     loads: &[LoadTarget],
     keys_differ: &[bool],
+    drawing: Drawing,
 ) -> Result<()> {
-    for (target, load) in loads.iter().enumerate() {
-        let judge = Judge { client, staging, target, load };
+    let judge_of = |target| Judge { client, staging, loads, target, load: &loads[target] };
+    for target in 0..loads.len() {
+        let judge = judge_of(target);
+        let differ = keys_differ.get(target) == Some(&true);
         judge.analyze_key().await?;
+        judge.identify(drawing, differ && judge.bytes_tell_keys_apart().await?).await?;
+    }
+    for target in 0..loads.len() {
+        let judge = judge_of(target);
         judge.look_up().await?;
         judge.compute_columns().await?;
         judge.check_computed_nulls().await?;
@@ -93,18 +110,21 @@ pub async fn judge(
         failpoint::hit("judge.target")?;
     }
     // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
-    for (target, load) in loads.iter().enumerate() {
-        let judge = Judge { client, staging, target, load };
+    for target in 0..loads.len() {
+        let judge = judge_of(target);
         judge.check_unique_columns().await?;
         if !(keys_differ.get(target) == Some(&true) && judge.bytes_tell_keys_apart().await?) {
             judge.settle_duplicates().await?;
         }
+    }
+    for target in 0..loads.len() {
+        let judge = judge_of(target);
         judge.check_unique_constraints().await?;
         judge.check_exclusions().await?;
     }
-    settle(client, staging, loads).await?;
+    Box::pin(settle(client, staging, loads)).await?;
     if rehearse(client, staging, loads).await? {
-        settle(client, staging, loads).await?;
+        Box::pin(settle(client, staging, loads)).await?;
     }
     Ok(())
 }
@@ -114,7 +134,7 @@ async fn settle(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Res
     reject_orphans(client, staging, loads).await?;
     analyze_excluded(client, staging).await?;
     for (target, load) in loads.iter().enumerate() {
-        Judge { client, staging, target, load }.keep_rejected().await?;
+        Judge { client, staging, loads, target, load }.keep_rejected().await?;
     }
     Ok(())
 }
@@ -124,7 +144,9 @@ async fn reject_orphans(client: &Client, staging: &Staging, loads: &[LoadTarget]
     loop {
         let mut found = false;
         for (target, load) in loads.iter().enumerate() {
-            let judge = Judge { client, staging, target, load };
+            let judge = Judge { client, staging, loads, target, load };
+            judge.settle_again().await?;
+            found |= judge.check_lookups().await?;
             found |= judge.check_foreign_keys(loads).await?;
             found |= judge.check_ordered_deletions(loads).await?;
         }
@@ -144,7 +166,7 @@ fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Error {
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn staged_rejections(client: &Client, staging: &Staging) -> Result<Vec<StagedRejection>> {
     let query = format!(
-        "select target, ordinal, code, column_name, message, other_ordinal, other_key from {} where kind = 'rejected'
+        "select target, ordinal, code, column_name, message, other_ordinal, other_key from {} where kind in ('rejected', 'row')
          order by ordinal, target, code, column_name",
         staging.excluded()
     );
@@ -182,15 +204,16 @@ async fn analyze_excluded(client: &Client, staging: &Staging) -> Result<()> {
     analyzed.map_err(|error| database_error(&error, "analyse rejections"))
 }
 
-/// The condition that row `s` has not been rejected.
-pub(super) fn not_rejected(staging: &Staging) -> String {
-    not_rejected_as(staging, "s")
+/// The condition that row `s` of a target has not been rejected, with its record or alone.
+pub(super) fn not_rejected(staging: &Staging, target: usize) -> String {
+    not_rejected_as(staging, target, "s")
 }
 
-fn not_rejected_as(staging: &Staging, row: &str) -> String {
+fn not_rejected_as(staging: &Staging, target: usize, row: &str) -> String {
     let excluded = staging.excluded();
     format!(
-        "not exists (select from {excluded} e where e.ordinal = {row}.{ORDINAL} and e.kind = 'rejected')"
+        "not exists (select from {excluded} e where e.ordinal = {row}.{ORDINAL}
+           and (e.kind = 'rejected' or (e.kind = 'row' and e.target = {target})))"
     )
 }
 
@@ -209,6 +232,8 @@ fn can_be_evaluated(staging: &Staging) -> String {
 struct Judge<'a> {
     client: &'a Client,
     staging: &'a Staging,
+    /// All targets of the run.
+    loads: &'a [LoadTarget],
     target: usize,
     load: &'a LoadTarget,
 }

@@ -16,12 +16,36 @@ impl Judge<'_> {
     pub(super) async fn check_unique_constraints(&self) -> Result<()> {
         let doing = "check unique constraints";
         for unique in self.load.table.unique_keys.iter().filter(|unique| !self.is_key(unique)) {
+            // What a sequence gives is new to the table, and drawn once for each key.
+            if unique.columns.len() == 1 && self.is_drawn(&unique.columns[0]) {
+                continue;
+            }
             let Some(rows) = self.with_columns(&unique.uses) else { continue };
             // Values the table holds come first: who takes them is nobody's equal afterwards.
             self.execute(&self.reject_taken_values(&rows, unique), doing).await?;
-            self.execute(&self.reject_repeated_values(&rows, unique), doing).await?;
+            self.execute(&self.reject_repeated_values(unique), doing).await?;
         }
         Ok(())
+    }
+
+    fn is_drawn(&self, name: &str) -> bool {
+        self.load.columns.iter().any(|column| column.drawn && column.column.name == name)
+    }
+
+    /// The rows of this run that a constraint is about, of all targets on the table.
+    fn subjects(&self, unique: &UniqueKey) -> String {
+        let same_table =
+            self.loads.iter().enumerate().filter(|(_, load)| load.table.oid == self.load.table.oid);
+        let subjects = same_table.filter_map(|(target, load)| {
+            let judge = Judge { target, load, ..*self };
+            let rows = judge.with_columns(&unique.uses)?;
+            Some(format!(
+                "select {target} as __target, s.{ORDINAL}{} from {rows} s where {}",
+                as_parts(&unique.parts),
+                judge.subject_to(unique.predicate.as_deref())
+            ))
+        });
+        subjects.collect::<Vec<_>>().join(" union all ")
     }
 
     fn is_key(&self, unique: &UniqueKey) -> bool {
@@ -34,8 +58,11 @@ impl Judge<'_> {
 
     /// The condition on rows that a constraint is about, and that no other rejected.
     pub(super) fn subject_to(&self, predicate: Option<&str>) -> String {
-        let mut conditions =
-            vec![self.is_written(), not_rejected(self.staging), self.is_no_duplicate()];
+        let mut conditions = vec![
+            self.is_written(),
+            not_rejected(self.staging, self.target),
+            self.is_no_duplicate(),
+        ];
         conditions.extend(predicate.map(|predicate| format!("({predicate})")));
         conditions.join(" and ")
     }
@@ -48,7 +75,7 @@ impl Judge<'_> {
         )
     }
 
-    fn reject_repeated_values(&self, rows: &str, unique: &UniqueKey) -> String {
+    fn reject_repeated_values(&self, unique: &UniqueKey) -> String {
         let message = format!(
             "unique constraint `{}`: other records of this run have the same values",
             unique.name
@@ -56,18 +83,16 @@ impl Judge<'_> {
         let reason = Reason { code: "constraint.unique", column: "", message: &message };
         let present = if unique.nulls_not_distinct { "true".to_owned() } else { present(unique) };
         format!(
-            "insert into {} select {}, {ORDINAL}, 'rejected', {},
+            "insert into {} select __target, {ORDINAL}, 'rejected', {},
                case {ORDINAL} when first then last else first end from (
-               select s.{ORDINAL}, count(*) over same as copies, min(s.{ORDINAL}) over same as first,
+               select s.__target, s.{ORDINAL}, count(*) over same as copies, min(s.{ORDINAL}) over same as first,
                  max(s.{ORDINAL}) over same as last
-               from (select s.{ORDINAL}{} from {rows} s where {}) s where {present}
+               from ({}) s where {present}
                window same as (partition by {})) counted
              where copies > 1",
             self.staging.excluded(),
-            self.target,
             reason.as_columns(),
-            as_parts(&unique.parts),
-            self.subject_to(unique.predicate.as_deref()),
+            self.subjects(unique),
             names(unique).join(", ")
         )
     }

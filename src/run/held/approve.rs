@@ -102,6 +102,6 @@ impl Approval<'_> {
             fence: self.fence,
             intent: Intent::Approve(&plan.fingerprints),
         };
-        publish::publish(&mut session.client, &publishing).await
+        Box::pin(publish::publish(&mut session.client, &publishing)).await
     }
 }
