@@ -37,9 +37,11 @@ pub mod postgres;
 // Files for people.
 pub mod report;
 
-// The stages in order, and the way back.
-pub mod export;
+// The stages in order.
 pub mod run;
+
+// The way back, which waits, stops and tries again as runs do.
+pub mod export;
 
 // The only place that prints.
 pub mod cli;

@@ -291,6 +291,9 @@ pub struct TableTuples {
     /// Binary COPY tuples of what was read of those, for [`LoadTarget::identifying`]: one per
     /// record, empty for targets that delete nothing.
     pub refused: bytes::Bytes,
+    /// Records that have no tuple since the target holds their rows; negative where records that
+    /// were left out before are sent after all.
+    pub same: i64,
 }
 
 #[cfg(test)]

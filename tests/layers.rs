@@ -21,7 +21,8 @@ const LAYERS: &[&[&str]] = &[
     &["plan"],
     &["postgres"],
     &["report"],
-    &["run", "export"],
+    &["run"],
+    &["export"],
     &["cli"],
 ];
 

@@ -1,8 +1,9 @@
 //! The ways that are compared: each starts from the same table and is checked after its turn.
 
 use std::{
-    fs,
-    path::PathBuf,
+    fs::{self, File},
+    io::{BufRead, BufReader, BufWriter, Write},
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -21,14 +22,26 @@ pub(super) enum Way {
     Psql,
     Run,
     RunAgain,
+    SqlAgain,
+    RunChanged,
+    SqlChanged,
     Validate,
     FloorCopy,
     FloorInsert,
 }
 
 /// All ways, in the order of their turns. What is measured against comes first.
-pub(super) const WAYS: [Way; 6] =
-    [Way::Psql, Way::Run, Way::RunAgain, Way::Validate, Way::FloorCopy, Way::FloorInsert];
+pub(super) const WAYS: [Way; 9] = [
+    Way::Psql,
+    Way::Run,
+    Way::RunAgain,
+    Way::SqlAgain,
+    Way::RunChanged,
+    Way::SqlChanged,
+    Way::Validate,
+    Way::FloorCopy,
+    Way::FloorInsert,
+];
 
 impl Way {
     pub(super) fn name(self) -> &'static str {
@@ -36,6 +49,9 @@ impl Way {
             Way::Psql => "psql \\copy, straight into the table",
             Way::Run => "longshore run",
             Way::RunAgain => "longshore run --force, nothing changed",
+            Way::SqlAgain => "SQL by hand, nothing changed",
+            Way::RunChanged => "longshore run, 1 % changed",
+            Way::SqlChanged => "SQL by hand, 1 % changed",
             Way::Validate => "longshore validate --catalog",
             Way::FloorCopy => "server: binary COPY, unlogged",
             Way::FloorInsert => "server: INSERT ... SELECT from there",
@@ -85,6 +101,29 @@ status         = { from = "status" }
 lot_plan       = { from = "lot" }
 "#;
 
+/// What people write by hand for a file that may have come before: texts to staging, casts, one row
+/// of each key, and rows that differ are updated. Nothing is validated, and the first bad row ends it.
+const BY_HAND: &str = "\\set ON_ERROR_STOP on
+create unlogged table incoming (id text, price text, sold_on text, postcode text, kind text, new text, tenure text,
+  building text, unit text, street text, locality text, town text, district text, county text, category text,
+  status text, lot text);
+\\copy incoming from '$CSV' (format csv, force_null (unit))
+begin;
+insert into sale as t select distinct on (id) id::uuid, price::integer, sold_on::timestamp, postcode, kind::char(1),
+  new::boolean, tenure::char(1), building, unit, street, locality, town, district, county, category::char(1),
+  status::char(1), lot from incoming order by id
+on conflict (transaction_id) do update set (price, sold_on, postcode, kind, new_build, tenure, building, unit, street,
+  locality, town, district, county, category, status, lot_plan) = (excluded.price, excluded.sold_on, excluded.postcode,
+  excluded.kind, excluded.new_build, excluded.tenure, excluded.building, excluded.unit, excluded.street,
+  excluded.locality, excluded.town, excluded.district, excluded.county, excluded.category, excluded.status,
+  excluded.lot_plan) where t.* is distinct from excluded.*;
+commit;
+drop table incoming;
+";
+
+/// Of so many records one is changed.
+const CHANGED_ONE_IN: usize = 100;
+
 /// The longshore that is measured.
 pub(super) struct Tool {
     pub(super) binary: PathBuf,
@@ -113,13 +152,21 @@ impl<'a> Ways<'a> {
     ) -> Result<Self, Failed> {
         let folder = data::folder().join("load");
         fs::create_dir_all(&folder)?;
-        let pipeline = PIPELINE.replace("$CSV", &csv.display().to_string());
-        fs::write(folder.join("sales.toml"), pipeline)?;
+        let changed = folder.join(format!("{rows}-changed.csv"));
+        if !changed.exists() {
+            write_changed(&csv, &changed)?;
+        }
+        let files = [("sales", &csv), ("changed", &changed)];
+        for (name, file) in files {
+            let file = file.display().to_string();
+            fs::write(folder.join(name).with_extension("toml"), PIPELINE.replace("$CSV", &file))?;
+            fs::write(folder.join(name).with_extension("sql"), BY_HAND.replace("$CSV", &file))?;
+        }
         server.ask(TABLE)?;
         server.ask("create unlogged table floor (like sale) with (autovacuum_enabled = false)")?;
         let ways = Self { server, csv, folder, rows, tool, sum: None };
         let catalog = ways.folder.join("catalog.json");
-        let mut validate = ways.longshore("validate");
+        let mut validate = ways.longshore("validate", "sales");
         validate.arg("--save-catalog").arg(catalog);
         child::run(validate)?;
         Ok(ways)
@@ -139,7 +186,9 @@ impl<'a> Ways<'a> {
         let statements: &[&str] = match way {
             Way::Psql | Way::Run | Way::FloorInsert => &["truncate sale"],
             // What autovacuum does within a minute of such a load.
-            Way::RunAgain => &["vacuum (analyze) sale"],
+            Way::RunAgain | Way::SqlAgain | Way::RunChanged | Way::SqlChanged => {
+                &["vacuum (analyze) sale"]
+            }
             Way::Validate => &[],
             Way::FloorCopy => &["truncate floor"],
         };
@@ -177,23 +226,34 @@ impl<'a> Ways<'a> {
             }
             Way::FloorInsert => psql("insert into sale select * from floor".to_owned()),
             Way::Run | Way::RunAgain => {
-                let mut run = self.longshore("run");
+                let mut run = self.longshore("run", "sales");
                 // The file is the same in every round.
                 run.arg("--force");
                 run
             }
+            Way::RunChanged => {
+                let mut run = self.longshore("run", "changed");
+                run.arg("--force");
+                run
+            }
+            // The run before has loaded the changed file: the first one differs as much from it.
+            Way::SqlAgain | Way::SqlChanged => {
+                let mut psql = self.server.psql();
+                psql.arg("--file").arg(self.folder.join("sales.sql"));
+                psql
+            }
             Way::Validate => {
-                let mut validate = self.longshore("validate");
+                let mut validate = self.longshore("validate", "sales");
                 validate.arg("--catalog").arg(self.folder.join("catalog.json"));
                 validate
             }
         }
     }
 
-    fn longshore(&self, command: &str) -> Command {
+    fn longshore(&self, command: &str, pipeline: &str) -> Command {
         let mut longshore = Command::new(&self.tool.binary);
         longshore.args([command, "--output", "json", "--quiet", "--database"]);
-        longshore.arg(self.server.url()).arg(self.folder.join("sales.toml"));
+        longshore.arg(self.server.url()).arg(self.folder.join(pipeline).with_extension("toml"));
         longshore.arg("--report-dir").arg(self.folder.join("reports"));
         if let Some(threads) = &self.tool.threads {
             longshore.args(["--threads", threads]);
@@ -204,9 +264,12 @@ impl<'a> Ways<'a> {
 
     fn check(&mut self, way: Way, output: &str) -> Result<(), Failed> {
         let expected = match way {
-            Way::Psql | Way::FloorCopy | Way::FloorInsert => None,
+            Way::Psql | Way::FloorCopy | Way::FloorInsert | Way::SqlAgain | Way::SqlChanged => None,
             Way::Run => Some([("read", self.rows), ("inserted", self.rows)]),
             Way::RunAgain => Some([("read", self.rows), ("unchanged", self.rows)]),
+            Way::RunChanged => {
+                Some([("read", self.rows), ("updated", self.rows / CHANGED_ONE_IN as u64)])
+            }
             Way::Validate => Some([("read", self.rows), ("rejected", 0)]),
         };
         if let Some(expected) = expected {
@@ -219,6 +282,7 @@ impl<'a> Ways<'a> {
         match way {
             Way::Validate => Ok(()),
             Way::FloorCopy => self.check_count("floor"),
+            Way::RunChanged => self.check_count("sale"),
             _ => self.check_count("sale").and_then(|()| self.check_rows(way)),
         }
     }
@@ -240,4 +304,22 @@ impl<'a> Ways<'a> {
         }
         Err(format!("{}: the rows are not those that psql loaded", way.name()).into())
     }
+}
+
+/// The same file with another price in every hundredth line.
+fn write_changed(csv: &Path, changed: &Path) -> Result<(), Failed> {
+    let lines = BufReader::new(File::open(csv)?).lines();
+    let mut writer = BufWriter::new(File::create(changed)?);
+    for (number, line) in lines.enumerate() {
+        let line = line?;
+        if number % CHANGED_ONE_IN == CHANGED_ONE_IN - 1 {
+            // The second field is the price, in quotes like all.
+            let line = line.replacen("\",\"", "\",\"1", 1);
+            writeln!(writer, "{line}")?;
+        } else {
+            writeln!(writer, "{line}")?;
+        }
+    }
+    writer.into_inner()?.sync_all()?;
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! `longshore history`: what runs did.
 
+use std::fmt::Write;
+
 use super::{
     arguments::{Global, HistoryArguments},
     console::Console,
@@ -47,6 +49,13 @@ pub(super) fn parse_run(text: &str) -> Result<RunId> {
 
 fn line(past: &PastRun) -> String {
     let seconds = past.seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"));
+    if let Some(export) = &past.export {
+        let rows = grouped(export.rows.unwrap_or(0).unsigned_abs());
+        return format!(
+            "{}  {}  {:<9}  {:>8}  {:>12} rows exported             {}",
+            past.run, past.started_at, past.status, seconds, rows, past.pipeline
+        );
+    }
     let changed: u64 =
         past.tables.iter().map(|table| table.tally.inserted + table.tally.updated).sum();
     let rejected = past.tables.iter().map(|table| table.tally.rejected).max().unwrap_or(0);
@@ -62,9 +71,28 @@ fn line(past: &PastRun) -> String {
     )
 }
 
+fn export_details(export: &ledger::PastExport) -> String {
+    let mut text = format!("  query sha256 {}", export.query_sha256);
+    for (name, value) in export.parameters.as_object().into_iter().flatten() {
+        let _ = match value.as_str() {
+            Some(value) => write!(text, "\n  parameter {name} = {value}"),
+            None => write!(text, "\n  parameter {name}, whose value is not kept"),
+        };
+    }
+    if let Some(role) = &export.role {
+        let _ = write!(text, "\n  for the role {role}");
+    }
+    if let Some(time) = &export.snapshot_time {
+        let _ = write!(text, "\n  rows as they were at {time}");
+    }
+    let _ = write!(text, "\n  manifest {}", export.manifest);
+    text
+}
+
 pub(super) fn details(past: &PastRun) -> String {
     let mut lines = vec![format!("{} by {}", line(past), past.started_by)];
     lines.extend(past.message.as_ref().map(|message| format!("  {message}")));
+    lines.extend(past.export.as_ref().map(export_details));
     if !past.tables.is_empty() {
         lines.push(tally::table(
             past.tables.iter().map(|table| (table.table.as_str(), table.tally)),

@@ -156,8 +156,22 @@ fn stage_line(progress: &Progress) -> String {
             grouped(progress.staged_rows())
         ),
         Stage::Publishing => format!("publishing {} rows", grouped(progress.staged_rows())),
+        Stage::Exporting => exported_line(progress),
         Stage::Ended => "cleaning up".to_owned(),
     }
+}
+
+fn exported_line(progress: &Progress) -> String {
+    let exported = progress.exported();
+    let expected = match exported.expected_rows() {
+        0 => String::new(),
+        rows => format!(" of about {}", grouped(rows)),
+    };
+    format!(
+        "{}{expected} rows written, {} bytes",
+        grouped(exported.rows()),
+        grouped(exported.bytes())
+    )
 }
 
 struct Lines<'c> {
@@ -178,6 +192,10 @@ impl Lines<'_> {
             return;
         }
         self.printed = seconds;
+        if progress.stage() == Stage::Exporting {
+            self.console.say(&format!("{seconds} s: {}", stage_line(progress)));
+            return;
+        }
         let (read, total) = bytes(progress);
         let percent = (read * 100).checked_div(total).unwrap_or(0);
         let records: u64 = progress.files().iter().map(FileProgress::records).sum();

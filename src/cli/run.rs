@@ -1,6 +1,6 @@
 //! `longshore run`: imports and exports, one after the other.
 
-use std::{io::IsTerminal, path::Path, sync::Arc};
+use std::{io::IsTerminal, sync::Arc};
 
 use super::{
     arguments::{Global, MachineArguments, RunArguments},
@@ -29,8 +29,21 @@ pub(super) async fn run(
         return Err(Error::definition("--input goes with a single pipeline"));
     }
     let mut status = ExitStatus::Done;
-    for path in &arguments.pipelines {
-        let ended = run_one(path, arguments, global, console).await;
+    let mut files = arguments.pipelines.iter().map(|path| pipeline::read(path, console)).peekable();
+    while let Some(file) = files.next() {
+        let ended = match file {
+            Err(status) => Ok(status),
+            Ok(file) if file.export().is_some() => {
+                // Those that stand together share one state of the database.
+                let is_export = |next: &Result<PipelineFile, _>| {
+                    next.as_ref().is_ok_and(|file| file.export().is_some())
+                };
+                let mut together = vec![file];
+                together.extend(std::iter::from_fn(|| files.next_if(is_export)).flatten());
+                exports(&together, arguments, global, console).await
+            }
+            Ok(file) => run_one(&file, arguments, global, console).await,
+        };
         let ended = ended.unwrap_or_else(|error| console.error(&error));
         status = status.merge(ended);
         if ended == ExitStatus::Interrupted {
@@ -40,20 +53,23 @@ pub(super) async fn run(
     Ok(status)
 }
 
-async fn run_one(
-    path: &Path,
+async fn exports(
+    files: &[PipelineFile],
     arguments: &RunArguments,
     global: &Global,
     console: &Console,
 ) -> Result<ExitStatus> {
-    let file = match pipeline::read(path, console) {
-        Ok(file) => file,
-        Err(status) => return Ok(status),
-    };
     let endpoint = database::endpoint(global, console).await?;
-    if let Some(definition) = file.export() {
-        return export::export(&file.name, definition, &arguments.set, &endpoint, console).await;
-    }
+    export::exports(files, &arguments.set, &endpoint, console).await
+}
+
+async fn run_one(
+    file: &PipelineFile,
+    arguments: &RunArguments,
+    global: &Global,
+    console: &Console,
+) -> Result<ExitStatus> {
+    let endpoint = database::endpoint(global, console).await?;
     if let Some((name, _)) = arguments.set.first() {
         return Err(Error::definition(format!(
             "`--set {name}=...` is for exports; `{}` is an import",
@@ -67,7 +83,7 @@ async fn run_one(
         dry_run: arguments.dry_run,
         options: options(&arguments.machine),
     };
-    Ok(import(&file, &endpoint, &request, console).await)
+    Ok(import(file, &endpoint, &request, console).await)
 }
 
 /// Runs one import and prints its summary.

@@ -32,9 +32,10 @@ pub(super) fn write(
             return write_integer(buffer, *number, limit.map(|limit| limit.scale));
         }
         (
-            PgType::Text | PgType::VarChar(_) | PgType::Char(_) | PgType::Citext | PgType::Enum(_),
+            PgType::Text | PgType::VarChar(_) | PgType::Citext | PgType::Enum(_),
             Value::Text(text),
         ) => return variable(buffer, &[], text.as_bytes()),
+        (PgType::Char(characters), Value::Text(text)) => return padded(buffer, text, *characters),
         (PgType::Date, Value::Date(days)) => fixed(buffer, &days.to_be_bytes()),
         (PgType::Time(_), Value::Time(micros))
         | (PgType::Timestamp(_), Value::Timestamp(micros))
@@ -80,6 +81,19 @@ fn variable(buffer: &mut Vec<u8>, prefix: &[u8], bytes: &[u8]) -> Result<(), Doe
     buffer.extend_from_slice(&narrow_length(length)?.to_be_bytes());
     buffer.extend_from_slice(prefix);
     buffer.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// A `char(n)` as the server keeps it, so that what is sent is what comes back.
+fn padded(buffer: &mut Vec<u8>, text: &str, characters: u32) -> Result<(), DoesNotFit> {
+    let missing = (characters as usize).saturating_sub(text.chars().count());
+    let length = text.len() + missing;
+    if length > FIELD_BYTES_MAX {
+        return Err(DoesNotFit);
+    }
+    buffer.extend_from_slice(&narrow_length(length)?.to_be_bytes());
+    buffer.extend_from_slice(text.as_bytes());
+    buffer.resize(buffer.len() + missing, b' ');
     Ok(())
 }
 

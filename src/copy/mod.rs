@@ -41,6 +41,9 @@ pub struct TupleEncoder {
 }
 
 impl TupleEncoder {
+    /// Bytes of a row before its first field: the count of fields, and the ordinal.
+    pub const FIELDS_START: usize = 2 + 4 + 8;
+
     /// Remembers this point, to come back to with [`TupleEncoder::rollback`].
     pub fn mark(&mut self) {
         self.marked = (self.buffer.len(), self.rows);

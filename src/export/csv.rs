@@ -65,7 +65,7 @@ impl CsvWriter {
     /// Adds a row.
     pub(super) fn row(
         &mut self,
-        layout: &Layout<'_>,
+        layout: &Layout,
         row: &Row<'_>,
         bytes: &mut Vec<u8>,
     ) -> Result<()> {

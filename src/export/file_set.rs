@@ -1,12 +1,13 @@
 //! The files of one export: a single one, one for each group of rows, numbered ones, or both.
 //!
 //! Rows come ordered by their group, so one file is open at a time and thousands of groups
-//! take one pass. No file takes its place before the last row has come: a query that fails
-//! midway leaves all files as they were.
+//! take one pass. No file takes its place before the last row has come and everything is on disk:
+//! a query that fails midway leaves all files as they were.
 
 use std::{
     collections::{BTreeSet, HashSet},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde::Serialize;
@@ -18,8 +19,12 @@ use super::{
     part_file::{FinishedFile, sync_file_system, sync_folder},
     path::{PathPattern, safe_name},
     row::Row,
+    work_folder::WorkFolder,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    run::progress::Progress,
+};
 
 /// From so many files on, the file system is told once to write everything: a disk waits a few
 /// milliseconds for each file that is told on its own.
@@ -39,12 +44,16 @@ pub struct WrittenFile {
     pub bytes: u64,
     /// SHA-256 of its bytes, in hex.
     pub sha256: String,
+    /// Whether these bytes were there already: then the file was left alone.
+    pub unchanged: bool,
 }
 
 /// The files being written.
-pub(super) struct FileSet<'l> {
-    layout: &'l Layout<'l>,
+pub(super) struct FileSet {
+    layout: Layout,
     pattern: PathPattern,
+    work: WorkFolder,
+    progress: Arc<Progress>,
     /// Places of the grouping columns in the query's result.
     groups: Vec<usize>,
     rows_per_file: Option<u64>,
@@ -65,18 +74,33 @@ struct OpenFile {
     part: u64,
 }
 
-impl<'l> FileSet<'l> {
+/// Whole files, on disk, that have not taken their places.
+pub(super) struct FinishedSet {
+    files: Vec<FinishedFile>,
+    pub(super) written: Vec<WrittenFile>,
+    pub(super) layout: Layout,
+    /// Holds the files, and goes after them.
+    work: WorkFolder,
+}
+
+impl FileSet {
     pub(super) fn new(
-        layout: &'l Layout<'l>,
+        layout: Layout,
         pattern: PathPattern,
         result: &[ResultColumn],
+        work: WorkFolder,
+        progress: &Arc<Progress>,
     ) -> Result<Self> {
         let groups = layout.output.group_by.iter().map(|name| place_of(name, result));
+        let groups = groups.collect::<Result<_>>()?;
+        let rows_per_file = layout.output.rows_per_file;
         let mut files = Self {
             layout,
             pattern,
-            groups: groups.collect::<Result<_>>()?,
-            rows_per_file: layout.output.rows_per_file,
+            work,
+            progress: Arc::clone(progress),
+            groups,
+            rows_per_file,
             open: None,
             finished: Vec::new(),
             written: Vec::new(),
@@ -109,7 +133,7 @@ impl<'l> FileSet<'l> {
             }
         }
         match &mut self.open {
-            Some(open) => open.file.row(self.layout, row),
+            Some(open) => open.file.row(&self.layout, row),
             None => Err(Error::unexpected("a row has no file")),
         }
     }
@@ -125,7 +149,8 @@ impl<'l> FileSet<'l> {
             .hint("order the query by the columns of `group_by` first"));
         }
         let path = self.path_of(&group, part)?;
-        let file = OutputFile::create(&path, self.layout)?;
+        let place = (&self.work, self.finished.len());
+        let file = OutputFile::create(&path, &self.layout, place, &self.progress)?;
         self.open = Some(OpenFile { file, path, group, part });
         Ok(())
     }
@@ -155,24 +180,37 @@ impl<'l> FileSet<'l> {
             rows,
             bytes: written.bytes,
             sha256: written.sha256,
+            unchanged: false,
         });
         Ok(())
     }
 
-    /// Ends the last file, brings all to disk, and lets them take their places.
-    pub(super) fn place(mut self) -> Result<Vec<WrittenFile>> {
+    /// Ends the last file and brings all to disk.
+    pub(super) fn finish(mut self) -> Result<FinishedSet> {
         self.end()?;
         if self.finished.len() > SYNCED_ONE_BY_ONE {
             sync_file_system(&self.finished)?;
         } else {
             self.finished.iter().try_for_each(FinishedFile::sync)?;
         }
+        let (files, written, layout) = (self.finished, self.written, self.layout);
+        Ok(FinishedSet { files, written, layout, work: self.work })
+    }
+}
+
+impl FinishedSet {
+    /// Lets the files take their places; the work folder is for the manifest.
+    pub(super) fn place(self) -> Result<(Vec<WrittenFile>, WorkFolder)> {
+        let mut written = self.written;
         let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
-        for file in self.finished {
-            folders.insert(file.folder().to_owned());
-            file.place()?;
+        for (file, written) in self.files.into_iter().zip(&mut written) {
+            let folder = file.folder().to_owned();
+            written.unchanged = !file.place()?;
+            if !written.unchanged {
+                folders.insert(folder);
+            }
         }
         folders.iter().try_for_each(|folder: &PathBuf| sync_folder(Path::new(folder)))?;
-        Ok(self.written)
+        Ok((written, self.work))
     }
 }

@@ -4,17 +4,18 @@
 //! which is their index. A file can be checked against it, and
 //! one that was written with `raw` can be told from one that is safe to open.
 
-use std::{io::Write, path::Path};
+use std::{collections::HashSet, io::Write, path::Path};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    ExportRequest,
     columns::Column,
     file_set::WrittenFile,
-    part_file::{cannot_write, part_path},
+    part_file::{cannot_write, folder_of, sync_folder},
+    set::Member,
     snapshot::Snapshot,
+    work_folder::WorkFolder,
 };
 use crate::{
     definition::Treatment,
@@ -25,6 +26,7 @@ use crate::{
 /// What is said about an export.
 #[derive(Debug, Serialize)]
 pub(super) struct Manifest<'e> {
+    run: &'e str,
     pipeline: &'e str,
     /// The release that wrote it.
     version: &'static str,
@@ -42,6 +44,8 @@ pub(super) struct Manifest<'e> {
     columns: Vec<ManifestColumn<'e>>,
     /// The columns whose values tell the files apart.
     group_by: &'e [String],
+    /// Files of an earlier export by this manifest whose group has no rows any more.
+    stale: Vec<StaleFile<'e>>,
     rows: u64,
     files: Vec<ManifestFile<'e>>,
 }
@@ -57,6 +61,13 @@ struct ManifestFile<'e> {
     sha256: &'e str,
 }
 
+/// A file that is there although its group has no rows any more.
+#[derive(Debug, Serialize)]
+struct StaleFile<'e> {
+    path: &'e str,
+    sha256: &'e str,
+}
+
 #[derive(Debug, Serialize)]
 struct ManifestColumn<'e> {
     name: &'e str,
@@ -68,14 +79,15 @@ struct ManifestColumn<'e> {
 
 impl<'e> Manifest<'e> {
     pub(super) fn new(
-        request: &'e ExportRequest<'_>,
+        member: &'e Member<'_>,
         snapshot: &'e Snapshot,
         columns: &'e [Column],
-        (path, files): (&Path, &'e [WrittenFile]),
+        files: &'e [WrittenFile],
+        stale: &'e [ListedFile],
     ) -> Self {
+        let (request, path) = (member.request, member.manifest.as_path());
         let definition = request.definition;
-        let used = definition.parameter_names();
-        let given = request.parameters.iter().filter(|(name, _)| used.contains(&name.as_str()));
+        let given = request.used_parameters().into_iter();
         let column = |column: &'e Column| ManifestColumn {
             name: &column.name,
             label: &column.label,
@@ -83,51 +95,88 @@ impl<'e> Manifest<'e> {
             treatment: column.treatment,
         };
         Self {
+            run: member.run.as_str(),
             pipeline: request.pipeline,
             version: env!("CARGO_PKG_VERSION"),
             format: definition.output.format,
             encoding: definition.output.encoding.as_deref().unwrap_or("utf-8"),
             query_sha256: hex(&Sha256::digest(definition.sql.as_bytes())),
-            parameters: given.map(|(name, value)| (name.clone(), value.as_str().into())).collect(),
+            parameters: given.map(|(name, value)| (name.to_owned(), value.into())).collect(),
             role: definition.role.as_deref(),
             snapshot_time: &snapshot.time,
             raw: definition.output.raw,
             ordered: definition.order,
             columns: columns.iter().map(column).collect(),
             group_by: &definition.output.group_by,
+            stale: stale.iter().map(|listed| stale_file(path, listed)).collect(),
             rows: files.iter().map(|file| file.rows).sum(),
             files: files.iter().map(|written| file(path, written)).collect(),
         }
     }
 
     /// Writes the manifest to `path`, in place when it is whole.
-    pub(super) fn write(&self, path: &Path) -> Result<()> {
+    pub(super) fn write(&self, path: &Path, work: &WorkFolder) -> Result<()> {
         let failed = |cause| cannot_write(path, cause);
-        // Without rows there may be no file that made the folder.
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            private_file::create_folder(folder)?;
-        }
         let mut text = serde_json::to_vec_pretty(self).map_err(|cause| {
             Error::unexpected("a manifest cannot be written as JSON").caused_by(cause)
         })?;
         text.push(b'\n');
-        let part = part_path(path);
+        let part = work.path().join("manifest");
         let mut file = private_file::create(&part)?;
         let written = file.write_all(&text).and_then(|()| file.sync_all());
-        written.and_then(|()| std::fs::rename(&part, path)).map_err(failed)
+        written.and_then(|()| std::fs::rename(&part, path)).map_err(failed)?;
+        sync_folder(folder_of(path))
     }
 }
 
 fn file<'e>(manifest: &Path, file: &'e WrittenFile) -> ManifestFile<'e> {
-    let folder = manifest.parent().unwrap_or(Path::new(""));
-    let from_there = Path::new(&file.path).strip_prefix(folder).ok().and_then(Path::to_str);
     ManifestFile {
-        path: from_there.unwrap_or(&file.path),
+        path: from_there(manifest, &file.path),
         group: &file.group,
         rows: file.rows,
         bytes: file.bytes,
         sha256: &file.sha256,
     }
+}
+
+fn stale_file<'e>(manifest: &Path, listed: &'e ListedFile) -> StaleFile<'e> {
+    StaleFile { path: from_there(manifest, &listed.path), sha256: &listed.sha256 }
+}
+
+/// A path from the folder of the manifest.
+fn from_there<'p>(manifest: &Path, path: &'p str) -> &'p str {
+    let folder = manifest.parent().unwrap_or(Path::new(""));
+    Path::new(path).strip_prefix(folder).ok().and_then(Path::to_str).unwrap_or(path)
+}
+
+/// A file that an earlier manifest lists, as this process finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ListedFile {
+    pub(super) path: String,
+    pub(super) sha256: String,
+}
+
+/// The files that the manifest in this place lists, those it calls stale among them. A manifest
+/// that cannot be read lists none: it is about to be replaced.
+pub(super) fn files_of(manifest: &Path) -> Vec<ListedFile> {
+    let Ok(text) = std::fs::read(manifest) else { return Vec::new() };
+    let said: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    let folder = manifest.parent().unwrap_or(Path::new(""));
+    let listed = |file: &serde_json::Value| {
+        let path = folder.join(file["path"].as_str()?).display().to_string();
+        Some(ListedFile { path, sha256: file["sha256"].as_str()?.to_owned() })
+    };
+    let lists = [&said["files"], &said["stale"]].into_iter().filter_map(|list| list.as_array());
+    lists.flatten().filter_map(listed).collect()
+}
+
+/// Those of the files listed before that are still there, and that are not among the new ones.
+pub(super) fn stale(earlier: &[ListedFile], written: &[WrittenFile]) -> Vec<ListedFile> {
+    let written: HashSet<&str> = written.iter().map(|file| file.path.as_str()).collect();
+    let is_stale = |file: &&ListedFile| {
+        !written.contains(file.path.as_str()) && Path::new(&file.path).exists()
+    };
+    earlier.iter().filter(is_stale).cloned().collect()
 }
 
 /// Bytes in hex.

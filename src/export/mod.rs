@@ -1,9 +1,12 @@
 //! The way back: a query's rows streamed into a file by COPY.
 //!
 //! COPY sends text, one row a message; a writer makes the file's format of it. Rows go to a
-//! file beside the output, which takes its place by a rename once everything is on disk:
-//! readers see the old file or the whole new one. Memory stays at one row and one buffer,
-//! whatever the number of rows.
+//! file in a hidden folder beside the output, which takes its place by a rename once everything
+//! is on disk: readers see the old file or the whole new one. Memory stays at a few batches of
+//! rows and one buffer, whatever the number of rows.
+//!
+//! The exports of one command are a [`set`](export): they read one state of the database, and
+//! none of their files takes its place before the last of them is whole.
 
 mod charset;
 mod columns;
@@ -11,30 +14,23 @@ mod csv;
 mod file_set;
 mod json;
 mod layout;
+mod ledger;
 mod manifest;
 mod output_file;
 mod part_file;
 mod path;
 mod query;
 mod row;
+mod set;
 mod sheet;
 mod snapshot;
 mod values;
+mod work_folder;
+mod write;
+mod writer;
 
-use std::path::PathBuf;
-
-use futures_util::{StreamExt, pin_mut};
-
-pub use self::file_set::WrittenFile;
-use self::{
-    file_set::FileSet, layout::Layout, manifest::Manifest, path::PathPattern, query::Query,
-    row::RowReader, values::ValueFormat,
-};
-use crate::{
-    definition::{ExportDefinition, OutputFormat},
-    error::{Error, Result},
-    postgres::session::{Session, database_error},
-};
+pub use self::{file_set::WrittenFile, set::export};
+use crate::definition::ExportDefinition;
 
 /// One export to do.
 #[derive(Debug, Clone, Copy)]
@@ -47,9 +43,25 @@ pub struct ExportRequest<'r> {
     pub parameters: &'r [(String, String)],
 }
 
+impl<'r> ExportRequest<'r> {
+    /// The parameters that the query or the path uses, with the value given last, by name.
+    fn used_parameters(&self) -> Vec<(&'r str, &'r str)> {
+        let mut names = self.definition.parameter_names();
+        names.sort_unstable();
+        let given = |name: &str| self.parameters.iter().rev().find(|(key, _)| key == name);
+        names
+            .into_iter()
+            .filter_map(given)
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect()
+    }
+}
+
 /// What an export wrote.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct ExportSummary {
+    /// The run.
+    pub run: String,
     /// The pipeline's name.
     pub pipeline: String,
     /// `published`, since it is there.
@@ -64,77 +76,10 @@ pub struct ExportSummary {
     pub bytes: u64,
     /// When the rows were as they are in the files, by the server's clock.
     pub snapshot_time: String,
-}
-
-/// Runs the query and writes its rows, and a manifest beside them.
-///
-/// # Errors
-/// `ErrorKind::Definition` for a parameter without value, a query that the server does not
-/// understand, and values that cannot be written as the definition wants them;
-/// `ErrorKind::Environment` when the server or the disk refuses. The files that were there stay
-/// then.
-pub async fn export(session: &Session, request: &ExportRequest<'_>) -> Result<ExportSummary> {
-    let definition = request.definition;
-    let pattern = PathPattern::fill(&definition.output, request.parameters)?;
-    let manifest_path = PathBuf::from(pattern.manifest(&definition.output));
-    let snapshot = snapshot::open(session, definition).await?;
-    let (query, layout) = prepare(session, request).await?;
-    let files = FileSet::new(&layout, pattern, &query.columns)?;
-    let files = write_rows(session, &query, &layout, files).await?;
-    snapshot::close(session).await?;
-    let files = files.place()?;
-    let manifest = Manifest::new(request, &snapshot, &layout.columns, (&manifest_path, &files));
-    manifest.write(&manifest_path)?;
-    Ok(ExportSummary {
-        pipeline: request.pipeline.to_owned(),
-        status: "published",
-        manifest: manifest_path.display().to_string(),
-        rows: files.iter().map(|file| file.rows).sum(),
-        bytes: files.iter().map(|file| file.bytes).sum(),
-        files,
-        snapshot_time: snapshot.time,
-    })
-}
-
-/// What the query gives, and how that is written.
-async fn prepare<'r>(
-    session: &Session,
-    request: &ExportRequest<'r>,
-) -> Result<(Query, Layout<'r>)> {
-    let definition = request.definition;
-    let mut query = Query::bind(session, &definition.sql, request.parameters).await?;
-    let mut columns = columns::bind(definition, &query.columns)?;
-    let format = definition.output.format;
-    if matches!(format, OutputFormat::Geojson | OutputFormat::Jsonl) {
-        query.as_json(&mut columns, format == OutputFormat::Geojson);
-    }
-    let values = ValueFormat::new(definition, &columns)?;
-    Ok((query, Layout { output: &definition.output, columns, values }))
-}
-
-async fn write_rows<'l>(
-    session: &Session,
-    query: &Query,
-    layout: &Layout<'_>,
-    mut files: FileSet<'l>,
-) -> Result<FileSet<'l>> {
-    let mut reader = RowReader::default();
-    let stream = query.stream(session).await?;
-    pin_mut!(stream);
-    while let Some(message) = stream.next().await {
-        let message = message.map_err(|error| unread(&error, layout.output.format))?;
-        let row = reader.read(&message, query.columns.len())?;
-        files.row(&row)?;
-    }
-    Ok(files)
-}
-
-/// Rows that the server stopped sending.
-fn unread(error: &tokio_postgres::Error, format: OutputFormat) -> Error {
-    let said = database_error(error, "read the rows of the export");
-    let code = error.code().map_or("", |code| code.code());
-    if format == OutputFormat::Geojson && (code.starts_with("XX") || code == "22023") {
-        return said.hint("GeoJSON is in longitude and latitude: every geometry needs a reference system (SRID) to be transformed from");
-    }
-    said
+    /// Files of an earlier export by the same manifest whose group has no rows any more.
+    pub stale: Vec<String>,
+    /// Seconds from the first question to the last file in its place.
+    pub seconds: f64,
+    /// What people should know although the files are there.
+    pub warnings: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! One file of an export, from its first byte to its place, in any format.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use super::{
     csv::CsvWriter,
@@ -9,8 +9,9 @@ use super::{
     part_file::{FinishedFile, PartFile, Written},
     row::Row,
     sheet::SheetWriter,
+    work_folder::WorkFolder,
 };
-use crate::{definition::OutputFormat, error::Result};
+use crate::{definition::OutputFormat, error::Result, run::progress::Progress};
 
 /// Rows are gathered to so many bytes before they are compressed, hashed and written.
 const BUFFER_BYTES: usize = 128 << 10;
@@ -31,13 +32,18 @@ enum FormatWriter {
 }
 
 impl OutputFile {
-    /// Begins a file that will be at `path`.
-    pub(super) fn create(path: &Path, layout: &Layout<'_>) -> Result<Self> {
-        let part = PartFile::create(path)?;
+    /// Begins a file that will be at `path`, as the one of this number in the work folder.
+    pub(super) fn create(
+        path: &Path,
+        layout: &Layout,
+        (work, number): (&WorkFolder, usize),
+        progress: &Arc<Progress>,
+    ) -> Result<Self> {
+        let part = PartFile::create(path, work.part(number), progress)?;
         let mut buffer = Vec::new();
         let format = match layout.output.format {
             OutputFormat::Csv => {
-                let csv = CsvWriter::new(layout.output);
+                let csv = CsvWriter::new(&layout.output);
                 csv.start(&layout.columns, &mut buffer)?;
                 FormatWriter::Csv(csv)
             }
@@ -47,7 +53,7 @@ impl OutputFile {
                 FormatWriter::Geojson(GeojsonWriter::new(&layout.columns)?)
             }
             OutputFormat::Xlsx => {
-                FormatWriter::Sheet(Box::new(SheetWriter::new(layout, part.folder())?))
+                FormatWriter::Sheet(Box::new(SheetWriter::new(layout, work.path())?))
             }
         };
         Ok(Self { part, format, buffer, rows: 0 })
@@ -59,7 +65,7 @@ impl OutputFile {
     }
 
     /// Adds a row.
-    pub(super) fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> Result<()> {
+    pub(super) fn row(&mut self, layout: &Layout, row: &Row<'_>) -> Result<()> {
         let bytes = &mut self.buffer;
         match &mut self.format {
             FormatWriter::Csv(csv) => csv.row(layout, row, bytes)?,

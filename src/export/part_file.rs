@@ -1,9 +1,14 @@
 //! The file an export writes: compressed as its name says, and in place only when it is whole.
+//!
+//! A file that is in place already, byte for byte, is left alone: what was whole when an export
+//! was cut off is not made again, and nobody is told of a change that is none.
 
 use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
+    fs::{self, File},
+    io::{self, BufWriter, Read, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use flate2::{Compression, write::GzEncoder};
@@ -17,10 +22,14 @@ use super::manifest::hex;
 use crate::{
     error::{Error, Result},
     private_file,
+    run::progress::Progress,
 };
 
 /// Compresses about as well as level 6 of gzip, at several times its speed.
 const ZSTD_LEVEL: i32 = 3;
+
+/// Files are read in pieces of so many bytes.
+const READ_BYTES: usize = 64 << 10;
 
 /// The file being written, beside the one it will replace.
 pub(super) struct PartFile {
@@ -33,6 +42,7 @@ pub(super) struct PartFile {
 pub(super) struct FinishedFile {
     path: PathBuf,
     part: Part,
+    sha256: String,
 }
 
 /// A file that goes unless it takes its place.
@@ -50,6 +60,7 @@ struct Disk {
     file: BufWriter<File>,
     hash: Sha256,
     bytes: u64,
+    progress: Arc<Progress>,
 }
 
 enum Writer {
@@ -59,30 +70,15 @@ enum Writer {
     Zip(Box<ZipWriter<StreamWriter<Disk>>>),
 }
 
-/// Where a file is written until it is whole.
-pub(super) fn part_path(path: &Path) -> PathBuf {
-    let mut part = path.as_os_str().to_owned();
-    part.push(format!(".part-{}", std::process::id()));
-    PathBuf::from(part)
-}
-
 impl PartFile {
-    /// Opens the part file in the output's folder, which is made where it is missing.
-    pub(super) fn create(path: &Path) -> Result<Self> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            private_file::create_folder(folder)?;
-        }
-        let part = part_path(path);
+    /// Opens `part`, whose bytes will be at `path`.
+    pub(super) fn create(path: &Path, part: PathBuf, progress: &Arc<Progress>) -> Result<Self> {
         let file = BufWriter::new(private_file::create(&part)?);
         let part = Part(part);
-        let disk = Disk { file, hash: Sha256::new(), bytes: 0 };
+        let progress = Arc::clone(progress);
+        let disk = Disk { file, hash: Sha256::new(), bytes: 0, progress };
         let writer = Writer::named(path, disk).map_err(|cause| cannot_write(path, cause))?;
         Ok(Self { path: path.to_owned(), part, writer })
-    }
-
-    /// The folder the file will be in.
-    pub(super) fn folder(&self) -> &Path {
-        folder_of(&self.path)
     }
 
     /// Adds bytes.
@@ -96,7 +92,8 @@ impl PartFile {
         let mut disk = self.writer.finish().map_err(failed)?;
         disk.file.flush().map_err(failed)?;
         let written = Written { bytes: disk.bytes, sha256: hex(&disk.hash.finalize()) };
-        Ok((written, FinishedFile { path: self.path, part: self.part }))
+        let sha256 = written.sha256.clone();
+        Ok((written, FinishedFile { path: self.path, part: self.part, sha256 }))
     }
 }
 
@@ -124,14 +121,44 @@ impl FinishedFile {
         synced.map_err(|cause| cannot_write(&self.path, cause))
     }
 
-    /// Lets the file take its place; [`sync_folder`] makes that last.
-    pub(super) fn place(self) -> Result<()> {
-        let placed = std::fs::rename(&self.part.0, &self.path);
-        placed.map_err(|cause| cannot_write(&self.path, cause))
+    /// Lets the file take its place; [`sync_folder`] makes that last. False where the same bytes
+    /// are there already.
+    pub(super) fn place(self) -> Result<bool> {
+        let failed = |cause| cannot_write(&self.path, cause);
+        if self.is_there().map_err(failed)? {
+            return Ok(false);
+        }
+        private_file::create_folder(self.folder())?;
+        fs::rename(&self.part.0, &self.path).map_err(failed)?;
+        Ok(true)
+    }
+
+    fn is_there(&self) -> io::Result<bool> {
+        let there = match fs::symlink_metadata(&self.path) {
+            Ok(there) => there,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(cause) => return Err(cause),
+        };
+        let private = there.permissions().mode() & 0o077 == 0;
+        let may_be = there.is_file() && private && there.len() == fs::metadata(&self.part.0)?.len();
+        Ok(may_be && sha256_of(&self.path)? == self.sha256)
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// SHA-256 of a file's bytes, in hex.
+pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
+    let (mut file, mut hash) = (File::open(path)?, Sha256::new());
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&hash.finalize())),
+            bytes => hash.update(&buffer[..bytes]),
+        }
+    }
+}
+
+/// The folder of a path.
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -168,7 +195,7 @@ pub(super) fn sync_file_system(files: &[FinishedFile]) -> Result<()> {
 impl Drop for Part {
     /// What was not finished goes; after the rename there is nothing left to remove.
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        let _ = fs::remove_file(&self.0);
     }
 }
 
@@ -220,6 +247,7 @@ impl Write for Disk {
         self.file.write_all(chunk)?;
         self.hash.update(chunk);
         self.bytes += chunk.len() as u64;
+        self.progress.exported().add_bytes(chunk.len() as u64);
         Ok(chunk.len())
     }
 
@@ -236,20 +264,19 @@ pub(super) fn cannot_write(path: &Path, cause: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use super::*;
 
     fn written(name: &str) -> (Vec<u8>, Written) {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
-        let mut part = PartFile::create(&path).expect("created");
+        let part = folder.path().join("1.part");
+        let mut part = PartFile::create(&path, part, &Arc::default()).expect("created");
         part.add(b"id\n").and_then(|()| part.add(b"1\n")).expect("written");
         let (written, finished) = part.finish().expect("finished");
         assert!(!path.exists(), "and when it takes its place");
-        finished.place().expect("placed");
-        assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 1);
-        (std::fs::read(&path).expect("the file"), written)
+        assert!(finished.place().expect("placed"));
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+        (fs::read(&path).expect("the file"), written)
     }
 
     #[test]
@@ -285,11 +312,28 @@ mod tests {
     fn what_is_left_unfinished_leaves_the_old_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.csv");
-        std::fs::write(&path, "old").expect("written");
-        let mut part = PartFile::create(&path).expect("created");
+        fs::write(&path, "old").expect("written");
+        let part = folder.path().join("1.part");
+        let mut part = PartFile::create(&path, part, &Arc::default()).expect("created");
         part.add(b"new").expect("written");
         drop(part);
-        assert_eq!(std::fs::read_to_string(&path).expect("the file"), "old");
-        assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 1);
+        assert_eq!(fs::read_to_string(&path).expect("the file"), "old");
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    #[test]
+    fn the_same_bytes_are_left_alone_unless_others_may_read_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.csv");
+        let place = |bytes: &[u8]| {
+            let part = folder.path().join("1.part");
+            let mut part = PartFile::create(&path, part, &Arc::default()).expect("created");
+            part.add(bytes).expect("written");
+            part.finish().expect("finished").1.place().expect("placed")
+        };
+        assert_eq!([place(b"1\n"), place(b"1\n"), place(b"2\n")], [true, false, true]);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("its mode is set");
+        assert!(place(b"2\n"));
+        assert_eq!(fs::metadata(&path).expect("the file").permissions().mode() & 0o777, 0o600);
     }
 }

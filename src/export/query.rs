@@ -6,7 +6,7 @@
 //! transaction (`longshore.p1`), and COPY reads `current_setting(...)` cast to those types.
 
 use tokio_postgres::{
-    CopyOutStream,
+    CopyOutStream, SimpleQueryMessage,
     types::{Kind as TypeKind, Type},
 };
 
@@ -81,6 +81,22 @@ impl Query {
             }
         }
         self.sql = format!("select {} from ({}\n) q", expressions.join(", "), self.sql);
+    }
+
+    /// How many rows the planner expects.
+    pub(super) async fn estimated_rows(&self, session: &Session) -> Result<u64> {
+        let explain = format!("explain (format json) {}", self.sql);
+        let said = session.client.simple_query(&explain).await;
+        let said = said.map_err(|error| database_error(&error, "plan the query of the export"))?;
+        let text = said.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        let plan: serde_json::Value =
+            serde_json::from_str(text.unwrap_or("[]")).unwrap_or_default();
+        let rows = plan[0]["Plan"]["Plan Rows"].as_f64().unwrap_or(0.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
+        Ok(rows as u64)
     }
 
     /// Starts COPY; every message of the stream is one row in COPY's text format.

@@ -1,13 +1,18 @@
-//! The transaction that an export reads in: one state of the database, nothing written.
+//! The transaction that exports read in: one state of the database, nothing written.
+//!
+//! Several exports of one run take turns on one session, in one transaction. That holds behind
+//! a pooler and on a standby too, where a snapshot cannot be handed from session to session.
 
 use crate::{
     definition::ExportDefinition,
-    error::Result,
+    error::{Error, Result},
     postgres::{
         prepared,
         session::{Session, TRANSACTION_SETTINGS, database_error},
         sql::quote_literal,
+        watch,
     },
+    run_id::RunId,
 };
 
 /// A state of the database.
@@ -17,14 +22,12 @@ pub(super) struct Snapshot {
     pub(super) time: String,
 }
 
-/// Opens the transaction on a new session; points in time are written in the definition's zone in it.
-pub(super) async fn open(session: &Session, definition: &ExportDefinition) -> Result<Snapshot> {
-    let failed = |error| database_error(&error, "open a snapshot for the export");
-    let zone = definition.output.zone.as_deref().unwrap_or("UTC");
+/// Opens the transaction on a new session.
+pub(super) async fn open(session: &Session, run: &RunId) -> Result<Snapshot> {
     let begin = format!(
-        "begin isolation level repeatable read read only; {TRANSACTION_SETTINGS}; \
-         set local bytea_output = 'hex'; set local timezone = {}",
-        quote_literal(zone)
+        "begin isolation level repeatable read read only; {TRANSACTION_SETTINGS}; {}; \
+         set local bytea_output = 'hex'",
+        watch::mark(run)
     );
     session.client.batch_execute(&begin).await.map_err(failed)?;
     prepared::forget_names(&session.client).await.map_err(failed)?;
@@ -33,8 +36,24 @@ pub(super) async fn open(session: &Session, definition: &ExportDefinition) -> Re
     Ok(Snapshot { time: row.get(0) })
 }
 
+/// Begins one export in it; points in time are written in the definition's zone.
+pub(super) async fn enter(session: &Session, definition: &ExportDefinition) -> Result<()> {
+    let zone = definition.output.zone.as_deref().unwrap_or("UTC");
+    let enter = format!("savepoint export; set local timezone = {}", quote_literal(zone));
+    session.client.batch_execute(&enter).await.map_err(failed)
+}
+
+/// Goes on without an export that failed.
+pub(super) async fn leave(session: &Session) -> Result<()> {
+    session.client.batch_execute("rollback to savepoint export").await.map_err(failed)
+}
+
 /// Ends the transaction.
 pub(super) async fn close(session: &Session) -> Result<()> {
     let closed = session.client.batch_execute("commit").await;
     closed.map_err(|error| database_error(&error, "end the snapshot of the export"))
+}
+
+fn failed(error: tokio_postgres::Error) -> Error {
+    database_error(&error, "open a snapshot for the export")
 }

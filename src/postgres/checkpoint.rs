@@ -12,7 +12,7 @@ use crate::{
 
 /// The columns of the checkpoints' table.
 pub(super) const COLUMNS: &str = "file int, split int, first_record bigint, records bigint,
-    staged bigint[], rejected bigint[], filtered bigint[],
+    staged bigint[], rejected bigint[], filtered bigint[], same bigint[],
     repaired bigint, flagged bigint, area_changed float8, area_change_percent_max float8,
     primary key (file, split)";
 
@@ -40,6 +40,7 @@ impl Checkpoint {
             staged: table.rows,
             rejected: table.rejected,
             filtered: table.filtered,
+            same: table.same,
         };
         Self {
             file: split.file,
@@ -49,6 +50,11 @@ impl Checkpoint {
             tables: split.tables.iter().map(counted).collect(),
             notes: notes.clone(),
         }
+    }
+
+    /// Whether some of its records were not staged, since a target held their rows at that time.
+    pub fn has_same(&self) -> bool {
+        self.tables.iter().any(|table| table.same != 0)
     }
 
     /// Whether any of its records was rejected before COPY.
@@ -67,9 +73,10 @@ impl Checkpoint {
         };
         let (staged, rejected, filtered) =
             (counts(|t| t.staged), counts(|t| t.rejected), counts(|t| t.filtered));
+        let same: Vec<i64> = self.tables.iter().map(|table| table.same).collect();
         let (repaired, flagged) =
             (self.notes.repaired.cast_signed(), self.notes.flagged.cast_signed());
-        let values: [(&(dyn ToSql + Sync), Type); 11] = [
+        let values: [(&(dyn ToSql + Sync), Type); 12] = [
             (&self.file.cast_signed(), Type::INT4),
             (&self.split.cast_signed(), Type::INT4),
             (&self.first_record.cast_signed(), Type::INT8),
@@ -77,13 +84,15 @@ impl Checkpoint {
             (&staged, Type::INT8_ARRAY),
             (&rejected, Type::INT8_ARRAY),
             (&filtered, Type::INT8_ARRAY),
+            (&same, Type::INT8_ARRAY),
             (&repaired, Type::INT8),
             (&flagged, Type::INT8),
             (&self.notes.area_changed, Type::FLOAT8),
             (&self.notes.area_change_percent_max, Type::FLOAT8),
         ];
-        let insert =
-            format!("insert into {table} values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
+        let insert = format!(
+            "insert into {table} values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        );
         client.execute_typed(&insert, &values).await
     }
 }
@@ -102,13 +111,14 @@ pub(super) async fn read(client: &Client, staging: &Staging) -> Result<Vec<Check
 fn checkpoint(row: &Row) -> Checkpoint {
     let [file, split]: [i32; 2] = [row.get(0), row.get(1)];
     let count = |column: usize| row.get::<_, i64>(column).cast_unsigned();
-    let [staged, rejected, filtered]: [Vec<i64>; 3] = [row.get(4), row.get(5), row.get(6)];
-    let tables = staged.iter().zip(rejected).zip(filtered).map(|((staged, rejected), filtered)| {
-        CountedTable {
-            staged: staged.cast_unsigned(),
-            rejected: rejected.cast_unsigned(),
-            filtered: filtered.cast_unsigned(),
-        }
+    let [staged, rejected, filtered, same]: [Vec<i64>; 4] =
+        [row.get(4), row.get(5), row.get(6), row.get(7)];
+    let counts = staged.iter().zip(rejected).zip(filtered).zip(same);
+    let tables = counts.map(|(((staged, rejected), filtered), same)| CountedTable {
+        staged: staged.cast_unsigned(),
+        rejected: rejected.cast_unsigned(),
+        filtered: filtered.cast_unsigned(),
+        same,
     });
     Checkpoint {
         file: file.cast_unsigned(),
@@ -117,10 +127,10 @@ fn checkpoint(row: &Row) -> Checkpoint {
         records: count(3),
         tables: tables.collect(),
         notes: GeometryNotes {
-            repaired: count(7),
-            flagged: count(8),
-            area_changed: row.get(9),
-            area_change_percent_max: row.get(10),
+            repaired: count(8),
+            flagged: count(9),
+            area_changed: row.get(10),
+            area_change_percent_max: row.get(11),
         },
     }
 }

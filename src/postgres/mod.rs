@@ -26,6 +26,7 @@ pub mod resume;
 pub mod session;
 pub mod sql;
 pub mod staging;
+pub mod table_rows;
 mod tls;
 pub mod undo;
 pub mod version;

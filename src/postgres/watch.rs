@@ -41,8 +41,30 @@ pub async fn attended<T>(
 ) -> Result<T> {
     tokio::select! {
         done = work => done,
-        stalled = stalled(endpoint, run) => Err(stalled),
+        stalled = stalled(endpoint, run, Looking::Writing) => Err(stalled),
     }
+}
+
+/// The same for a run that only reads, also from a standby.
+///
+/// # Errors
+/// As [`attended`].
+pub async fn attended_reading<T>(
+    endpoint: &Endpoint,
+    run: &RunId,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        stalled = stalled(endpoint, run, Looking::Reading) => Err(stalled),
+    }
+}
+
+/// Which server a run speaks to, where an address has several.
+#[derive(Clone, Copy)]
+enum Looking {
+    Writing,
+    Reading,
 }
 
 /// The sessions of a run inside a transaction of theirs are those that say so themselves
@@ -53,7 +75,7 @@ const SESSIONS: &str = "from pg_catalog.pg_stat_activity
 
 /// Settings for a transaction of a run whose statements need not speak of the staging tables. A
 /// server that can tell while it works that its client is gone is asked to look: on Linux.
-pub(super) fn mark(run: &RunId) -> String {
+pub fn mark(run: &RunId) -> String {
     format!(
         "set local application_name = '{}';
          select set_config('client_connection_check_interval', '5s', true) where version() like '%linux%'",
@@ -85,15 +107,19 @@ impl Seen {
 }
 
 /// Ends only when the server has had nothing to do for a while.
-async fn stalled(endpoint: &Endpoint, run: &RunId) -> Error {
+async fn stalled(endpoint: &Endpoint, run: &RunId, looking: Looking) -> Error {
     let (mut session, mut last, mut since) = (None, None, Instant::now());
     let (answer, idle_max) = (failpoint::limit(LOOK_ANSWER), failpoint::limit(IDLE_MAX));
     loop {
         tokio::time::sleep(failpoint::limit(LOOK)).await;
-        let looked = tokio::time::timeout(answer, look(endpoint, &mut session, run)).await;
-        // A server that cannot be asked either is the lease's affair.
+        let looked =
+            tokio::time::timeout(answer, look((endpoint, looking), &mut session, run)).await;
+        // A server that cannot be asked either is the lease's affair, where there is one.
         let Ok(Ok(seen)) = looked else {
             (session, last) = (None, None);
+            if matches!(looking, Looking::Reading) && since.elapsed() >= 2 * idle_max {
+                return lost();
+            }
             continue;
         };
         if seen.works || last.as_ref() != Some(&seen) {
@@ -111,10 +137,17 @@ async fn stalled(endpoint: &Endpoint, run: &RunId) -> Error {
     }
 }
 
-async fn look(endpoint: &Endpoint, session: &mut Option<Session>, run: &RunId) -> Result<Seen> {
+async fn look(
+    (endpoint, looking): (&Endpoint, Looking),
+    session: &mut Option<Session>,
+    run: &RunId,
+) -> Result<Seen> {
     let session = match session {
         Some(session) => session,
-        none => none.insert(endpoint.connect().await?),
+        none => none.insert(match looking {
+            Looking::Writing => endpoint.connect().await?,
+            Looking::Reading => endpoint.connect_for_reading().await?,
+        }),
     };
     // A server that does not track what its sessions do is trusted to do something.
     let query = format!(

@@ -56,6 +56,7 @@ impl Collector {
             counted.staged += table.rows;
             counted.rejected += table.rejected;
             counted.filtered += table.filtered;
+            counted.same += table.same;
         }
         for (known, keys) in self.keys.iter_mut().zip(&split.keys) {
             known.add(keys);

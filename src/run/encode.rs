@@ -6,7 +6,12 @@
 use bumpalo::Bump;
 use bytes::Bytes;
 
-use super::{bound::BoundFile, keys::KeyHash, refused::RefusedEncoder};
+use super::{
+    bound::BoundFile,
+    keys::KeyHash,
+    known::{Known, RowHash},
+    refused::RefusedEncoder,
+};
 use crate::{
     batch::{Record, RecordBatch},
     copy::TupleEncoder,
@@ -47,6 +52,7 @@ impl ProcessedSplit {
             filtered: counted.filtered,
             rejected: counted.rejected,
             refused: Bytes::new(),
+            same: counted.same,
         };
         let tuples = SplitTuples {
             file: checkpoint.file,
@@ -69,6 +75,24 @@ impl ProcessedSplit {
             (table.tuples, table.refused) = (Bytes::new(), Bytes::new());
         }
         Self { is_staged: true, ..self }
+    }
+}
+
+/// Set in the number of a split that is read again for its records that were not staged.
+const AGAIN: u32 = 1 << 31;
+
+impl ProcessedSplit {
+    /// Of a split that is read again nothing is counted but the rows that are staged after all.
+    fn again(mut self) -> Self {
+        let rows = |table: &mut TableTuples| {
+            let (tuples, rows) = (std::mem::take(&mut table.tuples), table.rows);
+            TableTuples { tuples, rows, same: -rows.cast_signed(), ..TableTuples::default() }
+        };
+        let tables = self.tuples.tables.iter_mut().map(rows).collect();
+        let split = self.tuples.split | AGAIN;
+        let tuples = SplitTuples { split, records: 0, tables, ..self.tuples };
+        self.rejected.clear();
+        Self { tuples, notes: GeometryNotes::default(), ..self }
     }
 }
 
@@ -100,14 +124,21 @@ pub(super) struct SplitEncoder<'a> {
     keys: Vec<Vec<u64>>,
     /// Per target, whether the record at hand is filtered out.
     filtered: Vec<bool>,
+    known: Option<&'a Known>,
+    reads_again: bool,
+    /// Per target, the hashes of the record at hand.
+    hashes: Vec<Option<RowHash>>,
 }
 
 impl<'a> SplitEncoder<'a> {
     /// A worker without anything read yet.
-    pub(super) fn new(plan: &'a Plan, files: &'a [BoundFile]) -> Self {
+    pub(super) fn new(plan: &'a Plan, files: &'a [BoundFile], known: Option<&'a Known>) -> Self {
         Self {
             plan,
             files,
+            known,
+            reads_again: false,
+            hashes: vec![None; plan.targets.len()],
             decoder: None,
             batch: RecordBatch::default(),
             arena: Bump::new(),
@@ -116,6 +147,12 @@ impl<'a> SplitEncoder<'a> {
             keys: vec![Vec::new(); plan.targets.len()],
             filtered: vec![false; plan.targets.len()],
         }
+    }
+
+    /// Reads a split again for the records that were not staged, and are wanted after all.
+    pub(super) fn encode_again(&mut self, sequence: u64, split: Split) -> ProcessedSplit {
+        self.reads_again = true;
+        self.encode(sequence, split).again()
     }
 
     /// Decodes, transforms, checks and encodes every record of the split.
@@ -178,6 +215,8 @@ impl<'a> SplitEncoder<'a> {
         }
         if !violations.is_empty() {
             self.reject(record, violations, outcome);
+        } else if let Some(known) = self.known {
+            self.compare(known, outcome);
         }
         if self.arena.allocated_bytes() > ARENA_BYTES_MAX {
             self.arena.reset();
@@ -194,6 +233,7 @@ impl<'a> SplitEncoder<'a> {
             let passes =
                 target.filter.as_ref().is_none_or(|filter| filter.passes(record, &self.arena));
             self.filtered[index] = !passes;
+            self.hashes[index] = None;
             self.encoders[index].mark();
             if !passes {
                 outcome.tables[index].filtered += 1;
@@ -201,15 +241,38 @@ impl<'a> SplitEncoder<'a> {
             }
             let mut found = Vec::new();
             let encoder = &mut self.encoders[index];
+            let fields = encoder.bytes() + TupleEncoder::FIELDS_START;
             let row = RowEncoder { target, arena: &self.arena, encoder };
             match row.encode(record, &mut outcome.notes, &mut found) {
-                Ok(Some(key)) => self.keys[index].push(key),
+                Ok(Some(key)) => {
+                    self.keys[index].push(key);
+                    let encoder = &self.encoders[index];
+                    let hash = |known: &Known| known.seed.row(encoder.encoded(fields));
+                    let row = self.known.filter(|_| found.is_empty()).map(hash);
+                    self.hashes[index] = row.map(|row| RowHash { key, row });
+                }
                 Ok(None) => {}
                 Err(broken) => {
                     outcome.broken.get_or_insert(broken);
                 }
             }
             violations.extend(found.into_iter().map(|violation| (Some(index), violation)));
+        }
+    }
+
+    /// Takes the rows of a record back that its targets hold already.
+    fn compare(&mut self, known: &Known, outcome: &mut SplitOutcome) {
+        let is_sent = match self.reads_again {
+            true => known.is_wanted(&self.hashes),
+            false => !known.is_same(&self.hashes),
+        };
+        if is_sent {
+            return;
+        }
+        for (index, table) in outcome.tables.iter_mut().enumerate() {
+            self.encoders[index].rollback();
+            self.keys[index].truncate(self.encoders[index].rows() as usize);
+            table.same += i64::from(self.hashes[index].is_some());
         }
     }
 

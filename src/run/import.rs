@@ -183,7 +183,7 @@ impl<'r> Import<'r> {
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();
         progress.enter(Stage::Judging);
-        self.judge(endpoint, progress, &read).await?;
+        Box::pin(self.judge(endpoint, progress, &read)).await?;
         self.note_files(&read);
         self.geometry = GeometrySummary::of(&read.notes);
         let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
@@ -194,7 +194,7 @@ impl<'r> Import<'r> {
         } else {
             self.note_rejected().await?;
             progress.enter(Stage::Publishing);
-            let published = self.publish(endpoint, progress, &read).await?;
+            let published = Box::pin(self.publish(endpoint, progress, &read)).await?;
             (status_of(published.ending), published.tables)
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();

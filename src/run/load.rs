@@ -12,13 +12,15 @@ use super::{
     Import,
     bound::BoundFile,
     collect::{Collector, ReportWriter},
+    compare,
     encode::ProcessedSplit,
     interrupted,
+    known::Known,
     progress::Progress,
     resume::Staged,
     stage::{StagingArea, StagingConnection},
     stopping,
-    workers::ReadJob,
+    workers::{Pass, ReadJob},
 };
 use crate::{
     error::{Error, Result},
@@ -70,6 +72,7 @@ pub(super) async fn load(
     progress: &Arc<Progress>,
 ) -> Result<Read> {
     let options = import.request.options;
+    let known = Box::pin(compare::known(endpoint, import, progress)).await?;
     let area = Arc::new(StagingArea {
         endpoint: endpoint.clone(),
         staging: import.staging.clone(),
@@ -88,6 +91,7 @@ pub(super) async fn load(
         options,
         progress: Arc::clone(progress),
         staged: Arc::clone(&import.staged),
+        known,
     };
     reading.run(&mut import.report, connections).await
 }
@@ -104,7 +108,7 @@ pub async fn validate(
 ) -> Result<Read> {
     let (plan, files) = (Arc::clone(&bound.plan), Arc::clone(&bound.files));
     let (progress, staged) = (Arc::clone(progress), Arc::default());
-    let reading = Reading { plan, files, options, progress, staged };
+    let reading = Reading { plan, files, options, progress, staged, known: None };
     let read = reading.run(report, Vec::new()).await?;
     report.finish_rejections()?;
     Ok(read)
@@ -116,13 +120,37 @@ struct Reading {
     options: LoadOptions,
     progress: Arc<Progress>,
     staged: Arc<Staged>,
+    known: Option<Arc<Known>>,
 }
 
 impl Reading {
-    async fn run(self, report: &mut Report, connections: Vec<StagingConnection>) -> Result<Read> {
+    async fn run(
+        self,
+        report: &mut Report,
+        mut connections: Vec<StagingConnection>,
+    ) -> Result<Read> {
         let collector = Collector::new(self.plan.targets.len());
         let writer = ReportWriter { report, plan: &self.plan, files: &self.files };
         let collecting = Mutex::new(Collecting { collector, writer });
+        let records = self.pass(Pass::First, &collecting, &mut connections).await?;
+        if self.known.as_ref().is_some_and(|known| known.has_repeated()) {
+            let before = collecting.lock().await.collector.splits();
+            let again = self.pass(Pass::Again(before), &collecting, &mut connections).await?;
+            if again != records {
+                return Err(Error::unexpected("the files have other records than before"));
+            }
+        }
+        let Collecting { collector, .. } = collecting.into_inner();
+        self.close(collector, records)
+    }
+
+    /// Reads all files once; gives the records of each.
+    async fn pass(
+        &self,
+        pass: Pass,
+        collecting: &Mutex<Collecting<'_>>,
+        connections: &mut [StagingConnection],
+    ) -> Result<Vec<u64>> {
         let (sender, receiver) = mpsc::channel(self.options.connections.max(1));
         let stop = Arc::new(AtomicBool::new(false));
         let job = ReadJob {
@@ -132,11 +160,13 @@ impl Reading {
             threads: self.options.threads.max(1),
             progress: Arc::clone(&self.progress),
             staged: Arc::clone(&self.staged),
+            known: self.known.clone(),
+            pass,
             stop: Arc::clone(&stop),
         };
         let reading = tokio::task::spawn_blocking(move || job.read(&sender));
         let taken = tokio::select! {
-            taken = self.take_all(receiver, &collecting, connections) => taken,
+            taken = self.take_all(receiver, collecting, connections) => taken,
             () = self.progress.cancelled() => Err(interrupted()),
         };
         // Whoever failed first, the others stop at their next split.
@@ -146,8 +176,7 @@ impl Reading {
         let read = reading.await;
         let read = read.map_err(|cause| Error::unexpected("a worker failed").caused_by(cause))?;
         taken?;
-        let Collecting { collector, .. } = collecting.into_inner();
-        self.close(collector, read?)
+        read
     }
 
     /// Every split has been collected, and both halves of reading counted the same.
@@ -169,14 +198,14 @@ impl Reading {
         &self,
         receiver: mpsc::Receiver<ProcessedSplit>,
         collecting: &Mutex<Collecting<'_>>,
-        connections: Vec<StagingConnection>,
+        connections: &mut [StagingConnection],
     ) -> Result<()> {
         let receiver = Mutex::new(receiver);
         if connections.is_empty() {
             return self.take_until_end(&receiver, collecting, None).await;
         }
         let taking = connections
-            .into_iter()
+            .iter_mut()
             .map(|connection| self.take_until_end(&receiver, collecting, Some(connection)));
         try_join_all(taking).await.map(|_| ())
     }
@@ -186,7 +215,7 @@ impl Reading {
         &self,
         receiver: &Mutex<mpsc::Receiver<ProcessedSplit>>,
         collecting: &Mutex<Collecting<'_>>,
-        mut connection: Option<StagingConnection>,
+        mut connection: Option<&mut StagingConnection>,
     ) -> Result<()> {
         loop {
             let next = receiver.lock().await.recv().await;

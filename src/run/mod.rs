@@ -7,12 +7,14 @@
 mod bound;
 mod clean_up;
 mod collect;
+mod compare;
 mod encode;
 pub mod files;
 pub mod held;
 mod import;
 
 mod keys;
+mod known;
 mod load;
 mod loaded;
 pub mod needs;
@@ -23,9 +25,9 @@ mod recover;
 mod refused;
 mod replay;
 mod resume;
-mod retry;
+pub(crate) mod retry;
 mod stage;
-mod stopping;
+pub(crate) mod stopping;
 mod undo;
 mod workers;
 
@@ -103,14 +105,15 @@ async fn import_or_replay(
     progress: &Arc<Progress>,
 ) -> Result<RunSummary, Stop> {
     let started = Instant::now();
-    let preparing = prepare_import(endpoint, request, replay, progress, started);
+    // A stage's future is large: on the heap it does not add up with those it is awaited in.
+    let preparing = Box::pin(prepare_import(endpoint, request, replay, progress, started));
     let mut import = match stopping::unless_stopped(progress, preparing).await? {
         Prepared::Unchanged(summary) => return Ok(*summary),
         Prepared::Import(import) => *import,
     };
-    let ended = import.carry_out(endpoint, progress).await;
+    let ended = Box::pin(import.carry_out(endpoint, progress)).await;
     progress.enter(Stage::Ended);
-    import.end(endpoint, progress, ended).await.map_err(Stop::Error)
+    Box::pin(import.end(endpoint, progress, ended)).await.map_err(Stop::Error)
 }
 
 /// What preparing came to.
@@ -161,7 +164,7 @@ async fn prepare_import<'r>(
     failpoint::hit("lease.taken")?;
     let fence = lease.fence().clone();
     let held = Held { endpoint, session, lease };
-    let opened = Import::open(request, run, bound, loaded, held, started).await;
+    let opened = Box::pin(Import::open(request, run, bound, loaded, held, started)).await;
     if opened.is_err() {
         // What keeps this from being done keeps nobody from taking the targets: we are gone then.
         drop(fence.release_anew(endpoint).await);

@@ -17,12 +17,20 @@ pub enum Stage {
     Judging,
     /// The publishing transaction.
     Publishing,
+    /// Writing the rows of an export.
+    Exporting,
     /// Published or not, nothing more happens.
     Ended,
 }
 
-const STAGES: [Stage; 5] =
-    [Stage::Preparing, Stage::Loading, Stage::Judging, Stage::Publishing, Stage::Ended];
+const STAGES: [Stage; 6] = [
+    Stage::Preparing,
+    Stage::Loading,
+    Stage::Judging,
+    Stage::Publishing,
+    Stage::Exporting,
+    Stage::Ended,
+];
 
 /// How far a run is.
 #[derive(Debug, Default)]
@@ -30,6 +38,7 @@ pub struct Progress {
     stage: AtomicU8,
     files: OnceLock<Vec<FileProgress>>,
     staged_rows: AtomicU64,
+    exported: ExportProgress,
     cancelled: AtomicBool,
     cancellation: tokio::sync::Notify,
     notices: Mutex<Vec<&'static str>>,
@@ -45,6 +54,46 @@ pub struct FileProgress {
     bytes_read: AtomicU64,
     records: AtomicU64,
     rejected: AtomicU64,
+}
+
+/// How far an export is.
+#[derive(Debug, Default)]
+pub struct ExportProgress {
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    expected_rows: AtomicU64,
+}
+
+impl ExportProgress {
+    /// Rows written so far.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Relaxed)
+    }
+
+    /// Bytes that reached the disk so far; also what shows that the disk takes some.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// Rows that the server's planner expects; 0 where it does not say.
+    pub fn expected_rows(&self) -> u64 {
+        self.expected_rows.load(Relaxed)
+    }
+
+    pub(crate) fn add_rows(&self, rows: u64) {
+        self.rows.fetch_add(rows, Relaxed);
+    }
+
+    pub(crate) fn add_bytes(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// An export begins, again or anew: what the one before wrote no longer counts.
+    pub(crate) fn begin(&self, expected_rows: u64) {
+        self.rows.store(0, Relaxed);
+        self.bytes.store(0, Relaxed);
+        self.expected_rows.store(expected_rows, Relaxed);
+    }
 }
 
 impl FileProgress {
@@ -94,6 +143,11 @@ impl Progress {
         self.staged_rows.load(Relaxed)
     }
 
+    /// How far an export is.
+    pub fn exported(&self) -> &ExportProgress {
+        &self.exported
+    }
+
     /// Asks the run to stop at the next split.
     pub fn cancel(&self) {
         self.cancelled.store(true, Relaxed);
@@ -101,7 +155,7 @@ impl Progress {
     }
 
     /// Waits until the run is asked to stop.
-    pub(super) async fn cancelled(&self) {
+    pub(crate) async fn cancelled(&self) {
         let notified = self.cancellation.notified();
         if !self.is_cancelled() {
             notified.await;
@@ -120,14 +174,14 @@ impl Progress {
     }
 
     /// Tells people something, once in a run.
-    pub(super) fn notice(&self, notice: &'static str) {
+    pub(crate) fn notice(&self, notice: &'static str) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         if !notices.contains(&notice) {
             notices.push(notice);
         }
     }
 
-    pub(super) fn enter(&self, stage: Stage) {
+    pub(crate) fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Relaxed);
     }
 

@@ -26,7 +26,7 @@ const WAIT_MIN: Duration = Duration::from_millis(100);
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// The tries of one piece of work.
-pub(super) struct Retry<'p> {
+pub(crate) struct Retry<'p> {
     progress: &'p Progress,
     limit: Duration,
     /// When it failed first.
@@ -36,13 +36,13 @@ pub(super) struct Retry<'p> {
 
 impl<'p> Retry<'p> {
     /// Nothing has been tried yet.
-    pub(super) fn new(progress: &'p Progress) -> Self {
+    pub(crate) fn new(progress: &'p Progress) -> Self {
         let limit = failpoint::limit(Duration::from_secs(RETRY_SECONDS));
         Self { progress, limit, failed: None, tries: 0 }
     }
 
     /// Whether it has failed before.
-    pub(super) fn is_again(&self) -> bool {
+    pub(crate) fn is_again(&self) -> bool {
         self.tries > 0
     }
 
@@ -51,7 +51,7 @@ impl<'p> Retry<'p> {
     /// # Errors
     /// The error itself, when it does not pass, when it has been tried for long enough, or when
     /// the run is to stop.
-    pub(super) async fn again(&mut self, error: Error) -> Result<()> {
+    pub(crate) async fn again(&mut self, error: Error) -> Result<()> {
         let Some(transient) = error.transient() else { return Err(error) };
         let failed = *self.failed.get_or_insert_with(Instant::now);
         if failed.elapsed() >= self.limit || self.progress.is_cancelled() {

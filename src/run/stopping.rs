@@ -61,7 +61,7 @@ pub(super) async fn in_time<T, E: From<Error>>(
 ///
 /// # Errors
 /// As the work, or `ErrorKind::Interrupted`.
-pub(super) async fn cancelling<T>(
+pub(crate) async fn cancelling<T>(
     progress: &Arc<Progress>,
     canceller: &Canceller,
     work: impl Future<Output = Result<T>>,

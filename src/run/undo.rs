@@ -58,10 +58,10 @@ pub async fn undo(
     progress: &Arc<Progress>,
 ) -> Result<RunSummary> {
     let started = Instant::now();
-    let preparing = Undo::prepare(endpoint, request, progress);
+    let preparing = Box::pin(Undo::prepare(endpoint, request, progress));
     let mut undo = stopping::unless_stopped(progress, preparing).await?;
     progress.enter(Stage::Publishing);
-    let undone = undo.carry_out(endpoint, progress).await;
+    let undone = Box::pin(undo.carry_out(endpoint, progress)).await;
     progress.enter(Stage::Ended);
     undo.end(endpoint, progress, undone, started).await
 }

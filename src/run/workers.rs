@@ -16,6 +16,7 @@ use tokio::sync::mpsc::Sender;
 use super::{
     bound::BoundFile,
     encode::{ProcessedSplit, SplitEncoder},
+    known::Known,
     progress::Progress,
     resume::Staged,
 };
@@ -43,8 +44,22 @@ pub(super) struct ReadJob {
     pub(super) progress: Arc<Progress>,
     /// What need not be staged again.
     pub(super) staged: Arc<Staged>,
+    /// What the targets hold already.
+    pub(super) known: Option<Arc<Known>>,
+    /// How often the files have been read before: the second time for records that were not staged.
+    pub(super) pass: Pass,
     /// Set when the run has failed elsewhere: what is not read yet need not be.
     pub(super) stop: Arc<AtomicBool>,
+}
+
+/// What the files are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// For everything.
+    First,
+    /// For records that were not staged, of keys that came more than once; the number of splits
+    /// before.
+    Again(u64),
 }
 
 impl ReadJob {
@@ -74,7 +89,10 @@ impl ReadJob {
     }
 
     fn split_files(&self, splits: &Splits<'_>) -> Result<Vec<u64>> {
-        let mut sequence = 0;
+        let mut sequence = match self.pass {
+            Pass::First => 0,
+            Pass::Again(before) => before,
+        };
         let read = |file: &BoundFile| {
             let reading = || format!("while reading `{}`", file.input.display);
             self.split_file(file, &mut sequence, splits).context(reading)
@@ -115,14 +133,18 @@ impl ReadJob {
     }
 
     fn work(&self, splits: &Mutex<Receiver<(u64, Split)>>, processed: &Sender<ProcessedSplit>) {
-        let mut encoder = SplitEncoder::new(&self.plan, &self.files);
+        let mut encoder = SplitEncoder::new(&self.plan, &self.files, self.known.as_deref());
         while let Some((sequence, split)) = next(splits) {
             let progress = &self.progress.files()[split.file as usize];
             let staged = self.staged.find(split.file, split.ordinal);
-            let mut encoded = encoder.encode(sequence, split);
+            let mut encoded = match self.pass {
+                Pass::First => encoder.encode(sequence, split),
+                Pass::Again(_) => encoder.encode_again(sequence, split),
+            };
             if let Some(checkpoint) = staged {
                 encoded = encoded.already_staged(checkpoint);
             }
+            // Of what is read again no record counts.
             progress.add(encoded.tuples.records, encoded.rejected.len() as u64);
             // Nobody listens once the run has failed: the splits left are drained unread.
             if self.is_stopped() || processed.blocking_send(encoded).is_err() {

@@ -1,9 +1,12 @@
 //! Exports: what stands in the files, and what is said about them.
 
+use std::sync::Arc;
+
 use longshore::{
     definition::{self, Definition, ExportDefinition},
     error::{Error, ErrorKind},
     export::{self, ExportRequest, ExportSummary},
+    run::progress::Progress,
 };
 use serde_json::Value;
 
@@ -44,8 +47,9 @@ async fn export_toml(
         set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let request =
         ExportRequest { pipeline: "test", definition: &definition, parameters: &parameters };
-    let session = space.database.endpoint().connect_for_reading().await.expect("a session");
-    export::export(&session, &request).await
+    let progress = Arc::new(Progress::default());
+    let ended = export::export(&space.database.endpoint(), &[request], &progress).await?;
+    ended.into_iter().next().expect("one export")
 }
 
 /// Exports a query to `out.FORMAT` and gives its text.

@@ -52,12 +52,19 @@ async fn read_without(client: &Client, strays_query: &str) -> Result<State, Stri
     if !strays.is_empty() {
         return Err(format!("left behind: {}", strays.join(", ")));
     }
-    let published =
-        texts(client, "select run_id from longshore.run where status = 'published'").await;
+    let published = texts(
+        client,
+        "select run_id from longshore.run where status = 'published' and kind = 'import'",
+    )
+    .await;
     if published.len() != 1 {
         return Err(format!("{} runs are published", published.len()));
     }
-    let folder = texts(client, "select report from longshore.run where status = 'published'").await;
+    let folder = texts(
+        client,
+        "select report from longshore.run where status = 'published' and kind = 'import'",
+    )
+    .await;
     Ok(State {
         tables: tables(client).await,
         ledger: ledger(client).await,
@@ -116,7 +123,8 @@ async fn tables(client: &Client) -> Vec<String> {
 }
 
 async fn ledger(client: &Client) -> Vec<String> {
-    let published = "join longshore.run r using (run_id) where r.status = 'published'";
+    let published =
+        "join longshore.run r using (run_id) where r.status = 'published' and r.kind = 'import'";
     let queries = [
         format!(
             "select (to_jsonb(t) - 'run_id')::text from longshore.tally t {published} order by t.target"

@@ -4,36 +4,38 @@
 //! was sent: equal values have equal bytes. Then keys whose bytes all differ
 //! are no duplicates, and nothing has to be sorted to know it.
 
-use tokio_postgres::types::Type;
+use tokio_postgres::{Client, types::Type};
 
-use super::{Judge, failed};
-use crate::{error::Result, schema::PgType};
+use super::failed;
+use crate::{error::Result, load::LoadTarget, schema::PgType};
 
-impl Judge<'_> {
-    /// Whether keys that differ in their bytes cannot be equal to the database.
-    ///
-    /// # Errors
-    /// `ErrorKind::Environment` when the server refuses.
-    pub(super) async fn bytes_tell_keys_apart(&self) -> Result<bool> {
-        let columns = || self.load.key.iter().map(|index| &self.load.columns[*index].column);
-        if !columns().all(|column| equal_values_have_equal_bytes(&column.pg_type)) {
-            return Ok(false);
-        }
-        let texts = columns().filter(|column| is_text(&column.pg_type));
-        let texts: Vec<&str> = texts.map(|column| column.name.as_str()).collect();
-        Ok(texts.is_empty() || self.collations_are_deterministic(&texts).await?)
+/// Whether keys of a target that differ in their bytes cannot be equal to the database.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn bytes_tell_keys_apart(client: &Client, load: &LoadTarget) -> Result<bool> {
+    let columns = || load.key.iter().map(|index| &load.columns[*index].column);
+    if !columns().all(|column| equal_values_have_equal_bytes(&column.pg_type)) {
+        return Ok(false);
     }
+    let texts = columns().filter(|column| is_text(&column.pg_type));
+    let texts: Vec<&str> = texts.map(|column| column.name.as_str()).collect();
+    Ok(texts.is_empty() || collations_are_deterministic(client, load, &texts).await?)
+}
 
-    /// To a collation that is not, texts may be equal that are written differently.
-    async fn collations_are_deterministic(&self, columns: &[&str]) -> Result<bool> {
-        let query = "select count(*) = cardinality($2) from pg_catalog.pg_attribute a
-            join pg_catalog.pg_collation c on c.oid = a.attcollation
-            where a.attrelid = $1 and a.attname = any ($2) and c.collisdeterministic";
-        let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 2] =
-            [(&self.load.table.oid, Type::OID), (&columns, Type::TEXT_ARRAY)];
-        let row = self.client.query_typed_one(query, &parameters).await;
-        Ok(row.map_err(failed("ask for collations"))?.get(0))
-    }
+/// To a collation that is not, texts may be equal that are written differently.
+async fn collations_are_deterministic(
+    client: &Client,
+    load: &LoadTarget,
+    columns: &[&str],
+) -> Result<bool> {
+    let query = "select count(*) = cardinality($2) from pg_catalog.pg_attribute a
+        join pg_catalog.pg_collation c on c.oid = a.attcollation
+        where a.attrelid = $1 and a.attname = any ($2) and c.collisdeterministic";
+    let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 2] =
+        [(&load.table.oid, Type::OID), (&columns, Type::TEXT_ARRAY)];
+    let row = client.query_typed_one(query, &parameters).await;
+    Ok(row.map_err(failed("ask for collations"))?.get(0))
 }
 
 /// Types of which two equal values are always sent as the same bytes. Others have several ways

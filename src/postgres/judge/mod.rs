@@ -21,6 +21,7 @@ mod ordered;
 mod unique;
 
 pub(super) use filled::has_unknown;
+pub use keys::bytes_tell_keys_apart;
 
 use tokio_postgres::Client;
 
@@ -113,7 +114,7 @@ pub async fn judge(
     for target in 0..loads.len() {
         let judge = judge_of(target);
         judge.check_unique_columns().await?;
-        if !(keys_differ.get(target) == Some(&true) && judge.bytes_tell_keys_apart().await?) {
+        if !(keys_differ.get(target) == Some(&true) && bytes_tell_keys_apart(client, load).await?) {
             judge.settle_duplicates().await?;
         }
     }

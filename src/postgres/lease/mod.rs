@@ -127,7 +127,7 @@ impl Lease {
         &self,
         work: impl Future<Output = Result<T>>,
     ) -> impl Future<Output = Result<T>> {
-        let lost = self.lost();
+        let (lost, work) = (self.lost(), Box::pin(work));
         async move {
             tokio::select! {
                 done = work => done,

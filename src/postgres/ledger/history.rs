@@ -19,6 +19,9 @@ pub struct PastRun {
     pub started_at: String,
     /// How long it took; `None` while it runs or after it was killed.
     pub seconds: Option<f64>,
+    /// What it was asked and what it wrote, where it is an export.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export: Option<super::PastExport>,
     /// The database role.
     pub started_by: String,
     /// The report folder.
@@ -27,7 +30,7 @@ pub struct PastRun {
     pub message: Option<String>,
     /// Tallies by table.
     pub tables: Vec<PastTally>,
-    /// Files it read.
+    /// Files it read, or wrote.
     pub files: Vec<PastFile>,
     /// Violations by code.
     pub rejections: Vec<PastRejections>,
@@ -120,6 +123,7 @@ pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result
             past_rejections(client, &run).await.map_err(failed)?,
             past_rejected(client, &run).await.map_err(failed)?,
         );
+        let export = super::exports::past_export(client, &run).await.map_err(failed)?;
         let (pipeline, status, started_at) = (row.get(1), row.get(2), row.get(3));
         let (seconds, started_by, report, message) =
             (row.get(4), row.get(5), row.get(6), row.get(7));
@@ -129,6 +133,7 @@ pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result
             status,
             started_at,
             seconds,
+            export,
             started_by,
             report,
             message,

@@ -4,11 +4,16 @@
 //! already, and (after a COMMIT whose answer was lost) did it happen. The row
 //! of a published run is written in the publishing transaction itself.
 
+mod exports;
 mod held;
 mod history;
 mod rejected;
 mod steps;
 
+pub use exports::{
+    ExportEnd, ExportRecord, PastExport, record_export_failed, record_export_started,
+    record_exported,
+};
 pub use held::{Dropped, HeldRun, held_run, other_held_runs, record_dropped};
 pub(super) use held::{record_approved, record_held};
 pub use history::{

@@ -93,7 +93,7 @@ impl Publishing<'_> {
             duplicate,
             inserted: changes.of(Kind::New),
             updated: changes.sum(&[Kind::Changed, Kind::Version, Kind::Removed]),
-            unchanged: changes.of(Kind::Same),
+            unchanged: changes.of(Kind::Same) + counted.same.cast_unsigned(),
             deleted: changes.sum(&[Kind::Gone, Kind::Removed]),
         };
         must_close(sql.load, &tally)?;

@@ -28,6 +28,10 @@ pub struct CountedTable {
     pub rejected: u64,
     /// Records left out by `when`.
     pub filtered: u64,
+    /// Records whose rows the target held already, so that they were not sent. Of a single split,
+    /// negative where they were sent after all.
+    #[serde(default)]
+    pub same: i64,
 }
 
 impl Publishing<'_> {
@@ -44,6 +48,7 @@ impl Publishing<'_> {
                 ("staged", table.staged),
                 ("rejected", table.rejected),
                 ("filtered", table.filtered),
+                ("same", table.same.cast_unsigned()),
             ] {
                 let sum = format!(
                     "select coalesce(sum({column}[{}]), 0)::bigint from {}",

@@ -1,0 +1,152 @@
+//! What the ledger hears of exports.
+//!
+//! Exports only read, also where nothing can be written: on a standby, or by a role that may
+//! read a few tables. So the ledger is written on a connection of its own, and where it cannot
+//! be, the files are there all the same and people are told.
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::{ExportSummary, manifest::hex, set::Member};
+use crate::{
+    error::{Error, Result},
+    postgres::{
+        endpoint::Endpoint,
+        ledger::{self, ExportEnd, ExportRecord, FileRecord},
+    },
+    run_id::RunId,
+};
+
+/// The ledger of one set.
+pub(super) struct Ledger<'e> {
+    endpoint: &'e Endpoint,
+    /// Runs it has as running.
+    running: Vec<RunId>,
+    /// Why it has none, told once.
+    unwritten: Option<Error>,
+}
+
+impl<'e> Ledger<'e> {
+    pub(super) fn of(endpoint: &'e Endpoint) -> Self {
+        Self { endpoint, running: Vec::new(), unwritten: None }
+    }
+
+    /// Notes that an export has begun; of one that begins again there is a note already.
+    pub(super) async fn started(&mut self, member: &Member<'_>) {
+        if self.unwritten.is_some() || self.running.contains(&member.run) {
+            return;
+        }
+        match self.note_started(member).await {
+            Ok(()) => self.running.push(member.run.clone()),
+            Err(error) => self.unwritten = Some(error),
+        }
+    }
+
+    async fn note_started(&self, member: &Member<'_>) -> Result<()> {
+        let record = record(member)?;
+        let session = self.endpoint.connect().await?;
+        ledger::ensure(&session.client).await?;
+        ledger::record_export_started(&session.client, &record).await
+    }
+
+    /// Notes what became of the exports; summaries say what could not be noted.
+    pub(super) async fn ended(
+        &mut self,
+        runs: &[Option<RunId>],
+        ended: &mut [Result<ExportSummary>],
+    ) {
+        if self.unwritten.is_none()
+            && let Err(error) = self.note_ended(runs, ended).await
+        {
+            self.unwritten = Some(error);
+        }
+        let Some(why) = &self.unwritten else { return };
+        let warning = format!("the ledger does not know of this export: {why}");
+        ended.iter_mut().flatten().for_each(|summary| summary.warnings.push(warning.clone()));
+    }
+
+    async fn note_ended(
+        &self,
+        runs: &[Option<RunId>],
+        ended: &[Result<ExportSummary>],
+    ) -> Result<()> {
+        if self.running.is_empty() {
+            return Ok(());
+        }
+        let session = self.endpoint.connect().await?;
+        for (run, ended) in runs.iter().zip(ended) {
+            let Some(run) = run.as_ref().filter(|run| self.running.contains(run)) else { continue };
+            match ended {
+                Ok(summary) => {
+                    ledger::record_exported(&session.client, run, &end(summary)).await?;
+                }
+                Err(error) => {
+                    let message = error.to_string();
+                    ledger::record_export_failed(&session.client, run, &message).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that the whole set failed. The error is told by itself; a ledger that cannot hear
+    /// of it has these runs as running until the next one of the same files.
+    pub(super) async fn failed(&self, error: &Error) {
+        if self.running.is_empty() {
+            return;
+        }
+        let Ok(session) = self.endpoint.connect().await else { return };
+        for run in &self.running {
+            drop(ledger::record_export_failed(&session.client, run, &error.to_string()).await);
+        }
+    }
+}
+
+fn record(member: &Member<'_>) -> Result<ExportRecord> {
+    let request = member.request;
+    let definition = request.definition;
+    let mut said = definition.clone();
+    said.description.clear();
+    let said = serde_json::to_vec(&said).map_err(|cause| {
+        Error::unexpected("the definition cannot be written as JSON").caused_by(cause)
+    })?;
+    let in_path = |name: &str| definition.output.path.contains(&format!("{{{name}}}"));
+    let given = request.used_parameters();
+    let mut hash = Sha256::new();
+    for (name, value) in &given {
+        hash.update(format!("{}:{name}={}:{value};", name.len(), value.len()));
+    }
+    Ok(ExportRecord {
+        run: member.run.clone(),
+        pipeline: request.pipeline.to_owned(),
+        definition_sha256: hex(&Sha256::digest(said)),
+        query_sha256: hex(&Sha256::digest(definition.sql.as_bytes())),
+        parameters: given
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), in_path(name).then(|| (*value).to_owned())))
+            .collect(),
+        parameters_sha256: hex(&hash.finalize()),
+        role: definition.role.clone(),
+        manifest: absolute(&member.manifest),
+    })
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+fn end(summary: &ExportSummary) -> ExportEnd {
+    let file = |file: &super::WrittenFile| FileRecord {
+        path: file.path.clone(),
+        sha256: file.sha256.clone(),
+        bytes: file.bytes,
+        records: file.rows,
+    };
+    ExportEnd {
+        snapshot_time: summary.snapshot_time.clone(),
+        rows: summary.rows,
+        bytes: summary.bytes,
+        files: summary.files.iter().map(file).collect(),
+    }
+}

@@ -1,0 +1,155 @@
+//! Exports in the ledger: what was asked, and what was written.
+
+use postgres_types::Type;
+use tokio_postgres::Client;
+
+use super::{FileRecord, Parameter, texts};
+use crate::{error::Result, postgres::session::database_error, run_id::RunId};
+
+/// What the ledger keeps of an export from its start.
+#[derive(Debug, Clone)]
+pub struct ExportRecord {
+    /// The run.
+    pub run: RunId,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The hash of what the definition says.
+    pub definition_sha256: String,
+    /// The hash of the query as it is written.
+    pub query_sha256: String,
+    /// The names of its parameters; values only of those that the file's path shows.
+    pub parameters: Vec<(String, Option<String>)>,
+    /// The hash of all names and values.
+    pub parameters_sha256: String,
+    /// Who the file is for.
+    pub role: Option<String>,
+    /// Where the manifest will be.
+    pub manifest: String,
+}
+
+/// What is known of an export once it is there.
+#[derive(Debug, Clone, Default)]
+pub struct ExportEnd {
+    /// When the rows were as they are in the files: ISO 8601.
+    pub snapshot_time: String,
+    /// Rows written.
+    pub rows: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// The files.
+    pub files: Vec<FileRecord>,
+}
+
+/// Notes that an export has started. An earlier one of the same files that is said to be running
+/// was cut off: nobody writes the files of a manifest twice at once.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn record_export_started(client: &Client, export: &ExportRecord) -> Result<()> {
+    let insert = "with cut_off as (
+          update longshore.run set status = 'failed', message = 'it was cut off', finished_at = clock_timestamp()
+          where status = 'running' and run_id in (select run_id from longshore.export where manifest = $6)),
+        run as (
+          insert into longshore.run (run_id, pipeline, definition_sha256, status, version, kind)
+          values ($1, $2, $3, 'running', $7, 'export'))
+        insert into longshore.export (run_id, query_sha256, parameters, parameters_sha256, role, manifest)
+        values ($1, $4, coalesce((select jsonb_object_agg(name, value) from unnest($8::text[], $9::text[]) p (name, value)), '{}'), $5, $10, $6)";
+    let names: Vec<&str> = export.parameters.iter().map(|(name, _)| name.as_str()).collect();
+    let values: Vec<Option<&str>> =
+        export.parameters.iter().map(|(_, value)| value.as_deref()).collect();
+    let (run, version) = (export.run.as_str(), env!("CARGO_PKG_VERSION"));
+    let mut given = Vec::from(texts([
+        &run,
+        &export.pipeline,
+        &export.definition_sha256,
+        &export.query_sha256,
+        &export.parameters_sha256,
+        &export.manifest,
+        &version,
+    ]));
+    given.push((&names, Type::TEXT_ARRAY));
+    given.push((&values, Type::TEXT_ARRAY));
+    given.push((&export.role, Type::TEXT));
+    let written = client.execute_typed(insert, &given).await;
+    written.map(drop).map_err(|error| database_error(&error, "write the ledger"))
+}
+
+/// Notes what an export wrote.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn record_exported(client: &Client, run: &RunId, end: &ExportEnd) -> Result<()> {
+    let update = "with run as (
+          update longshore.run set status = 'published', message = null, finished_at = clock_timestamp()
+          where run_id = $1),
+        file as (
+          insert into longshore.file (run_id, ordinal, path, sha256, bytes, records)
+          select $1, f.at - 1, f.path, f.sha256, f.bytes, f.rows
+          from unnest($5::text[], $6::text[], $7::int8[], $8::int8[]) with ordinality f (path, sha256, bytes, rows, at))
+        update longshore.export set snapshot_time = $2::text::timestamptz, rows = $3, bytes = $4 where run_id = $1";
+    let run = run.as_str();
+    let (rows, bytes) = (end.rows.cast_signed(), end.bytes.cast_signed());
+    let paths: Vec<&str> = end.files.iter().map(|file| file.path.as_str()).collect();
+    let hashes: Vec<&str> = end.files.iter().map(|file| file.sha256.as_str()).collect();
+    let sizes: Vec<i64> = end.files.iter().map(|file| file.bytes.cast_signed()).collect();
+    let records: Vec<i64> = end.files.iter().map(|file| file.records.cast_signed()).collect();
+    let values: [Parameter<'_>; 8] = [
+        (&run, Type::TEXT),
+        (&end.snapshot_time, Type::TEXT),
+        (&rows, Type::INT8),
+        (&bytes, Type::INT8),
+        (&paths, Type::TEXT_ARRAY),
+        (&hashes, Type::TEXT_ARRAY),
+        (&sizes, Type::INT8_ARRAY),
+        (&records, Type::INT8_ARRAY),
+    ];
+    let written = client.execute_typed(update, &values).await;
+    written.map(drop).map_err(|error| database_error(&error, "write the ledger"))
+}
+
+/// Notes that an export failed, and why.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn record_export_failed(client: &Client, run: &RunId, message: &str) -> Result<()> {
+    super::set_status(client, run, ("running", "failed"), Some(message)).await.map(drop)
+}
+
+/// An export as `history` shows it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct PastExport {
+    /// The hash of its query.
+    pub query_sha256: String,
+    /// Its parameters by name; `null` for a value that only its hash is kept of.
+    pub parameters: serde_json::Value,
+    /// Who the file is for.
+    pub role: Option<String>,
+    /// Where its manifest is.
+    pub manifest: String,
+    /// The time of its snapshot, in the session's time zone.
+    pub snapshot_time: Option<String>,
+    /// Rows written.
+    pub rows: Option<i64>,
+    /// Bytes written.
+    pub bytes: Option<i64>,
+}
+
+/// What the ledger knows of a run as an export, if it is one.
+pub(super) async fn past_export(
+    client: &Client,
+    run: &str,
+) -> Result<Option<PastExport>, tokio_postgres::Error> {
+    let query = "select query_sha256, parameters::text, role, manifest,
+          to_char(snapshot_time, 'YYYY-MM-DD HH24:MI:SS'), rows, bytes
+        from longshore.export where run_id = $1";
+    let row = client.query_typed_opt(query, &texts([&run])).await?;
+    Ok(row.map(|row| PastExport {
+        query_sha256: row.get(0),
+        parameters: serde_json::from_str(row.get(1)).unwrap_or_default(),
+        role: row.get(2),
+        manifest: row.get(3),
+        snapshot_time: row.get(4),
+        rows: row.get(5),
+        bytes: row.get(6),
+    }))
+}

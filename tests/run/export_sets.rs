@@ -1,0 +1,219 @@
+//! Exports as runs: one state of the database for all, in the ledger, and nothing half when stopped.
+
+use std::{
+    os::unix::fs::MetadataExt,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::workspace::Workspace;
+
+/// Longest wait for a process to come to some point.
+const WAIT: Duration = Duration::from_secs(60);
+
+fn command(space: &Workspace, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+    command.env_clear().env("DATABASE_URL", space.database.url());
+    command.current_dir(space.folder.path()).args(arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn longshore(space: &Workspace, arguments: &[&str]) -> Output {
+    command(space, arguments).output().expect("longshore runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn documents(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+/// Writes a pipeline that exports a query to `NAME.csv`.
+fn pipeline(space: &Workspace, name: &str, sql: &str, more: &str) {
+    let toml = format!(
+        "kind = \"export\"\nsql = '''{sql}'''\n[output]\nformat = \"csv\"\npath = \"out/{name}.csv\"\n{more}"
+    );
+    space.write(&format!("{name}.toml"), toml);
+}
+
+/// Waits until the server runs a statement that sleeps, and says in which process.
+fn wait_for_sleep(space: &Workspace) -> impl Future<Output = i32> + use<'_> {
+    let query = "select coalesce(max(pid), 0) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
+    async move {
+        let limit = Instant::now() + WAIT;
+        loop {
+            let pid: i32 = space.value(query).await.parse().expect("a number");
+            if pid > 0 {
+                return pid;
+            }
+            assert!(Instant::now() < limit, "no export sleeps");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+fn entries(space: &Workspace, folder: &str) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(space.folder.path().join(folder)) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+const SLEEPS: &str = "select id, pg_sleep(2)::text as s from item where id = 1 order by id";
+
+#[tokio::test]
+async fn exports_of_one_run_see_one_state_and_the_ledger_has_them() {
+    let space = Workspace::with("create table item (id int); insert into item values (1)").await;
+    pipeline(&space, "a", SLEEPS, "");
+    pipeline(&space, "wrong", "select nothing from nowhere order by 1", "");
+    pipeline(&space, "b", "select id from item where id < :most order by id", "");
+    let arguments =
+        ["run", "--output", "json", "a.toml", "wrong.toml", "b.toml", "--set", "most=9"];
+    let running = command(&space, &arguments).spawn().expect("it starts");
+    wait_for_sleep(&space).await;
+    space.client.batch_execute("insert into item values (2)").await.expect("a row");
+    let ended = running.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(2), "for the one that is wrong: {}", said(&ended));
+    assert_eq!(space.read("out/b.csv"), "id\n1\n", "as it was when the first began");
+    let manifest = |name: &str| -> Value {
+        serde_json::from_str(&space.read(format!("out/{name}.csv.manifest.json"))).expect("JSON")
+    };
+    assert_eq!(manifest("a")["snapshot_time"], manifest("b")["snapshot_time"]);
+    assert!(!space.folder.path().join("out/wrong.csv").exists());
+
+    let query = "select string_agg(pipeline || ' ' || status || ' ' || coalesce(rows::text, '-'), ', ' order by pipeline)
+        from longshore.run join longshore.export using (run_id) where kind = 'export'";
+    assert_eq!(space.value(query).await, "a published 1, b published 1, wrong failed -");
+    let run = manifest("b")["run"].as_str().expect("a run").to_owned();
+    let shown = longshore(&space, &["show", "--output", "json", &run]);
+    let shown = &documents(&shown)[0];
+    assert_eq!(shown["export"]["rows"], 1);
+    assert_eq!(shown["export"]["parameters"]["most"], Value::Null, "its value is not kept");
+    assert_eq!(shown["files"][0]["sha256"], manifest("b")["files"][0]["sha256"]);
+    let history = longshore(&space, &["history"]);
+    let text = String::from_utf8_lossy(&history.stdout).into_owned();
+    assert!(text.contains("1 rows exported"), "{text}");
+    let details = longshore(&space, &["history", &run]);
+    assert!(
+        String::from_utf8_lossy(&details.stdout)
+            .contains("parameter most, whose value is not kept")
+    );
+}
+
+fn start(space: &Workspace, arguments: &[&str]) -> Child {
+    command(space, arguments).spawn().expect("it starts")
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).expect("a signal");
+}
+
+#[tokio::test]
+async fn an_export_that_is_stopped_leaves_nothing_and_one_that_is_killed_nothing_for_long() {
+    let space = Workspace::with("create table item (id int); insert into item values (1)").await;
+    pipeline(&space, "a", "select id, pg_sleep(60)::text as s from item order by id", "");
+    let running = start(&space, &["run", "a.toml"]);
+    wait_for_sleep(&space).await;
+    signal(&running, Signal::TERM);
+    let ended = running.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(130), "{}", said(&ended));
+    assert!(entries(&space, "out").is_empty(), "{:?}", entries(&space, "out"));
+
+    let running = start(&space, &["run", "a.toml"]);
+    let sleeper = wait_for_sleep(&space).await;
+    let second = longshore(&space, &["run", "a.toml"]);
+    assert_eq!(second.status.code(), Some(6), "somebody writes these files: {}", said(&second));
+    signal(&running, Signal::KILL);
+    running.wait_with_output().expect("it ends");
+    assert_eq!(entries(&space, "out"), [".a.csv.parts"], "nothing that looks whole");
+    space.value(&format!("select pg_terminate_backend({sleeper})")).await;
+    pipeline(&space, "a", "select id from item order by id", "");
+    let ended = longshore(&space, &["run", "a.toml"]);
+    assert_eq!(ended.status.code(), Some(0), "{}", said(&ended));
+    assert_eq!(entries(&space, "out"), ["a.csv", "a.csv.manifest.json"]);
+    let query = "select string_agg(status, ' ' order by started_at) from longshore.run";
+    assert_eq!(space.value(query).await, "failed failed published");
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_tried_again_from_the_start() {
+    let space = Workspace::with("create table item (id int); insert into item values (1)").await;
+    pipeline(&space, "a", "select count(*) as n from item order by 1", "");
+    pipeline(&space, "b", SLEEPS, "");
+    let running = start(&space, &["run", "a.toml", "b.toml"]);
+    let sleeper = wait_for_sleep(&space).await;
+    space.client.batch_execute("insert into item values (2)").await.expect("a row");
+    space.value(&format!("select pg_terminate_backend({sleeper})")).await;
+    let ended = running.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(0), "{}", said(&ended));
+    assert!(said(&ended).contains("connecting again"), "{}", said(&ended));
+    assert_eq!(space.read("out/a.csv"), "n\n2\n", "both from the second state");
+}
+
+#[tokio::test]
+async fn the_same_bytes_are_not_written_again_and_groups_that_went_are_named() {
+    let space = Workspace::with("create table item (class text, n int)").await;
+    let insert = "insert into item values ('a', 1), ('b', 2), ('c', 3)";
+    space.client.batch_execute(insert).await.expect("rows");
+    let toml = "kind = \"export\"\nsql = \"select class, n from item order by class, n\"\n[output]\nformat = \"csv\"\npath = \"out/{class}.csv.gz\"\ngroup_by = [\"class\"]\n";
+    space.write("lists.toml", toml);
+    assert_eq!(longshore(&space, &["run", "lists.toml"]).status.code(), Some(0));
+    let inode = |name: &str| {
+        std::fs::metadata(space.folder.path().join("out").join(name)).expect("a file").ino()
+    };
+    let before = inode("b.csv.gz");
+    space
+        .client
+        .batch_execute(
+            "update item set n = 9 where class = 'a'; delete from item where class = 'c'",
+        )
+        .await
+        .expect("changed");
+    let ended = longshore(&space, &["run", "--output", "json", "lists.toml"]);
+    let document = &documents(&ended)[0];
+    assert_eq!(inode("b.csv.gz"), before, "its bytes are the same");
+    let unchanged: Vec<bool> = document["files"]
+        .as_array()
+        .expect("files")
+        .iter()
+        .map(|file| file["unchanged"] == true)
+        .collect();
+    assert_eq!(unchanged, [false, true]);
+    let manifest: Value =
+        serde_json::from_str(&space.read("out/class.csv.gz.manifest.json")).expect("JSON");
+    assert_eq!(manifest["stale"][0]["path"], "c.csv.gz", "it is there, and not of this export");
+    assert!(said(&ended).contains("1 file of groups without rows"), "{}", said(&ended));
+    longshore(&space, &["run", "lists.toml"]);
+    let manifest: Value =
+        serde_json::from_str(&space.read("out/class.csv.gz.manifest.json")).expect("JSON");
+    assert_eq!(manifest["stale"][0]["path"], "c.csv.gz", "for as long as it is there");
+}
+
+#[tokio::test]
+async fn a_role_that_may_only_read_exports_without_the_ledger() {
+    let space = Workspace::with("create table item (id int); insert into item values (1)").await;
+    let role = format!("reader_{}", space.database.name());
+    let make = format!("create role {role} login; grant select on item to {role}");
+    space.client.batch_execute(&make).await.expect("a role");
+    pipeline(&space, "a", "select id from item order by id", "");
+    let url = space.database.url();
+    let (_, rest) = url.split_once('@').expect("a role");
+    let url = format!("postgres://{role}@{rest}");
+    let ended = longshore(&space, &["run", "--database", &url, "a.toml"]);
+    assert_eq!(ended.status.code(), Some(0), "{}", said(&ended));
+    assert!(said(&ended).contains("the ledger does not know of this export"), "{}", said(&ended));
+    assert_eq!(space.read("out/a.csv"), "id\n1\n");
+    let drop = format!("drop owned by {role}; drop role {role}");
+    space.client.batch_execute(&drop).await.expect("dropped");
+}
