@@ -96,7 +96,8 @@ pub async fn judge(
         let judge = judge_of(target);
         let differ = keys_differ.get(target) == Some(&true);
         judge.analyze_key().await?;
-        judge.identify(drawing, differ && judge.bytes_tell_keys_apart().await?).await?;
+        let differ = differ && bytes_tell_keys_apart(client, judge.load).await?;
+        judge.identify(drawing, differ).await?;
     }
     for target in 0..loads.len() {
         let judge = judge_of(target);
@@ -114,7 +115,9 @@ pub async fn judge(
     for target in 0..loads.len() {
         let judge = judge_of(target);
         judge.check_unique_columns().await?;
-        if !(keys_differ.get(target) == Some(&true) && bytes_tell_keys_apart(client, load).await?) {
+        if !(keys_differ.get(target) == Some(&true)
+            && bytes_tell_keys_apart(client, judge.load).await?)
+        {
             judge.settle_duplicates().await?;
         }
     }
