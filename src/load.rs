@@ -282,6 +282,8 @@ pub struct SplitTuples {
 pub struct TableTuples {
     /// Binary COPY tuples, without header and trailer.
     pub tuples: bytes::Bytes,
+    /// Records read of the source that the target takes from.
+    pub read: u64,
     /// How many tuples.
     pub rows: u64,
     /// Records left out by `when`.

@@ -49,14 +49,14 @@ impl PipelineFile {
         };
         let mut definition = ImportDefinition::clone(definition);
         if let Some(input) = input {
-            input.clone_into(&mut definition.source.path);
+            definition.set_path(input);
         }
         Ok(Pipeline { name: self.name.clone(), folder: self.folder.clone(), definition })
     }
 
     /// Whether it is an import from standard input, which can be read only once.
     pub(super) fn reads_standard_input(&self) -> bool {
-        matches!(&self.definition, Definition::Import(import) if import.source.path == STANDARD_INPUT)
+        matches!(&self.definition, Definition::Import(import) if import.path() == STANDARD_INPUT)
     }
 
     /// The export it is, if it is one.

@@ -29,7 +29,7 @@ pub(super) async fn plan(
         Err(status) => return Ok(status),
     };
     let pipeline = file.import(arguments.input.as_deref())?;
-    if arguments.counts && pipeline.definition.source.path == STANDARD_INPUT {
+    if arguments.counts && pipeline.definition.path() == STANDARD_INPUT {
         return Err(Error::definition("--counts reads the source twice, standard input ends once")
             .hint("name a file with --input, or use `run --dry-run`"));
     }

@@ -91,7 +91,8 @@ fn print(records: &[PreviewRecord], console: &Console) {
 }
 
 fn text(record: &PreviewRecord) -> String {
-    let mut text = format!("record {}", record.record);
+    let of = record.file.as_ref().map_or(String::new(), |file| format!("{file}, "));
+    let mut text = format!("{of}record {}", record.record);
     if record.line > 0 {
         let _ = write!(text, " (line {})", record.line);
     }

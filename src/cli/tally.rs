@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::{
     outcome::{Deletions, HoldReason, Tally},
-    report::{RunStatus, RunSummary, ValidationSummary},
+    report::{BundleSummary, RunStatus, RunSummary, ValidationSummary},
 };
 
 /// A number with its thousands apart: `2 000 000`.
@@ -63,6 +63,9 @@ pub(super) fn summary(summary: &RunSummary) -> String {
             resumed.run
         );
     }
+    if let Some(bundle) = &summary.bundle {
+        text.push_str(&self::bundle(bundle));
+    }
     for table in &summary.tables {
         if let Some(deletions) = &table.deletions {
             text.push_str(&self::deletions(&table.table, deletions));
@@ -104,6 +107,20 @@ pub(super) fn summary(summary: &RunSummary) -> String {
         let _ = writeln!(text, "  report: {report}");
     }
     text.pop();
+    text
+}
+
+/// What a delivery did not hold, and what of it was not read.
+fn bundle(bundle: &BundleSummary) -> String {
+    let mut text = String::new();
+    if !bundle.absent.is_empty() {
+        let absent = bundle.absent.join(", ");
+        let _ =
+            writeln!(text, "  absent from the delivery, their tables left as they are: {absent}");
+    }
+    for file in &bundle.not_read {
+        let _ = writeln!(text, "  warning: `{}` was not read: {}", file.file, file.why);
+    }
     text
 }
 

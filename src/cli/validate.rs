@@ -16,6 +16,7 @@ use crate::{
     report::{Report, RunStatus, ValidationSummary},
     run::{
         Pipeline, Stop,
+        files::ensure_all_unchanged,
         prepare::{announce, bind_files, find_files, read_tables},
         progress::Progress,
         validate as validate_files,
@@ -98,9 +99,7 @@ async fn validate_pipeline(
     let mut report = Report::create(&arguments.machine.report_dir, &run)?;
     let read =
         validate_files(&bound, run::options(&arguments.machine), &mut report, progress).await?;
-    for file in &found {
-        file.ensure_unchanged()?;
-    }
+    ensure_all_unchanged(&found)?;
     let rejected = report.rejected_records();
     let crossed = bound
         .plan
@@ -110,7 +109,7 @@ async fn validate_pipeline(
         let (filtered, rejected) = (counted.filtered, counted.rejected);
         (
             target.load.table.name.to_string(),
-            Tally { read: read.counted.records, filtered, rejected, ..Tally::default() },
+            Tally { read: counted.read, filtered, rejected, ..Tally::default() },
         )
     });
     let status = if crossed { RunStatus::Rejected } else { RunStatus::DryRun };

@@ -5,6 +5,7 @@
 //! findings at once (`document` walks the schema over the TOML with spans).
 //! Nothing here has looked at a file or a database; a `Plan` has.
 
+mod bundle;
 mod check;
 mod document;
 mod export;
@@ -22,6 +23,7 @@ mod undo;
 mod validation;
 mod walk;
 
+pub use bundle::{BundleDefinition, BundleKind, FileDefinition, Unexpected};
 pub use document::Document;
 pub use export::{
     ExportDefinition, ExportKind, LineEnd, OutputDefinition, OutputFormat, PART, Quoting,
@@ -66,9 +68,17 @@ pub struct ImportDefinition {
     /// What this pipeline is for, in a sentence.
     #[serde(default)]
     pub description: String,
-    /// Which files are read, and how.
+    /// Which files are read, and how; or else a `[bundle]`.
+    #[serde(default)]
     #[validate(nested)]
-    pub source: SourceDefinition,
+    pub source: Option<SourceDefinition>,
+    /// A delivery of several files, loaded as one; or else a `[source]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[validate(nested)]
+    pub bundle: Option<BundleDefinition>,
+    /// The files of the bundle, parents before those that refer to them.
+    #[serde(default, rename = "file", skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileDefinition>,
     /// When to stop rather than publish.
     #[serde(default)]
     pub limits: Limits,
@@ -76,6 +86,40 @@ pub struct ImportDefinition {
     #[serde(rename = "target")]
     #[validate(length(min = 1, message = "a pipeline needs at least one [[target]]"), nested)]
     pub targets: Vec<TargetDefinition>,
+}
+
+impl ImportDefinition {
+    /// How records are read: that of `[source]`, or one for each `[[file]]` of a bundle.
+    pub fn sources(&self) -> Vec<&SourceDefinition> {
+        match &self.source {
+            Some(source) => vec![source],
+            None => self.files.iter().map(|file| &file.source).collect(),
+        }
+    }
+
+    /// Which of [`Self::sources`] a target takes its records from; the first where it says
+    /// nothing that was not reported already.
+    pub fn source_of(&self, target: &TargetDefinition) -> usize {
+        let from = target.from.as_ref();
+        from.and_then(|from| self.files.iter().position(|file| file.name == *from)).unwrap_or(0)
+    }
+
+    /// Where the files are, as written.
+    pub fn path(&self) -> &str {
+        match (&self.source, &self.bundle) {
+            (Some(source), _) => &source.path,
+            (None, Some(bundle)) => &bundle.path,
+            (None, None) => "",
+        }
+    }
+
+    /// Reads other files in place of its own.
+    pub fn set_path(&mut self, path: &str) {
+        let own = self.source.as_mut().map(|source| &mut source.path);
+        if let Some(own) = own.or(self.bundle.as_mut().map(|bundle| &mut bundle.path)) {
+            path.clone_into(own);
+        }
+    }
 }
 
 /// The word for an import.

@@ -7,11 +7,14 @@ use validator::Validate;
 /// Which files are read, and how.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = with_format_and_path)]
 pub struct SourceDefinition {
-    /// The format of the files.
+    /// The format of the files; of a file in a bundle `csv` unless given.
+    #[serde(default)]
     pub format: Format,
     /// A file, a glob (`incoming/students-*.csv`), a folder with a shapefile, or `-` for
     /// standard input. Relative paths start where the command is run. `.gz` and `.zst` are unpacked.
+    #[serde(default)]
     #[validate(length(min = 1, message = "the path is empty"))]
     pub path: String,
     /// The member of a zip archive to read; a glob that matches exactly one.
@@ -61,15 +64,27 @@ pub struct SourceDefinition {
     pub crs: Option<String>,
 }
 
+/// A file of a bundle has a format of its own accord and no path; a source says both.
+fn with_format_and_path(schema: &mut schemars::Schema) {
+    for key in ["format", "path"] {
+        let property = schema.pointer_mut(&format!("/properties/{key}"));
+        if let Some(property) = property.and_then(serde_json::Value::as_object_mut) {
+            property.shift_remove("default");
+        }
+    }
+    schema.insert("required".to_owned(), serde_json::json!(["format", "path"]));
+}
+
 fn empty_is_null() -> Vec<String> {
     vec![String::new()]
 }
 
 /// The formats read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Delimited text.
+    #[default]
     Csv,
     /// Excel 2007 and later (`.xlsx`, `.xlsm`).
     Xlsx,

@@ -14,12 +14,15 @@ pub struct TargetDefinition {
     /// The table, with its schema: `school.student`.
     #[validate(length(min = 1, message = "the table has no name"))]
     pub table: String,
+    /// Bundles: the name of the `[[file]]` whose records it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// What happens to rows that are there already.
     pub mode: WriteMode,
     /// The columns that say which row is which; every mode but `append` and `replace` needs them.
     #[serde(default)]
     pub key: Vec<String>,
-    /// Mirror: deletes only rows that share these columns' values with the file.
+    /// Mirror, manifest: deletes only rows that share these columns' values with the file.
     #[serde(default)]
     pub scope: Vec<String>,
     /// Mirror: absent rows stay, and a column says that they are deleted.
@@ -29,7 +32,7 @@ pub struct TargetDefinition {
     #[serde(default)]
     #[validate(nested)]
     pub history: Option<HistoryDefinition>,
-    /// Upsert: a field that says of each record whether its row is written or deleted.
+    /// Upsert, manifest: a field that says of each record whether its row is written or deleted.
     #[serde(default)]
     #[validate(nested)]
     pub operation: Option<OperationDefinition>,
@@ -81,12 +84,15 @@ pub enum WriteMode {
     Replace,
     /// Keeps every version of a row, with the time it was valid (`[target.history]`).
     History,
+    /// OneRoster bundles: as the manifest says of the file. `mirror` for bulk, `upsert` with
+    /// `operation` for delta, and nothing at all where it is absent.
+    Manifest,
 }
 
 impl WriteMode {
     /// Whether rows that the files do not have are deleted.
     pub fn deletes(self) -> bool {
-        matches!(self, WriteMode::Mirror | WriteMode::Replace)
+        matches!(self, WriteMode::Mirror | WriteMode::Replace | WriteMode::Manifest)
     }
 }
 

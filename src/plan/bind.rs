@@ -1,23 +1,23 @@
 //! Binding: definition + headers + catalog → plan. Pure: what it needs is handed in.
 
 use super::{
-    Plan, TargetPlan,
+    Plan, SourcePlan, TargetPlan,
     columns::{ColumnBinder, number_cells},
-    deletion::bind_mode,
+    deletion::ModeBinder,
     fields::{FieldsInUse, file_projection},
     keys::{bind_duplicates, bind_key},
     order,
 };
 use crate::{
     definition::{
-        CodeListFile, FieldRef, ImportDefinition, Limit, TargetDefinition, UnresolvedRule,
-        split_table, undo_hours,
+        CodeListFile, FieldRef, ImportDefinition, Limit, SourceDefinition, TargetDefinition,
+        UnresolvedRule, split_table, undo_hours,
     },
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
-    load::{CountLimit, LoadCheck, LoadTarget, Unresolved},
+    load::{CountLimit, LoadCheck, LoadMode, LoadTarget, Unresolved},
     schema::{RelationKind, TableSchema},
-    source::Header,
+    source::{Header, bundle::Delivered},
     transform::{CompileEnvironment, Operations, RowFilter},
 };
 
@@ -27,19 +27,31 @@ pub struct BindInput<'a> {
     pub pipeline: &'a str,
     /// The definition.
     pub definition: &'a ImportDefinition,
-    /// The header of each file, with the file's name for messages.
-    pub headers: &'a [(String, Header)],
+    /// The header of each file.
+    pub headers: &'a [FileHeader],
+    /// Per source: what the delivery says of it.
+    pub delivered: &'a [Delivered],
     /// Per target: the table, `None` where the database has none of that name. After them those
     /// of [`ImportDefinition::lookup_tables`].
     pub tables: &'a [Option<TableSchema>],
     /// Names of tables that exist, for hints.
     pub table_names: &'a [String],
-    /// The coordinate reference system the files themselves declare.
-    pub crs: Option<&'a str>,
+    /// Per source: the coordinate reference system its files themselves declare.
+    pub crs: &'a [Option<&'a str>],
     /// The day that `today` means.
     pub today: jiff::civil::Date,
     /// Gives the bytes of a code list's file.
     pub code_list: &'a dyn Fn(&CodeListFile) -> Result<Vec<u8>>,
+}
+
+/// What a file offers.
+pub struct FileHeader {
+    /// Its name for messages.
+    pub file: String,
+    /// Which of the definition's sources it is one of.
+    pub source: usize,
+    /// Its fields.
+    pub header: Header,
 }
 
 impl BindInput<'_> {
@@ -57,23 +69,20 @@ impl BindInput<'_> {
 /// All findings, in no particular order.
 pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
     let mut findings = Vec::new();
-    let mut fields = FieldsInUse::default();
     let mut targets = Vec::new();
     let binders = TargetBinder::all(input);
+    let mut fields: Vec<_> =
+        input.definition.sources().iter().map(|_| FieldsInUse::default()).collect();
     // All fields are numbered before any column is compiled: the cell after them is the rest's.
-    binders.iter().for_each(|binder| binder.number_fields(&mut fields));
+    binders.iter().for_each(|binder| binder.number_fields(&mut fields[binder.source]));
     for (index, binder) in binders.iter().enumerate() {
         let table = input.tables.get(index).and_then(Option::as_ref);
-        targets.extend(binder.bind(table, &mut fields, &mut findings));
+        targets.extend(binder.bind(table, &mut fields[binder.source], &mut findings));
     }
-    let rest = input
-        .definition
-        .targets
-        .iter()
-        .flat_map(|target| target.columns.values())
-        .any(|column| column.rest);
-    for (file, header) in input.headers {
-        file_projection(&fields.fields, rest, header, file, &mut findings);
+    let sources = source_plans(input, &binders, fields);
+    for FileHeader { file, source, header } in input.headers {
+        let SourcePlan { fields, rest, .. } = &sources[*source];
+        file_projection(fields, *rest, header, file, &mut findings);
     }
     if !findings.is_empty() {
         return Err(findings);
@@ -85,25 +94,46 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
     }
     Ok(Plan {
         pipeline: input.pipeline.to_owned(),
-        fields: fields.fields,
-        rest,
+        sources,
         targets,
         rejected_limit: input.definition.limits.rejected.as_ref().and_then(count_limit),
         deleted_limit: input.definition.limits.deleted.as_ref().and_then(count_limit),
     })
 }
 
+fn source_plans(
+    input: &BindInput<'_>,
+    binders: &[TargetBinder<'_>],
+    fields: Vec<FieldsInUse>,
+) -> Vec<SourcePlan> {
+    let takes_rest = |binder: &TargetBinder<'_>| binder.target.columns.values().any(|it| it.rest);
+    let plan = |(source, fields): (usize, FieldsInUse)| SourcePlan {
+        name: input.definition.files.get(source).map_or_else(String::new, |it| it.name.clone()),
+        delivered: input.delivered.get(source).copied().unwrap_or_default(),
+        fields: fields.fields,
+        rest: binders.iter().any(|binder| binder.source == source && takes_rest(binder)),
+    };
+    fields.into_iter().enumerate().map(plan).collect()
+}
+
 struct TargetBinder<'a> {
     input: &'a BindInput<'a>,
     target: &'a TargetDefinition,
+    /// Which of the definition's sources it takes its records from.
+    source: usize,
+    reading: &'a SourceDefinition,
     place: Place,
 }
 
 impl<'a> TargetBinder<'a> {
     fn all(input: &'a BindInput<'a>) -> Vec<Self> {
-        let place = |index| Place::root().key("target").index(index);
-        let targets = input.definition.targets.iter().enumerate();
-        targets.map(|(index, target)| TargetBinder { input, target, place: place(index) }).collect()
+        let sources = input.definition.sources();
+        let binder = |(index, target)| {
+            let source = input.definition.source_of(target);
+            let place = Place::root().key("target").index(index);
+            TargetBinder { input, target, source, reading: sources[source], place }
+        };
+        input.definition.targets.iter().enumerate().map(binder).collect()
     }
 
     fn number_fields(&self, fields: &mut FieldsInUse) {
@@ -147,8 +177,8 @@ impl<'a> TargetBinder<'a> {
         }
         let input = self.input;
         let environment = CompileEnvironment {
-            source: &input.definition.source,
-            crs: input.crs,
+            source: self.reading,
+            crs: input.crs.get(self.source).copied().flatten(),
             today: input.today,
             code_list: input.code_list,
         };
@@ -159,8 +189,10 @@ impl<'a> TargetBinder<'a> {
         let bound = binder.bind(fields, findings);
         let filter = self.bind_filter(fields, findings);
         let key = bind_key(self.target, table, &bound.columns, &self.place, findings);
-        let mode = bind_mode(self.target, table, &bound.columns, &self.place, findings);
-        let duplicates = bind_duplicates(self.target, &bound.columns);
+        let delivered = input.delivered.get(self.source).copied().unwrap_or_default();
+        let mode = ModeBinder { target: self.target, table, delivered, place: &self.place };
+        let mode = mode.bind(&bound.columns, findings);
+        let duplicates = bind_duplicates(self.target, mode.as_ref(), &bound.columns);
         let checks = self.target.check.iter().map(|check| LoadCheck {
             sql: check.sql.clone(),
             message: check
@@ -182,10 +214,14 @@ impl<'a> TargetBinder<'a> {
             },
             is_looked_into: false,
         };
-        let operations = self.operations(fields);
-        let (columns, matched) = (bound.transforms, bound.matched);
+        let ordered = self.operations(fields);
+        let (operations, departures) = match load.mode {
+            LoadMode::Operations => (ordered, None),
+            _ => (None, ordered),
+        };
+        let (source, columns, matched) = (self.source, bound.transforms, bound.matched);
         let place = self.place.clone();
-        Some(TargetPlan { load, filter, operations, columns, matched, place })
+        Some(TargetPlan { source, load, filter, operations, departures, columns, matched, place })
     }
 
     fn bind_filter(
@@ -198,13 +234,7 @@ impl<'a> TargetBinder<'a> {
         }
         let place = self.place.key("when");
         let cells = self.filter_cells(fields);
-        RowFilter::compile(
-            &self.target.when,
-            &cells,
-            &self.input.definition.source.null,
-            &place,
-            findings,
-        )
+        RowFilter::compile(&self.target.when, &cells, &self.reading.null, &place, findings)
     }
 
     fn no_such_table(&self) -> Finding {

@@ -6,37 +6,55 @@ use crate::{
     diagnostic::{Finding, Place},
     load::{LoadColumn, LoadMode, Mark, SoftDelete},
     schema::{Column, Generated, PgType, TableSchema},
+    source::bundle::Delivered,
 };
 
-/// The mode with what it needs to know of columns; `None` when something stands against it.
-pub(super) fn bind_mode(
-    target: &TargetDefinition,
-    table: &TableSchema,
-    columns: &[LoadColumn],
-    place: &Place,
-    findings: &mut Vec<Finding>,
-) -> Option<LoadMode> {
-    Some(match target.mode {
-        WriteMode::Append => LoadMode::Append,
-        WriteMode::Insert => LoadMode::Insert,
-        WriteMode::Upsert if target.operation.is_some() => LoadMode::Operations,
-        WriteMode::Upsert => LoadMode::Upsert,
-        WriteMode::History => {
-            LoadMode::History(bind_validity(target, table, columns, place, findings)?)
-        }
-        WriteMode::Replace => LoadMode::Replace,
-        WriteMode::Mirror => {
-            let index = |name: &String| columns.iter().position(|c| c.column.name == *name);
-            let scope = target.scope.iter().filter_map(index).collect();
-            let soft = target.soft_delete.as_ref();
-            let place = place.key("soft_delete");
-            LoadMode::Mirror {
-                scope,
-                soft: soft.and_then(|soft| bind_soft(soft, table, &place, findings)).map(Box::new),
-                whole: true,
+/// Binds the mode of one target.
+pub(super) struct ModeBinder<'a> {
+    pub(super) target: &'a TargetDefinition,
+    pub(super) table: &'a TableSchema,
+    /// What the delivery says of the target's file.
+    pub(super) delivered: Delivered,
+    pub(super) place: &'a Place,
+}
+
+impl ModeBinder<'_> {
+    /// The mode with what it needs to know of columns; `None` when something stands against it.
+    pub(super) fn bind(
+        &self,
+        columns: &[LoadColumn],
+        findings: &mut Vec<Finding>,
+    ) -> Option<LoadMode> {
+        let mode = self.whole(columns, findings)?;
+        // What is not delivered is not empty: nothing is known of its rows.
+        Some(match self.delivered {
+            Delivered::Absent => mode.of_part(!self.target.key.is_empty()),
+            Delivered::Bulk | Delivered::Delta => mode,
+        })
+    }
+
+    fn whole(&self, columns: &[LoadColumn], findings: &mut Vec<Finding>) -> Option<LoadMode> {
+        let Self { target, table, place, .. } = self;
+        Some(match target.mode {
+            WriteMode::Append => LoadMode::Append,
+            WriteMode::Insert => LoadMode::Insert,
+            WriteMode::Upsert if target.operation.is_some() => LoadMode::Operations,
+            WriteMode::Manifest if self.delivered == Delivered::Delta => LoadMode::Operations,
+            WriteMode::Upsert => LoadMode::Upsert,
+            WriteMode::History => {
+                LoadMode::History(bind_validity(target, table, columns, place, findings)?)
             }
-        }
-    })
+            WriteMode::Replace => LoadMode::Replace,
+            WriteMode::Mirror | WriteMode::Manifest => {
+                let index = |name: &String| columns.iter().position(|c| c.column.name == *name);
+                let scope = target.scope.iter().filter_map(index).collect();
+                let soft = target.soft_delete.as_ref();
+                let place = place.key("soft_delete");
+                let soft = soft.and_then(|soft| bind_soft(soft, table, &place, findings));
+                LoadMode::Mirror { scope, soft: soft.map(Box::new), whole: true }
+            }
+        })
+    }
 }
 
 fn bind_soft(

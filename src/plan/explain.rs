@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use super::{Plan, TargetPlan};
+use super::{Plan, SourcePlan, TargetPlan};
 use crate::{
     load::{CountLimit, DuplicateRule, LoadColumn, LoadMode, LoadTarget, Lookup, TermValue},
     schema::PgType,
+    source::bundle::Delivered,
 };
 
 /// What a run would do: sources, splits, staging, merge; `files` with their bytes.
@@ -18,17 +19,11 @@ pub fn explain(plan: &Plan, files: &[(&str, u64)], split_bytes: usize) -> String
         };
         let _ = writeln!(text, "  {name}: {bytes} bytes, {splits}");
     }
-    text.push_str("\nfields\n");
-    for (index, field) in plan.fields.iter().enumerate() {
-        let names: Vec<String> = field.names.iter().map(ToString::to_string).collect();
-        let optional = if field.optional { " (may be missing)" } else { "" };
-        let _ = writeln!(text, "  {index}: {}{optional}", names.join(" or "));
-    }
-    if plan.rest {
-        let _ = writeln!(text, "  {}: all others, as JSON", plan.fields.len());
+    for source in &plan.sources {
+        explain_source(&mut text, source);
     }
     for target in &plan.targets {
-        explain_target(&mut text, target);
+        explain_target(&mut text, target, &plan.sources[target.source]);
     }
     let rejected = plan.rejected_limit.map_or_else(|| "none".to_owned(), |at| limit(at, "records"));
     let _ = write!(text, "\nlimit on rejections: {rejected}");
@@ -44,6 +39,21 @@ pub fn explain(plan: &Plan, files: &[(&str, u64)], split_bytes: usize) -> String
     text
 }
 
+fn explain_source(text: &mut String, source: &SourcePlan) {
+    let _ = match source.name.as_str() {
+        "" => writeln!(text, "\nfields"),
+        name => writeln!(text, "\nfields of {name} ({})", source.delivered.word()),
+    };
+    for (index, field) in source.fields.iter().enumerate() {
+        let names: Vec<String> = field.names.iter().map(ToString::to_string).collect();
+        let optional = if field.optional { " (may be missing)" } else { "" };
+        let _ = writeln!(text, "  {index}: {}{optional}", names.join(" or "));
+    }
+    if source.rest {
+        let _ = writeln!(text, "  {}: all others, as JSON", source.fields.len());
+    }
+}
+
 fn limit(limit: CountLimit, of: &str) -> String {
     match limit {
         CountLimit::Count(count) => format!("{count} {of}"),
@@ -51,13 +61,23 @@ fn limit(limit: CountLimit, of: &str) -> String {
     }
 }
 
-fn explain_target(text: &mut String, target: &TargetPlan) {
+fn explain_target(text: &mut String, target: &TargetPlan, source: &SourcePlan) {
     let load = &target.load;
     let _ = writeln!(text, "\ntarget {}", load.table.name);
+    if !source.name.is_empty() {
+        let absent = match source.delivered {
+            Delivered::Absent => ", which is absent: nothing is touched",
+            Delivered::Bulk | Delivered::Delta => "",
+        };
+        let _ = writeln!(text, "  from {}{absent}", source.name);
+    }
     let _ = writeln!(text, "  {}", mode(load, &key(target)));
     let _ = writeln!(text, "  {}", duplicates(target));
     if target.filter.is_some() {
         text.push_str("  only records that pass `when`\n");
+    }
+    if target.departures.is_some() {
+        text.push_str("  records that say their row is deleted are left out: it is absent then\n");
     }
     for column in &load.columns {
         let _ = writeln!(text, "  {}", explain_column(column));
@@ -87,6 +107,9 @@ fn mode(load: &LoadTarget, key: &str) -> String {
             "history: a version ({key}) that differs from the one valid then is inserted, `{}` follows",
             validity.valid_to
         ),
+        LoadMode::Mirror { whole: false, .. } => {
+            format!("mirror, of which only records are here: as upsert ({key})")
+        }
         LoadMode::Mirror { scope, soft, .. } => {
             let within = match scope[..] {
                 [] => String::new(),

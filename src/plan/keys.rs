@@ -4,7 +4,7 @@ use super::fields::listed;
 use crate::{
     definition::{Duplicates, Keep, TargetDefinition, WriteMode},
     diagnostic::{Finding, Place},
-    load::{DuplicateRule, LoadColumn},
+    load::{DuplicateRule, LoadColumn, LoadMode},
     schema::{TableSchema, UniqueKey},
 };
 
@@ -77,10 +77,14 @@ fn not_unique(key: &[String], table: &TableSchema, place: &Place) -> Finding {
 }
 
 /// Which of several records with one key is loaded.
-pub(super) fn bind_duplicates(target: &TargetDefinition, columns: &[LoadColumn]) -> DuplicateRule {
+pub(super) fn bind_duplicates(
+    target: &TargetDefinition,
+    mode: Option<&LoadMode>,
+    columns: &[LoadColumn],
+) -> DuplicateRule {
     match &target.duplicates {
         // What happened to a row last is what counts of its operations.
-        None if target.operation.is_some() => DuplicateRule::Last,
+        None if mode == Some(&LoadMode::Operations) => DuplicateRule::Last,
         None => DuplicateRule::Identical,
         Some(Duplicates::Keep(rule)) => match rule.keep {
             Keep::First => DuplicateRule::First,

@@ -14,15 +14,19 @@ mod keys;
 mod lookups;
 mod order;
 
-pub use bind::{BindInput, bind};
+pub use bind::{BindInput, FileHeader, bind};
 pub use explain::explain;
 pub use fields::{FieldPlan, file_projection};
 pub use lookups::notes;
 
+use bumpalo::Bump;
+
 use crate::{
+    batch::Record,
     diagnostic::Place,
     load::{CountLimit, LoadTarget},
-    transform::{ColumnTransform, Operations, RowFilter},
+    source::bundle::Delivered,
+    transform::{ColumnTransform, Operation, Operations, RowFilter},
 };
 
 /// Everything a run needs to know.
@@ -30,10 +34,8 @@ use crate::{
 pub struct Plan {
     /// The pipeline's name: its path below `pipelines/`, without ending.
     pub pipeline: String,
-    /// The source fields that are used, in the order of a record's cells.
-    pub fields: Vec<FieldPlan>,
-    /// Whether one more cell carries all other fields as JSON.
-    pub rest: bool,
+    /// What is read: of the one source, or of each file of a bundle.
+    pub sources: Vec<SourcePlan>,
     /// The targets: those that others refer to come first, else as the definition has them.
     pub targets: Vec<TargetPlan>,
     /// When to publish nothing.
@@ -42,19 +44,47 @@ pub struct Plan {
     pub deleted_limit: Option<CountLimit>,
 }
 
+/// What is read of the records of one source.
+#[derive(Debug, Default)]
+pub struct SourcePlan {
+    /// Its name in a bundle; empty where it is the only one.
+    pub name: String,
+    /// What the delivery says of it.
+    pub delivered: Delivered,
+    /// The source fields that are used, in the order of a record's cells.
+    pub fields: Vec<FieldPlan>,
+    /// Whether one more cell carries all other fields as JSON.
+    pub rest: bool,
+}
+
 /// One target: what the workers do, and what the database is told.
 #[derive(Debug)]
 pub struct TargetPlan {
+    /// Which of the plan's sources it takes its records from.
+    pub source: usize,
     /// The database's part.
     pub load: LoadTarget,
     /// Which records are for this target; `None` for all.
     pub filter: Option<RowFilter>,
     /// What says of each record whether its row is written or deleted; `None` where all write.
     pub operations: Option<Operations>,
+    /// Of a delivery that holds all there is: what says of a record that its row is to go. It
+    /// is left out then, so that its row is one that the delivery lacks.
+    pub departures: Option<Operations>,
     /// The staged columns, in the order of COPY.
     pub columns: Vec<ColumnTransform>,
     /// What is staged after them to be matched by lookups: [`LoadTarget::matched`].
     pub matched: Vec<ColumnTransform>,
     /// Where the definition has it.
     pub place: Place,
+}
+
+impl TargetPlan {
+    /// Whether a record of its source is for this target.
+    pub fn passes(&self, record: &Record<'_>, arena: &Bump) -> bool {
+        let departs =
+            |departures: &Operations| departures.of(record, arena) == Ok(Operation::Delete);
+        self.filter.as_ref().is_none_or(|filter| filter.passes(record, arena))
+            && !self.departures.as_ref().is_some_and(departs)
+    }
 }

@@ -12,7 +12,7 @@ use crate::{
 
 /// The columns of the checkpoints' table.
 pub(super) const COLUMNS: &str = "file int, split int, first_record bigint, records bigint,
-    staged bigint[], rejected bigint[], filtered bigint[], same bigint[],
+    read bigint[], staged bigint[], rejected bigint[], filtered bigint[], same bigint[],
     repaired bigint, flagged bigint, area_changed float8, area_change_percent_max float8,
     primary key (file, split)";
 
@@ -37,6 +37,7 @@ impl Checkpoint {
     /// What a split comes to.
     pub fn of(split: &SplitTuples, notes: &GeometryNotes) -> Self {
         let counted = |table: &TableTuples| CountedTable {
+            read: table.read,
             staged: table.rows,
             rejected: table.rejected,
             filtered: table.filtered,
@@ -71,16 +72,17 @@ impl Checkpoint {
         let counts = |count: fn(&CountedTable) -> u64| -> Vec<i64> {
             self.tables.iter().map(|table| count(table).cast_signed()).collect()
         };
-        let (staged, rejected, filtered) =
-            (counts(|t| t.staged), counts(|t| t.rejected), counts(|t| t.filtered));
+        let (read, staged) = (counts(|t| t.read), counts(|t| t.staged));
+        let (rejected, filtered) = (counts(|t| t.rejected), counts(|t| t.filtered));
         let same: Vec<i64> = self.tables.iter().map(|table| table.same).collect();
         let (repaired, flagged) =
             (self.notes.repaired.cast_signed(), self.notes.flagged.cast_signed());
-        let values: [(&(dyn ToSql + Sync), Type); 12] = [
+        let values: [(&(dyn ToSql + Sync), Type); 13] = [
             (&self.file.cast_signed(), Type::INT4),
             (&self.split.cast_signed(), Type::INT4),
             (&self.first_record.cast_signed(), Type::INT8),
             (&self.records.cast_signed(), Type::INT8),
+            (&read, Type::INT8_ARRAY),
             (&staged, Type::INT8_ARRAY),
             (&rejected, Type::INT8_ARRAY),
             (&filtered, Type::INT8_ARRAY),
@@ -91,7 +93,7 @@ impl Checkpoint {
             (&self.notes.area_change_percent_max, Type::FLOAT8),
         ];
         let insert = format!(
-            "insert into {table} values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+            "insert into {table} values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
         );
         client.execute_typed(&insert, &values).await
     }
@@ -111,14 +113,15 @@ pub(super) async fn read(client: &Client, staging: &Staging) -> Result<Vec<Check
 fn checkpoint(row: &Row) -> Checkpoint {
     let [file, split]: [i32; 2] = [row.get(0), row.get(1)];
     let count = |column: usize| row.get::<_, i64>(column).cast_unsigned();
-    let [staged, rejected, filtered, same]: [Vec<i64>; 4] =
-        [row.get(4), row.get(5), row.get(6), row.get(7)];
-    let counts = staged.iter().zip(rejected).zip(filtered).zip(same);
-    let tables = counts.map(|(((staged, rejected), filtered), same)| CountedTable {
-        staged: staged.cast_unsigned(),
-        rejected: rejected.cast_unsigned(),
-        filtered: filtered.cast_unsigned(),
-        same,
+    let [read, staged, rejected, filtered, same]: [Vec<i64>; 5] =
+        [row.get(4), row.get(5), row.get(6), row.get(7), row.get(8)];
+    let of = |counts: &[i64], target: usize| counts[target].cast_unsigned();
+    let tables = (0..read.len()).map(|target| CountedTable {
+        read: of(&read, target),
+        staged: of(&staged, target),
+        rejected: of(&rejected, target),
+        filtered: of(&filtered, target),
+        same: same[target],
     });
     Checkpoint {
         file: file.cast_unsigned(),
@@ -127,10 +130,10 @@ fn checkpoint(row: &Row) -> Checkpoint {
         records: count(3),
         tables: tables.collect(),
         notes: GeometryNotes {
-            repaired: count(8),
-            flagged: count(9),
-            area_changed: row.get(10),
-            area_change_percent_max: row.get(11),
+            repaired: count(9),
+            flagged: count(10),
+            area_changed: row.get(11),
+            area_change_percent_max: row.get(12),
         },
     }
 }

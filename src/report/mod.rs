@@ -21,16 +21,30 @@ pub use positions::{RejectedPlace, read_places, replace_places};
 pub use rejections::RejectionLine;
 use rejections::RejectionsFile;
 pub use summary::{
-    FileSummary, GeometrySummary, LeftRows, RejectionSummary, ReplaySummary, ResumedSummary,
-    RunStatus, RunSummary, Seconds, TableSummary, UndoSummary, ValidatedTable, ValidationSummary,
+    BundleSummary, FileSummary, GeometrySummary, LeftRows, NotRead, RejectionSummary,
+    ReplaySummary, ResumedSummary, RunStatus, RunSummary, Seconds, TableSummary, UndoSummary,
+    ValidatedTable, ValidationSummary,
 };
 
 use crate::{
     error::{Error, Result},
     failpoint, private_file,
     run_id::RunId,
-    source::{RejectedWriter, Source},
+    source::{RejectedWriter, Source, bundle::Delivered},
 };
+
+/// A file of the run that has rejected records.
+#[derive(Clone, Copy)]
+pub struct RejectingFile<'a> {
+    /// Its ordinal in the run.
+    pub ordinal: u32,
+    /// In a bundle: the name the pipeline has for it.
+    pub name: Option<&'a str>,
+    /// What its delivery says of it.
+    pub delivered: Delivered,
+    /// Its source.
+    pub source: &'a dyn Source,
+}
 
 /// The report folder of one run, written as rejections come.
 pub struct Report {
@@ -40,7 +54,8 @@ pub struct Report {
     writers: BTreeMap<u32, Box<dyn RejectedWriter>>,
     keeps_records: bool,
     by_code: BTreeMap<String, u64>,
-    records: u64,
+    /// Rejected records by file.
+    records: BTreeMap<u32, u64>,
 }
 
 impl Report {
@@ -58,7 +73,7 @@ impl Report {
             writers: BTreeMap::new(),
             keeps_records: true,
             by_code: BTreeMap::new(),
-            records: 0,
+            records: BTreeMap::new(),
         })
     }
 
@@ -76,7 +91,12 @@ impl Report {
 
     /// Rejected records so far.
     pub fn rejected_records(&self) -> u64 {
-        self.records
+        self.records.values().sum()
+    }
+
+    /// Rejected records of one file so far.
+    pub fn rejected_of(&self, file: u32) -> u64 {
+        self.records.get(&file).copied().unwrap_or(0)
     }
 
     /// Violations by code.
@@ -90,12 +110,11 @@ impl Report {
     /// `ErrorKind::Environment` when nothing can be written.
     pub fn reject(
         &mut self,
-        file: u32,
-        source: &dyn Source,
+        file: &RejectingFile<'_>,
         lines: &[RejectionLine<'_>],
         raw: &[u8],
     ) -> Result<()> {
-        self.records += 1;
+        *self.records.entry(file.ordinal).or_default() += 1;
         let rejections = match &mut self.rejections {
             Some(rejections) => rejections,
             none => none.insert(RejectionsFile::create(&self.folder.join("rejections.csv"))?),
@@ -106,28 +125,29 @@ impl Report {
             failpoint::hit("report.rejection")?;
         }
         if self.keeps_records {
-            self.writer(file, source)?.write(raw)?;
+            self.writer(file)?.write(raw)?;
         }
-        self.note_place(file, source, lines, raw)
+        self.note_place(file, lines, raw)
     }
 
     fn note_place(
         &mut self,
-        file: u32,
-        source: &dyn Source,
+        file: &RejectingFile<'_>,
         lines: &[RejectionLine<'_>],
         raw: &[u8],
     ) -> Result<()> {
         let codes: BTreeSet<&str> = lines.iter().map(|line| line.code).collect();
         let (line, record) = lines.first().map_or((0, 0), |first| (first.line, first.record));
-        let path = self.writers.get(&file).map_or(Path::new(""), |writer| writer.path());
+        let path = self.writers.get(&file.ordinal).map_or(Path::new(""), |writer| writer.path());
         let place = RejectedPlace {
-            file,
+            file: file.ordinal,
+            name: file.name.unwrap_or_default().to_owned(),
+            delivered: file.name.map_or("", |_| file.delivered.word()).to_owned(),
             rejected: path.strip_prefix(&self.folder).unwrap_or(path).display().to_string(),
             line,
             record,
             codes: Vec::from_iter(codes).join(" "),
-            fingerprint: Fingerprint::of(source.content_of(raw)),
+            fingerprint: Fingerprint::of(file.source.content_of(raw)),
         };
         let positions = match &mut self.positions {
             Some(positions) => positions,
@@ -137,17 +157,19 @@ impl Report {
     }
 
     /// Each file of the run has a folder of its own, so that equal names do not meet.
-    fn writer(&mut self, file: u32, source: &dyn Source) -> Result<&mut Box<dyn RejectedWriter>> {
+    fn writer(&mut self, file: &RejectingFile<'_>) -> Result<&mut Box<dyn RejectedWriter>> {
         use std::collections::btree_map::Entry;
-        match self.writers.entry(file) {
+        match self.writers.entry(file.ordinal) {
             Entry::Occupied(writer) => Ok(writer.into_mut()),
             Entry::Vacant(place) => {
-                let folder = match file {
-                    0 => self.folder.join("rejected"),
-                    _ => self.folder.join("rejected").join((file + 1).to_string()),
+                let all = self.folder.join("rejected");
+                let folder = match (file.name, file.ordinal) {
+                    (Some(name), _) => all.join(name),
+                    (None, 0) => all,
+                    (None, ordinal) => all.join((ordinal + 1).to_string()),
                 };
                 private_file::create_folder(&folder)?;
-                Ok(place.insert(source.rejected_writer(&folder)?))
+                Ok(place.insert(file.source.rejected_writer(&folder)?))
             }
         }
     }

@@ -39,6 +39,12 @@ pub struct RejectedPlace {
     pub codes: String,
     /// What it looked like.
     pub fingerprint: Fingerprint,
+    /// In a bundle: the pipeline's name for the file; else empty.
+    #[serde(default)]
+    pub name: String,
+    /// In a bundle: how the file was delivered, `bulk` or `delta`; else empty.
+    #[serde(default)]
+    pub delivered: String,
 }
 
 /// Writes `positions.csv`, record by record.
@@ -125,6 +131,8 @@ mod tests {
             record,
             codes: "rule.required type.date".to_owned(),
             fingerprint: Fingerprint::of(format!("{record};Ana;x").as_bytes()),
+            name: "users".to_owned(),
+            delivered: "delta".to_owned(),
         };
         let mut file = PositionsFile::create(folder.path()).expect("created");
         [1, 7].iter().try_for_each(|record| file.write(&place(*record))).expect("written");

@@ -45,6 +45,9 @@ pub struct RunSummary {
     pub tables: Vec<TableSummary>,
     /// The files, in sorted order.
     pub files: Vec<FileSummary>,
+    /// Of a bundle, what else there is to say; left out where the files came by themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundleSummary>,
     /// What was rejected.
     pub rejections: RejectionSummary,
     /// What happened to geometries; left out where there were none to mention.
@@ -127,9 +130,35 @@ pub struct FileSummary {
     pub bytes: u64,
     /// Records read from it; 0 when it had been loaded already.
     pub records: u64,
+    /// In a bundle: `bulk` or `delta`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<&'static str>,
     /// The run that had loaded it before, where it was not read again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loaded_by: Option<String>,
+}
+
+/// What a delivery of several files holds, beside the files that were read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BundleSummary {
+    /// The archive or folder.
+    pub path: String,
+    /// The OneRoster version, where a manifest names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The pipeline's files that it does not hold: their tables are left as they are.
+    pub absent: Vec<String>,
+    /// Files that it holds and that were not read.
+    pub not_read: Vec<NotRead>,
+}
+
+/// A file of a bundle that was not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotRead {
+    /// Its name in the bundle.
+    pub file: String,
+    /// Why.
+    pub why: &'static str,
 }
 
 /// What was rejected.

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     plan::Plan,
     postgres::publish::{Counted, CountedTable},
-    report::{RejectionLine, Report},
+    report::{RejectingFile, RejectionLine, Report},
     transform::geometry::GeometryNotes,
 };
 
@@ -53,6 +53,7 @@ impl Collector {
         }
         self.counted.records += split.tuples.records;
         for (counted, table) in self.counted.tables.iter_mut().zip(&split.tuples.tables) {
+            counted.read += table.read;
             counted.staged += table.rows;
             counted.rejected += table.rejected;
             counted.filtered += table.filtered;
@@ -133,6 +134,12 @@ impl ReportWriter<'_> {
                 masked: &violation.masked,
             })
             .collect();
-        self.report.reject(record.position.file, file.source.as_ref(), &lines, &record.raw)
+        let rejecting = RejectingFile {
+            ordinal: record.position.file,
+            name: file.name.as_deref(),
+            delivered: file.delivered,
+            source: file.source.as_ref(),
+        };
+        self.report.reject(&rejecting, &lines, &record.raw)
     }
 }

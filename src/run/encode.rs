@@ -48,6 +48,7 @@ impl ProcessedSplit {
     pub(super) fn staged(sequence: u64, checkpoint: &Checkpoint) -> Self {
         let table = |counted: &CountedTable| TableTuples {
             tuples: Bytes::new(),
+            read: counted.read,
             rows: counted.staged,
             filtered: counted.filtered,
             rejected: counted.rejected,
@@ -122,8 +123,10 @@ pub(super) struct SplitEncoder<'a> {
     refused: Vec<TupleEncoder>,
     /// Per target, the hashes of the keys encoded.
     keys: Vec<Vec<u64>>,
-    /// Per target, whether the record at hand is filtered out.
-    filtered: Vec<bool>,
+    /// Per target, whether it takes its records from the file at hand.
+    takes: Vec<bool>,
+    /// Per target, whether the record at hand is for it: taken, and not filtered out.
+    concerns: Vec<bool>,
     known: Option<&'a Known>,
     reads_again: bool,
     /// Per target, the hashes of the record at hand.
@@ -145,7 +148,8 @@ impl<'a> SplitEncoder<'a> {
             encoders: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
             refused: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
             keys: vec![Vec::new(); plan.targets.len()],
-            filtered: vec![false; plan.targets.len()],
+            takes: vec![false; plan.targets.len()],
+            concerns: vec![false; plan.targets.len()],
         }
     }
 
@@ -162,12 +166,13 @@ impl<'a> SplitEncoder<'a> {
         let mut outcome = SplitOutcome::new(self.plan.targets.len());
         let mut batch = std::mem::take(&mut self.batch);
         let mut decoder = self.take_decoder(file);
+        self.look_at(file);
         let skip = &self.files[file as usize].skip;
         decoder.start(split);
         while decoder.fill(&mut batch) {
             for record in batch.records() {
                 if skip.contains(&record.position().record) {
-                    outcome.pass_over();
+                    outcome.pass_over(&self.takes);
                 } else {
                     self.encode_record(&record, &mut outcome);
                 }
@@ -187,11 +192,23 @@ impl<'a> SplitEncoder<'a> {
                 TableTuples { tuples: encoder.take(), rows, refused: refused.take(), ..table }
             },
         );
+        let tables = tables
+            .zip(&self.takes)
+            .map(|(table, takes)| TableTuples { read: if *takes { records } else { 0 }, ..table });
         let tuples =
             SplitTuples { file, split: number, first_record, records, tables: tables.collect() };
         let keys = self.keys.iter_mut().map(std::mem::take).collect();
         let SplitOutcome { rejected, notes, broken, .. } = outcome;
         ProcessedSplit { sequence, tuples, keys, rejected, notes, broken, is_staged: false }
+    }
+
+    /// Which targets take their records from this file.
+    fn look_at(&mut self, file: u32) {
+        let of = self.files[file as usize].of;
+        self.takes.clear();
+        self.takes.extend(self.plan.targets.iter().map(|target| target.source == of));
+        self.concerns.fill(false);
+        self.hashes.fill(None);
     }
 
     fn take_decoder(&mut self, file: u32) -> Box<dyn Decoder> {
@@ -208,7 +225,7 @@ impl<'a> SplitEncoder<'a> {
         outcome.records += 1;
         let mut violations = Vec::new();
         if let Some(fault) = record.fault() {
-            self.filtered.fill(false);
+            self.concerns.clone_from(&self.takes);
             violations.push((None, fault_violation(fault)));
         } else {
             self.encode_targets(record, outcome, &mut violations);
@@ -230,9 +247,11 @@ impl<'a> SplitEncoder<'a> {
         violations: &mut Vec<(Option<usize>, Violation)>,
     ) {
         for (index, target) in self.plan.targets.iter().enumerate() {
-            let passes =
-                target.filter.as_ref().is_none_or(|filter| filter.passes(record, &self.arena));
-            self.filtered[index] = !passes;
+            if !self.takes[index] {
+                continue;
+            }
+            let passes = target.passes(record, &self.arena);
+            self.concerns[index] = passes;
             self.hashes[index] = None;
             self.encoders[index].mark();
             if !passes {
@@ -270,6 +289,9 @@ impl<'a> SplitEncoder<'a> {
             return;
         }
         for (index, table) in outcome.tables.iter_mut().enumerate() {
+            if !self.takes[index] {
+                continue;
+            }
             self.encoders[index].rollback();
             self.keys[index].truncate(self.encoders[index].rows() as usize);
             table.same += i64::from(self.hashes[index].is_some());
@@ -284,11 +306,11 @@ impl<'a> SplitEncoder<'a> {
     ) {
         let faulty = record.fault().is_some();
         for (index, table) in outcome.tables.iter_mut().enumerate() {
-            if !faulty {
+            if self.takes[index] && !faulty {
                 self.encoders[index].rollback();
                 self.keys[index].truncate(self.encoders[index].rows() as usize);
             }
-            if !self.filtered[index] {
+            if self.concerns[index] {
                 table.rejected += 1;
                 let target = &self.plan.targets[index];
                 if target.load.mode.deletes() {
@@ -338,9 +360,10 @@ impl SplitOutcome {
     }
 
     /// Counts a record that no target is to have.
-    fn pass_over(&mut self) {
+    fn pass_over(&mut self, takes: &[bool]) {
         self.records += 1;
-        self.tables.iter_mut().for_each(|table| table.filtered += 1);
+        let taking = self.tables.iter_mut().zip(takes).filter(|(_, takes)| **takes);
+        taking.for_each(|(table, _)| table.filtered += 1);
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
     failpoint,
     load::LoadTarget,
     outcome::Tally,
+    plan::TargetPlan,
     postgres::{
         endpoint::Endpoint,
         judge::{self, Drawing, StagedRejection},
@@ -285,14 +286,19 @@ impl<'r> Import<'r> {
 
     /// What a run over its limit tells: what was read and rejected; nothing else happened.
     fn count_rejected(&self, read: &load::Read) -> Vec<TableChange> {
-        let tally = |table: &publish::CountedTable| Tally {
-            read: read.counted.records,
+        let rejected = |source: usize| {
+            let files = self.bound.files.iter().filter(|file| file.of == source);
+            files.map(|file| self.report.rejected_of(file.input.ordinal)).sum()
+        };
+        let targets = self.bound.plan.targets.iter().zip(&read.counted.tables);
+        let tally = |(target, table): (&TargetPlan, &publish::CountedTable)| Tally {
+            read: table.read,
             filtered: table.filtered,
-            rejected: self.report.rejected_records(),
+            rejected: rejected(target.source),
             ..Tally::default()
         };
-        let change = |table| TableChange { tally: tally(table), deletions: None };
-        read.counted.tables.iter().map(change).collect()
+        let change = |of| TableChange { tally: tally(of), deletions: None };
+        targets.map(change).collect()
     }
 
     async fn publish(
@@ -394,6 +400,7 @@ impl<'r> Import<'r> {
             status: ended.status,
             tables: tables.collect(),
             files,
+            bundle: self.loaded.bundle.clone(),
             rejections: RejectionSummary::of(&self.report),
             replay: self.replay_summary(),
             undo: None,

@@ -12,13 +12,18 @@ use crate::{
     error::Result,
     outcome::Tally,
     postgres::{ledger, session::Session},
-    report::{FileSummary, RejectionSummary, RunStatus, RunSummary, Seconds, TableSummary},
+    report::{
+        BundleSummary, FileSummary, NotRead, RejectionSummary, RunStatus, RunSummary, Seconds,
+        TableSummary,
+    },
     run_id::RunId,
     schema::TableSchema,
 };
 
 /// The files found, told apart by whether the ledger knows them.
 pub(super) struct Loaded {
+    /// What the bundle holds, where it is one.
+    pub(super) bundle: Option<BundleSummary>,
     pub(super) fresh: Vec<FoundFile>,
     pub(super) known: Vec<FileSummary>,
     pub(super) definition_sha256: String,
@@ -33,8 +38,9 @@ impl Loaded {
         found: Vec<FoundFile>,
     ) -> Result<Self> {
         let definition_sha256 = prepare::definition_sha256(&request.pipeline)?;
-        let mut loaded =
-            Self { fresh: Vec::new(), known: Vec::new(), definition_sha256, replay: None };
+        let bundle = bundle_summary(&found);
+        let (fresh, known) = (Vec::new(), Vec::new());
+        let mut loaded = Self { bundle, fresh, known, definition_sha256, replay: None };
         let appends = prepare::appends(&request.pipeline.definition);
         let question = ledger::LoadedQuestion {
             pipeline: &request.pipeline.name,
@@ -42,13 +48,14 @@ impl Loaded {
             any_definition: appends,
         };
         let client = &session.client;
-        let same_as_last = match (request.force, prepare::deletes(&request.pipeline.definition)) {
+        let deletes = prepare::deletes(&request.pipeline.definition, &found);
+        let same_as_last = match (request.force, deletes) {
             (false, true) => ledger::last_load_of(client, &question, &hashes(&found)).await?,
             _ => None,
         };
         let mut known = Vec::new();
         for mut file in found {
-            let by = match prepare::deletes(&request.pipeline.definition) {
+            let by = match deletes {
                 _ if request.force => None,
                 true => same_as_last.clone(),
                 false => ledger::loaded_by(client, &question, &file.sha256).await?,
@@ -68,7 +75,8 @@ impl Loaded {
     /// Of a replay, every file is read: the ledger knows its records one by one.
     pub(super) fn of_replay(replay: Replay) -> Self {
         let (fresh, definition_sha256) = (replay.found.clone(), replay.definition_sha256.clone());
-        Self { fresh, known: Vec::new(), definition_sha256, replay: Some(replay) }
+        let (bundle, known) = (None, Vec::new());
+        Self { bundle, fresh, known, definition_sha256, replay: Some(replay) }
     }
 
     /// Whether every file was loaded before, or no row is left to be replayed.
@@ -96,6 +104,7 @@ impl Loaded {
             status: RunStatus::Unchanged,
             tables: targets.map(table).collect(),
             files: self.known,
+            bundle: self.bundle,
             rejections: RejectionSummary::default(),
             geometry: None,
             replay: self.replay.map(|replay| replay.summary(&replay.started())),
@@ -113,8 +122,29 @@ fn hashes(found: &[FoundFile]) -> Vec<&str> {
     hashes
 }
 
+/// What a bundle holds, as the summary has it.
+fn bundle_summary(found: &[FoundFile]) -> Option<BundleSummary> {
+    let bundle = found.first()?.delivery.bundle.as_ref()?;
+    let not_read = bundle.not_read.iter().map(|(file, why)| NotRead { file: file.clone(), why });
+    Some(BundleSummary {
+        path: found.first()?.delivery.display.clone(),
+        version: bundle.version.clone(),
+        absent: bundle.absent.clone(),
+        not_read: not_read.collect(),
+    })
+}
+
 /// A file as the summary has it.
 pub(super) fn summary_of(file: &FoundFile, records: u64, loaded_by: Option<String>) -> FileSummary {
     let path = file.input.display.clone();
-    FileSummary { path, sha256: file.sha256.clone(), bytes: file.bytes, records, loaded_by }
+    let in_bundle = file.delivery.bundle.is_some();
+    let delivered = in_bundle.then(|| file.delivered.word());
+    FileSummary {
+        path,
+        sha256: file.sha256.clone(),
+        bytes: file.bytes,
+        records,
+        delivered,
+        loaded_by,
+    }
 }

@@ -109,7 +109,7 @@ async fn import_or_replay(
     let preparing = Box::pin(prepare_import(endpoint, request, replay, progress, started));
     let mut import = match stopping::unless_stopped(progress, preparing).await? {
         Prepared::Unchanged(summary) => return Ok(*summary),
-        Prepared::Import(import) => *import,
+        Prepared::Import(import) => import,
     };
     let ended = Box::pin(import.carry_out(endpoint, progress)).await;
     progress.enter(Stage::Ended);

@@ -47,6 +47,8 @@ fn privileges(target: &TargetDefinition) -> Vec<&'static str> {
         }
         WriteMode::Upsert | WriteMode::History => vec!["SELECT", "INSERT", "UPDATE"],
         WriteMode::Mirror if target.soft_delete.is_some() => vec!["SELECT", "INSERT", "UPDATE"],
-        WriteMode::Mirror | WriteMode::Replace => vec!["SELECT", "INSERT", "UPDATE", "DELETE"],
+        WriteMode::Mirror | WriteMode::Replace | WriteMode::Manifest => {
+            vec!["SELECT", "INSERT", "UPDATE", "DELETE"]
+        }
     }
 }

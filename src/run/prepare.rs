@@ -13,14 +13,17 @@ use super::{
     progress::{FileProgress, Progress},
 };
 use crate::{
-    definition::{CodeList, CodeListFile, ColumnDefinition, Format, ImportDefinition, WriteMode},
+    definition::{
+        CodeList, CodeListFile, ColumnDefinition, Format, ImportDefinition, SourceDefinition,
+        WriteMode,
+    },
     diagnostic::Finding,
     error::{Context, Error, Result},
     load::LoadTarget,
-    plan::{self, BindInput, Plan},
+    plan::{self, BindInput, FileHeader, Plan},
     postgres::{catalog, prove, session::Session},
     schema::TableSchema,
-    source::{self, Header, Source},
+    source::{self, Source, bundle::Delivered},
 };
 
 /// Why a run or a check stopped: for the definition's author, or for the operator.
@@ -106,26 +109,57 @@ pub fn bind_files(
     tables: &[Option<TableSchema>],
     table_names: &[String],
 ) -> Result<Bound, Stop> {
-    let sources = open_sources(pipeline, found)?;
-    let headers: Vec<_> = found
-        .iter()
-        .zip(&sources)
-        .map(|(file, source)| (file.input.display.clone(), source.header().clone()))
-        .collect();
-    let plan = bind(pipeline, &headers, (tables, table_names), common_crs(found, &sources)?)?;
+    let sources = open_sources(found)?;
+    let headers = found.iter().zip(&sources).map(|(file, source)| FileHeader {
+        file: file.input.display.clone(),
+        source: file.of,
+        header: source.header().clone(),
+    });
+    let files = Files {
+        headers: headers.collect(),
+        delivered: delivered(&pipeline.definition, found),
+        crs: common_crs(&pipeline.definition, found, &sources)?,
+    };
+    let plan = bind(pipeline, &files, tables, table_names)?;
     let files = found.iter().zip(sources).map(|(file, source)| {
         // Binding has already reported what a file lacks.
         let projection = plan::file_projection(
-            &plan.fields,
-            plan.rest,
+            &plan.sources[file.of].fields,
+            plan.sources[file.of].rest,
             source.header(),
             &file.input.display,
             &mut Vec::new(),
         );
-        BoundFile { input: file.input.clone(), source, projection, skip: file.skip.clone() }
+        let name = Some(plan.sources[file.of].name.clone()).filter(|name| !name.is_empty());
+        let (of, delivered) = (file.of, file.delivered);
+        BoundFile {
+            input: file.input.clone(),
+            of,
+            name,
+            delivered,
+            source,
+            projection,
+            skip: file.skip.clone(),
+        }
     });
     let files = Arc::new(files.collect());
     Ok(Bound { plan: Arc::new(plan), files })
+}
+
+/// What files say that a definition is bound to.
+struct Files<'a> {
+    headers: Vec<FileHeader>,
+    /// Per source.
+    delivered: Vec<Delivered>,
+    /// Per source.
+    crs: Vec<Option<&'a str>>,
+}
+
+/// Per source, what its delivery says of it. A file of a bundle that was not found is absent.
+fn delivered(definition: &ImportDefinition, found: &[FoundFile]) -> Vec<Delivered> {
+    let of = |source| found.iter().find(|file| file.of == source).map(|file| file.delivered);
+    let otherwise = if definition.bundle.is_some() { Delivered::Absent } else { Delivered::Bulk };
+    (0..definition.sources().len()).map(|source| of(source).unwrap_or(otherwise)).collect()
 }
 
 /// Binds the definition to the tables alone, for want of a file; its fields are taken as they
@@ -138,52 +172,66 @@ pub fn bind_tables(
     tables: &[Option<TableSchema>],
     table_names: &[String],
 ) -> Result<Plan, Stop> {
-    let tells_its_crs =
-        matches!(pipeline.definition.source.format, Format::Geojson | Format::Shapefile);
-    let crs = tells_its_crs.then_some("EPSG:4326");
-    bind(pipeline, &[], (tables, table_names), crs)
+    let tells_its_crs = |source: &&SourceDefinition| {
+        matches!(source.format, Format::Geojson | Format::Shapefile).then_some("EPSG:4326")
+    };
+    let sources = pipeline.definition.sources();
+    let files = Files {
+        headers: Vec::new(),
+        delivered: vec![Delivered::Bulk; sources.len()],
+        crs: sources.iter().map(tells_its_crs).collect(),
+    };
+    bind(pipeline, &files, tables, table_names)
 }
 
 fn bind(
     pipeline: &Pipeline,
-    headers: &[(String, Header)],
-    (tables, table_names): (&[Option<TableSchema>], &[String]),
-    crs: Option<&str>,
+    files: &Files<'_>,
+    tables: &[Option<TableSchema>],
+    table_names: &[String],
 ) -> Result<Plan, Stop> {
     plan::bind(&BindInput {
         pipeline: &pipeline.name,
         definition: &pipeline.definition,
-        headers,
+        headers: &files.headers,
+        delivered: &files.delivered,
         tables,
         table_names,
-        crs,
+        crs: &files.crs,
         today: jiff::Zoned::now().date(),
         code_list: &|list| read_code_list(pipeline, list),
     })
     .map_err(Stop::Findings)
 }
 
-fn open_sources(pipeline: &Pipeline, found: &[FoundFile]) -> Result<Vec<Box<dyn Source>>> {
+fn open_sources(found: &[FoundFile]) -> Result<Vec<Box<dyn Source>>> {
     let open = |file: &FoundFile| {
-        source::open(&pipeline.definition.source, &file.input)
+        source::open(&file.source, &file.input)
             .context(|| format!("while opening `{}`", file.input.display))
     };
     found.iter().map(open).collect()
 }
 
-/// Files of one run have to agree on their reference system: a plan has only one.
-fn common_crs<'a>(found: &[FoundFile], sources: &'a [Box<dyn Source>]) -> Result<Option<&'a str>> {
-    let mut declared = sources.iter().map(|source| source.crs());
-    let first = declared.next().flatten();
-    match declared.position(|crs| crs != first) {
-        None => Ok(first),
-        Some(at) => Err(Error::source_file(format!(
-            "`{}` and `{}` declare different coordinate reference systems",
-            found[0].input.display,
-            found[at + 1].input.display
-        ))
-        .hint("load them by two pipelines, or one after the other with --input")),
-    }
+/// Per source, the reference system of its files, which have to agree on it: a plan has only one.
+fn common_crs<'a>(
+    definition: &ImportDefinition,
+    found: &[FoundFile],
+    sources: &'a [Box<dyn Source>],
+) -> Result<Vec<Option<&'a str>>> {
+    let files = || found.iter().zip(sources);
+    let common = |of: usize| {
+        let mut same = files().filter(|(file, _)| file.of == of);
+        let Some((first, source)) = same.next() else { return Ok(None) };
+        match same.find(|(_, other)| other.crs() != source.crs()) {
+            None => Ok(source.crs()),
+            Some((file, _)) => Err(Error::source_file(format!(
+                "`{}` and `{}` declare different coordinate reference systems",
+                first.input.display, file.input.display
+            ))
+            .hint("load them by two pipelines, or one after the other with --input")),
+        }
+    };
+    (0..definition.sources().len()).map(common).collect()
 }
 
 fn read_code_list(pipeline: &Pipeline, list: &CodeListFile) -> Result<Vec<u8>> {
@@ -234,8 +282,8 @@ pub fn announce(progress: &Progress, found: &[FoundFile]) {
 /// # Errors
 /// `ErrorKind::Source` when there is none, or one cannot be read.
 pub async fn find_files(definition: &ImportDefinition) -> Result<Vec<FoundFile>> {
-    let source = definition.source.clone();
-    let found = tokio::task::spawn_blocking(move || files::find(&source)).await;
+    let definition = definition.clone();
+    let found = tokio::task::spawn_blocking(move || files::find(&definition)).await;
     found.map_err(|cause| Error::unexpected("hashing the files failed").caused_by(cause))?
 }
 
@@ -261,9 +309,13 @@ pub fn definition_sha256(pipeline: &Pipeline) -> Result<String> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Whether any target deletes rows that are absent from the files.
-pub fn deletes(definition: &ImportDefinition) -> bool {
-    definition.targets.iter().any(|target| target.mode.deletes())
+/// Whether any target deletes rows that are absent from these files.
+pub fn deletes(definition: &ImportDefinition, found: &[FoundFile]) -> bool {
+    let whole = |source| found.iter().any(|it| it.of == source && it.delivered == Delivered::Bulk);
+    definition.targets.iter().any(|target| match target.mode {
+        WriteMode::Manifest => whole(definition.source_of(target)),
+        mode => mode.deletes(),
+    })
 }
 
 /// Whether any target would add the same rows again.

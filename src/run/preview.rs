@@ -2,12 +2,12 @@
 
 use bumpalo::Bump;
 
-use super::prepare::Bound;
+use super::{bound::BoundFile, prepare::Bound};
 use crate::{
     batch::{Cell, Record, RecordBatch},
     error::Result,
     outcome::{Violation, mask},
-    plan::{FieldPlan, TargetPlan},
+    plan::{FieldPlan, Plan, TargetPlan},
     source::{Listing, Projection, Source},
     transform::{Operation, geometry::GeometryNotes},
     value::{DAY_MICROS, POSTGRES_EPOCH_DAYS, Value},
@@ -19,6 +19,9 @@ const PREVIEW_SPLIT_BYTES: usize = 64 << 10;
 /// One record.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct PreviewRecord {
+    /// In a bundle: the pipeline's name for the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Its number in the file.
     pub record: u64,
     /// Its line or sheet row; 0 without lines.
@@ -45,22 +48,37 @@ pub struct PreviewRow {
     pub columns: Vec<(String, Result<String, String>)>,
 }
 
-/// The first `count` records of the first file, with the rows they would become.
+/// The first `count` records of the first file of each source, with the rows they would become.
 ///
 /// # Errors
 /// `ErrorKind::Source` when the file cannot be read.
 pub fn preview(bound: &Bound, count: usize, reveal: bool) -> Result<Vec<PreviewRecord>> {
-    let Some(file) = bound.files.first() else { return Ok(Vec::new()) };
-    let hidden =
-        |index: usize| !reveal && is_sensitive(index, &bound.plan.fields, &bound.plan.targets);
+    let mut records = Vec::new();
+    for source in 0..bound.plan.sources.len() {
+        if let Some(file) = bound.files.iter().find(|file| file.of == source) {
+            records.extend(preview_bound(&bound.plan, file, count, reveal)?);
+        }
+    }
+    Ok(records)
+}
+
+fn preview_bound(
+    plan: &Plan,
+    file: &BoundFile,
+    count: usize,
+    reveal: bool,
+) -> Result<Vec<PreviewRecord>> {
+    let fields = &plan.sources[file.of].fields;
+    let targets: Vec<_> = plan.targets.iter().filter(|target| target.source == file.of).collect();
+    let hidden = |index: usize| !reveal && is_sensitive(index, fields, &targets);
     let mut records = Vec::new();
     first_records(file.source.as_ref(), &file.projection, count, &mut |record| {
-        let fields = bound.plan.fields.iter().enumerate();
-        let arrives = fields.map(|(index, field)| {
+        let arrives = fields.iter().enumerate().map(|(index, field)| {
             (field.names[0].to_string(), cell_text(record.cell(index), hidden(index)))
         });
-        let written = bound.plan.targets.iter().map(|target| written_row(record, target, reveal));
-        records.push(previewed(record, arrives.collect(), written.collect()));
+        let written = targets.iter().map(|target| written_row(record, target, reveal));
+        let shown = previewed(record, arrives.collect(), written.collect());
+        records.push(PreviewRecord { file: file.name.clone(), ..shown });
     })?;
     Ok(records)
 }
@@ -122,11 +140,12 @@ fn previewed(
     let fault = record.fault().map(|fault| format!("{}: {}", fault.code, fault.message));
     let (arrives, written) =
         if fault.is_some() { (Vec::new(), Vec::new()) } else { (arrives, written) };
-    PreviewRecord { record: position.record, line: position.line, fault, arrives, written }
+    let (record, line) = (position.record, position.line);
+    PreviewRecord { file: None, record, line, fault, arrives, written }
 }
 
 /// Whether a cell feeds a sensitive column.
-fn is_sensitive(cell: usize, fields: &[FieldPlan], targets: &[TargetPlan]) -> bool {
+fn is_sensitive(cell: usize, fields: &[FieldPlan], targets: &[&TargetPlan]) -> bool {
     let asked_by = fields[cell].place.parent();
     let columns =
         targets.iter().flat_map(|target| &target.load.columns).filter(|column| column.sensitive);
@@ -139,7 +158,7 @@ fn is_sensitive(cell: usize, fields: &[FieldPlan], targets: &[TargetPlan]) -> bo
 fn written_row(record: &Record<'_>, target: &TargetPlan, reveal: bool) -> PreviewRow {
     let arena = Bump::new();
     let table = target.load.table.name.to_string();
-    if target.filter.as_ref().is_some_and(|filter| !filter.passes(record, &arena)) {
+    if !target.passes(record, &arena) {
         return PreviewRow { table, filtered: true, deletes: false, columns: Vec::new() };
     }
     let operation = target.operations.as_ref().map(|operations| operations.of(record, &arena));

@@ -244,6 +244,7 @@ impl<'r> Undo<'r> {
             status,
             tables: undone.iter().map(table).collect(),
             files: Vec::new(),
+            bundle: None,
             rejections: RejectionSummary::default(),
             geometry: None,
             replay: None,

@@ -13,6 +13,7 @@
 //! to be verified later, so the records, their numbers and their order are the
 //! same for every split size and thread count.
 
+pub mod bundle;
 pub mod input;
 mod parts;
 pub mod split;

@@ -58,6 +58,10 @@ const DATA: &str = r#"
     insert into school.course (school_year, teacher1_id, grade, section, name)
         select '2024-2025', user_id, 7, 'B', 'Mathematics' from school."user";
     insert into school.enrollment (course_id, student_id) select course_id, '00000001' from school.course;
+    insert into school.roster_org (sourced_id, name, type) values ('o1', 'Made Up', 'school');
+    insert into school.roster_user (sourced_id, enabled, username, given_name, family_name, primary_org_sourced_id)
+        values ('u1', true, 'made1', 'Made', 'Up', 'o1');
+    insert into school.sds_org (sourced_id, name, type) values ('o1', 'Made Up', 'school');
     insert into learning."user" (email, name, password_hash) values ('made@example.org', 'Made Up', 'x');
     insert into market.market (symbol) values ('BTC-USDT');
     create table market.trades_2024_01 partition of market.trades for values from ('2024-01-01') to ('2024-02-01');

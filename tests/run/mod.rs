@@ -1,6 +1,7 @@
 //! Whole runs: files in, tables, tallies and reports out.
 
 mod accounts;
+mod bundles;
 mod command_line;
 mod constraints;
 mod every_constraint;

@@ -5,6 +5,7 @@
 //! date formats, zones, encodings, names. Each file owns one part of the
 //! definition; all of them add to one list.
 
+mod bundle;
 mod cells;
 mod character;
 mod column;
@@ -35,13 +36,15 @@ pub(super) fn import(
     document: &Document,
     unsound: &[Place],
 ) -> Vec<Finding> {
-    let inherited = source::marks(&definition.source);
+    let inherited = Marks::default();
     let mut checker = Checker { document, unsound, inherited, findings: Vec::new() };
     let root = Place::root();
-    checker.source(&definition.source, &root.key("source"));
+    checker.reads(definition);
     checker.limits(definition, &root.key("limits"));
     for (index, target) in definition.targets.iter().enumerate() {
+        checker.inherit(definition, index);
         checker.target(target, &root.key("target").index(index));
+        checker.manifest_mode(definition, index);
     }
     checker.tables(definition);
     checker.findings

@@ -10,7 +10,8 @@ impl Checker<'_> {
     pub(super) fn operation(&mut self, target: &TargetDefinition, place: &Place) {
         let Some(operation) = &target.operation else { return };
         let here = place.key("operation");
-        if target.mode != WriteMode::Upsert && self.is_sound(&place.key("mode")) {
+        let by_operation = [WriteMode::Upsert, WriteMode::Manifest];
+        if !by_operation.contains(&target.mode) && self.is_sound(&place.key("mode")) {
             let message = "`operation` means something with `mode = \"upsert\"` only";
             self.report_key("definition.conflict", &here, message).hint =
                 hinted("records that insert, update and delete need to find their rows by key");

@@ -36,7 +36,7 @@ impl Checker<'_> {
         scheme.is_none()
     }
 
-    fn glob(&mut self, pattern: &str, place: &Place) {
+    pub(super) fn glob(&mut self, pattern: &str, place: &Place) {
         if let Err(error) = glob::Pattern::new(pattern) {
             let message = format!("this is no glob: {}", error.msg);
             self.report("definition.path", place, message).hint =

@@ -29,7 +29,6 @@ const KEYS: &[(&str, &[Format], &str)] = &[
 impl Checker<'_> {
     pub(super) fn source(&mut self, source: &SourceDefinition, place: &Place) {
         self.keys_of_format(source.format, place);
-        self.source_path(source, place);
         self.header(source, place);
         self.dialect(source, place);
         self.marks(marks(source), Marks::default(), place);

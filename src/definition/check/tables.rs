@@ -18,8 +18,9 @@ impl Checker<'_> {
             // A name that is none is reported with the target.
             let Ok(name) = split_table(&target.table) else { continue };
             let name = (name.0.map(|schema| schema.to_string()), name.1.to_string());
-            let same = tables.iter().filter(|(other, _)| *other == name).map(|(_, other)| *other);
-            if let Some(other) = same.filter(|other| !appends(other, target)).next() {
+            let mut same =
+                tables.iter().filter(|(other, _)| *other == name).map(|(_, other)| *other);
+            if let Some(other) = same.find(|other| !appends(other, target)) {
                 self.second_target(other, target, &place(index));
             }
             tables.push((name, target));

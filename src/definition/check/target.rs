@@ -60,8 +60,9 @@ impl Checker<'_> {
         }
         let (scope, soft) = (place.key("scope"), place.key("soft_delete"));
         if target.mode != WriteMode::Mirror {
+            let scoped = target.mode == WriteMode::Manifest;
             for (key, place) in [("scope", &scope), ("soft_delete", &soft)] {
-                if self.is_given(place) {
+                if self.is_given(place) && !(scoped && key == "scope") {
                     let message = format!("`{key}` means something with `mode = \"mirror\"` only");
                     self.report_key("definition.conflict", place, message).hint =
                         hinted("use `mirror`, or take the key out");

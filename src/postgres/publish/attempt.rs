@@ -56,7 +56,7 @@ impl Publishing<'_> {
         &'c self,
         client: &'c Client,
     ) -> Result<(Vec<(TargetPublisher<'c>, Classified)>, Vec<TableChange>), Failure> {
-        let read = self.recount(client).await?;
+        self.recount(client).await?;
         let any_excluded = self.any_excluded(client).await?;
         let (mut publishers, mut tables) = (Vec::new(), Vec::new());
         for (target, load) in self.loads.iter().enumerate() {
@@ -66,7 +66,7 @@ impl Publishing<'_> {
             let classified = publisher.classify().await?;
             publisher.must_be_as_identified(&classified).await?;
             failpoint::hit("publish.classified")?;
-            let tally = self.tally(client, &publisher.sql, &classified, read).await?;
+            let tally = self.tally(client, &publisher.sql, &classified).await?;
             let (changes, limit) = (publisher.sql.changes(), self.limit());
             let guard = Guard { load, limit, changes };
             let deletions = guard.judge(client, &classified.changes, &tally).await?;
@@ -81,13 +81,12 @@ impl Publishing<'_> {
         client: &Client,
         sql: &Statements<'_>,
         classified: &Classified,
-        read: u64,
     ) -> Result<Tally, Failure> {
         let (rejected, duplicate) =
             if sql.any_excluded { self.excluded(client, sql.target).await? } else { (0, 0) };
         let (counted, changes) = (self.counted.tables[sql.target], &classified.changes);
         let tally = Tally {
-            read,
+            read: counted.read,
             filtered: counted.filtered,
             rejected: counted.rejected + rejected,
             duplicate,

@@ -22,6 +22,8 @@ pub struct Counted {
 /// What the run counted for one target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountedTable {
+    /// Records read of the source that the target takes from.
+    pub read: u64,
     /// Rows sent.
     pub staged: u64,
     /// Records rejected before COPY.
@@ -36,7 +38,7 @@ pub struct CountedTable {
 
 impl Publishing<'_> {
     /// Counts the staged rows and the checkpoints again and compares them with the run's own counts.
-    pub(super) async fn recount(&self, client: &Client) -> Result<u64, Failure> {
+    pub(super) async fn recount(&self, client: &Client) -> Result<(), Failure> {
         let query =
             format!("select coalesce(sum(records), 0)::bigint from {}", self.staging.splits());
         let read = count(client, &query).await?;
@@ -45,6 +47,7 @@ impl Publishing<'_> {
             let staged = format!("select count(*) from {}", self.staging.copied(target));
             must_agree("rows staged", table.staged, count(client, &staged).await?)?;
             for (column, expected) in [
+                ("read", table.read),
                 ("staged", table.staged),
                 ("rejected", table.rejected),
                 ("filtered", table.filtered),
@@ -58,7 +61,7 @@ impl Publishing<'_> {
                 must_agree("checkpoints", expected, count(client, &sum).await?)?;
             }
         }
-        Ok(read)
+        Ok(())
     }
 
     /// A rejected record keeps its row: each must have left what is known of it.

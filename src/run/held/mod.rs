@@ -74,6 +74,7 @@ async fn summary(
         sha256: file.sha256,
         bytes: file.bytes.cast_unsigned(),
         records: file.records.cast_unsigned(),
+        delivered: None,
         loaded_by: None,
     };
     let by_code = rejections.into_iter().map(|code| (code.code, code.violations.cast_unsigned()));
@@ -82,6 +83,7 @@ async fn summary(
         pipeline: held.record.pipeline.clone(),
         status,
         files: files.into_iter().map(file).collect(),
+        bundle: None,
         rejections: RejectionSummary {
             records: tables.iter().map(|table| table.tally.rejected).max().unwrap_or(0),
             by_code: by_code.collect(),

@@ -12,13 +12,14 @@ mod align;
 mod rows;
 
 use std::{
-    collections::{BTreeSet, HashSet},
-    path::PathBuf,
+    collections::{BTreeMap, HashSet},
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
     ImportRequest, Stop,
-    files::{self, FoundFile},
+    files::{self, FoundFile, NamedFile},
     prepare,
 };
 use crate::{
@@ -30,7 +31,7 @@ use crate::{
     },
     report::{self, RejectedPlace, ReplaySummary},
     run_id::RunId,
-    source::InputFile,
+    source::{InputFile, bundle::Delivered},
 };
 use align::{Mismatch, align};
 
@@ -61,7 +62,11 @@ impl ReplayRequest {
 /// The definition for a file that holds some records of a delivery only.
 fn only_corrected(definition: &mut ImportDefinition) {
     // Rejected records are unpacked when they are written.
-    definition.source.member = None;
+    for source in
+        definition.source.iter_mut().chain(definition.files.iter_mut().map(|it| &mut it.source))
+    {
+        source.member = None;
+    }
     // Most of them may still be wrong: that is no reason to hold back the others.
     definition.limits.rejected = None;
 }
@@ -111,27 +116,26 @@ impl Replay {
     }
 
     async fn match_files(&mut self, definition: &ImportDefinition) -> Result<()> {
-        let files: BTreeSet<(u32, &str)> =
-            self.places.iter().map(|place| (place.file, place.rejected.as_str())).collect();
-        let files = files.into_iter().map(|(file, rejected)| (file, self.folder.join(rejected)));
-        let there: Vec<_> = files.filter(|(_, path)| path.exists()).collect();
-        let input = |(ordinal, (_, path)): (u32, &(u32, PathBuf))| InputFile {
-            ordinal,
-            path: path.clone(),
-            display: path.display().to_string(),
-        };
-        let inputs: Vec<_> = (0..).zip(&there).map(input).collect();
-        let source = definition.source.clone();
+        let mut files = BTreeMap::new();
+        for place in &self.places {
+            files.entry((place.file, self.folder.join(&place.rejected))).or_insert(place);
+        }
+        files.retain(|(_, path), _| path.exists());
+        let mut named = Vec::with_capacity(files.len());
+        for (ordinal, ((_, path), place)) in (0..).zip(&files) {
+            named.push(corrected(definition, place, ordinal, path)?);
+        }
+        let there: Vec<u32> = files.keys().map(|(file, _)| *file).collect();
         let reading = tokio::task::spawn_blocking(move || {
-            let found = files::fingerprinted(inputs, &source)?;
-            let rows = found.iter().map(|file| rows::fingerprints(&source, file));
+            let found = files::fingerprinted(named)?;
+            let rows = found.iter().map(rows::fingerprints);
             let rows = rows.collect::<Result<Vec<_>>>()?;
             Ok::<_, Error>((found, rows))
         });
         let read = reading.await;
         let (mut found, rows) =
             read.map_err(|cause| Error::unexpected("reading rows failed").caused_by(cause))??;
-        for ((file, _), (found, rows)) in there.iter().zip(found.iter_mut().zip(rows)) {
+        for (file, (found, rows)) in there.iter().zip(found.iter_mut().zip(rows)) {
             let matched = self.match_file(*file, found, &rows)?;
             found.skip = self.closed_rows(&matched);
             for (row, place) in rows.into_iter().zip(&matched) {
@@ -225,6 +229,28 @@ impl Replay {
         let closed = outcome.closed.len() as u64;
         ReplaySummary { of: self.of.to_string(), rejected, closed, open: open - closed }
     }
+}
+
+/// A file of corrected records, as one of the definition's sources.
+fn corrected(
+    definition: &ImportDefinition,
+    place: &RejectedPlace,
+    ordinal: u32,
+    path: &Path,
+) -> Result<NamedFile> {
+    let names = || definition.files.iter().map(|file| file.name.as_str());
+    let of = match place.name.as_str() {
+        "" => Some(0),
+        name => names().position(|known| known == name),
+    };
+    let source = of.and_then(|of| Some((of, *definition.sources().get(of)?)));
+    let (of, source) = source.ok_or_else(|| {
+        let what = format!("the pipeline has no `[[file]]` named `{}` any more", place.name);
+        Error::definition(what).hint("its rejected records are read as that file was")
+    })?;
+    let input = InputFile { ordinal, path: path.to_owned(), display: path.display().to_string() };
+    let delivered = Delivered::of(&place.delivered).unwrap_or_default();
+    Ok(NamedFile { input, of, source: Arc::new(source.clone()), delivered })
 }
 
 /// A rejected record as the ledger keeps it.

@@ -2,7 +2,6 @@
 
 use crate::{
     batch::RecordBatch,
-    definition::SourceDefinition,
     error::{Context, Result},
     report::Fingerprint,
     run::files::FoundFile,
@@ -13,12 +12,9 @@ use crate::{
 ///
 /// # Errors
 /// `ErrorKind::Source` when the file cannot be read.
-pub(super) fn fingerprints(
-    definition: &SourceDefinition,
-    file: &FoundFile,
-) -> Result<Vec<Fingerprint>> {
+pub(super) fn fingerprints(file: &FoundFile) -> Result<Vec<Fingerprint>> {
     let reading = || format!("while reading `{}`", file.input.display);
-    let source = source::open(definition, &file.input).context(reading)?;
+    let source = source::open(&file.source, &file.input).context(reading)?;
     let mut splitter = source.splitter(SPLIT_BYTES_DEFAULT).context(reading)?;
     let mut decoder = source.decoder(&Projection::default());
     let mut batch = RecordBatch::default();

@@ -40,6 +40,8 @@ pub struct ZipMember {
     pub name: String,
     /// Its size, unpacked, as the archive claims.
     pub bytes: u64,
+    /// Its size in the archive.
+    pub packed_bytes: u64,
     index: usize,
 }
 
@@ -65,7 +67,8 @@ impl ZipFolder {
             let name = entry.name().map_err(|cause| damaged(path, cause))?.into_owned();
             // Finder adds a shadow of every file; nobody means those.
             if entry.is_file() && !name.starts_with("__MACOSX/") {
-                members.push(ZipMember { name, bytes: entry.size(), index });
+                let (bytes, packed_bytes) = (entry.size(), entry.compressed_size());
+                members.push(ZipMember { name, bytes, packed_bytes, index });
             }
         }
         Ok(Self { path: path.to_owned(), members })

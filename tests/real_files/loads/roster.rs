@@ -1,6 +1,9 @@
 //! Rosters: archives of tables, several tables of one delivery, old line ends.
 
+use longshore::report::{RunStatus, RunSummary};
+
 use super::Delivery;
+use crate::run::workspace::{Workspace, codes};
 
 #[tokio::test]
 async fn a_course_list_with_the_line_ends_of_an_old_machine() {
@@ -115,4 +118,81 @@ student = { from = "ID" }
         facts: &[("select count(distinct student) from enrollment", "22")],
     };
     delivery.check().await;
+}
+
+/// The shipped pipeline over a delivery, on the shipped tables.
+async fn roster(pipeline: &str, path: &str) -> Option<(Workspace, RunSummary)> {
+    let data = crate::real_files::data()?.join("roster").join(path);
+    let project = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read =
+        |path: &str| std::fs::read_to_string(project.join(path)).expect("a file of the project");
+    let tables = read("migrations/20261101122000_school.up.sql")
+        + &read("migrations/20261121110000_school_rosters.up.sql");
+    let space = Workspace::with(&tables).await;
+    let mut toml = read(&format!("pipelines/school/{pipeline}.toml"));
+    let written = toml.lines().find(|line| line.starts_with("path")).expect("a path").to_owned();
+    toml = toml.replace(&written, &format!("path = \"{}\"", data.display()));
+    let summary = space.run(&toml).await;
+    assert_eq!(summary.status, RunStatus::Published);
+    assert_eq!(space.run(&toml).await.status, RunStatus::Unchanged);
+    Some((space, summary))
+}
+
+/// Of each table with records: read, rejected, inserted.
+fn loaded(summary: &RunSummary) -> Vec<(&str, [u64; 3])> {
+    let tables = summary.tables.iter().filter(|table| table.tally.read > 0);
+    tables
+        .map(|table| {
+            let tally = table.tally;
+            (table.table.as_str(), [tally.read, tally.rejected, tally.inserted])
+        })
+        .collect()
+}
+
+/// Its classes are of courses that the manifest declares absent, so neither they nor their
+/// enrollments can be loaded; everything else is.
+#[tokio::test]
+async fn a_oneroster_archive_without_its_courses_loads_all_but_the_classes() {
+    let Some((_, summary)) =
+        roster("oneroster", "oneroster_catalyst/Test_minimal_data_set.zip").await
+    else {
+        return;
+    };
+    let expected = [
+        ("school.roster_org", [1, 0, 1]),
+        ("school.roster_session", [5, 0, 5]),
+        ("school.roster_class", [2, 2, 0]),
+        ("school.roster_user", [6, 0, 6]),
+        ("school.roster_enrollment", [6, 6, 0]),
+    ];
+    assert_eq!(loaded(&summary), expected);
+    assert_eq!(codes(&summary), [("constraint.foreign_key", 8)]);
+}
+
+/// The only organisation has a parent that is nowhere; sessions and classes refer to rows that
+/// are nowhere too. Users do not, and go in.
+#[tokio::test]
+async fn a_oneroster_archive_with_dangling_references_is_refused_record_by_record() {
+    let Some((space, summary)) =
+        roster("oneroster", "oneroster_catalyst/Test_full_data_set.zip").await
+    else {
+        return;
+    };
+    assert_eq!(space.value("select count(*) from school.roster_org").await, "0");
+    assert_eq!(space.value("select count(*) from school.roster_class").await, "0");
+    assert_eq!(space.value("select count(*) from school.roster_user").await, "6");
+    assert!(codes(&summary).iter().any(|(code, _)| *code == "constraint.foreign_key"));
+}
+
+#[tokio::test]
+async fn a_school_data_sync_folder_is_loaded_as_one() {
+    let Some((_, summary)) = roster("sds", "ms_sds/SDS v2").await else { return };
+    let expected = [
+        ("school.sds_org", [5, 0, 5]),
+        ("school.sds_user", [29, 0, 29]),
+        ("school.sds_class", [4, 0, 4]),
+        ("school.sds_enrollment", [29, 0, 29]),
+    ];
+    assert_eq!(loaded(&summary), expected);
+    assert_eq!(summary.bundle.expect("a bundle").absent, ["roles"]);
 }

@@ -1,0 +1,13 @@
+drop table school.sds_enrollment;
+drop table school.sds_class;
+drop table school.sds_role;
+drop table school.sds_user;
+drop table school.sds_org;
+drop table school.roster_enrollment;
+drop table school.roster_demographics;
+drop table school.roster_role;
+drop table school.roster_user;
+drop table school.roster_class;
+drop table school.roster_course;
+drop table school.roster_session;
+drop table school.roster_org;
