@@ -38,6 +38,16 @@ pub const POINTS: [(&str, &str); 21] = [
     ("summary.writing", "summary.json is written in part"),
 ];
 
+/// Those of an archive, in its order.
+pub const ARCHIVE_POINTS: [(&str, &str); 6] = [
+    ("archive.written", "the rows are in whole files that wait for their place"),
+    ("archive.verified", "the files were read again and hold what the database has"),
+    ("archive.deleted", "the rows are deleted in a transaction that is open"),
+    ("archive.announced", "the manifest is in its place, the files are not"),
+    ("archive.placed", "the files are in their places, the transaction is open"),
+    ("archive.committed", "the rows are gone, the run has not said so"),
+];
+
 /// Passes a failpoint.
 ///
 /// # Errors
@@ -73,7 +83,7 @@ mod armed {
 
     use rustix::process::{Signal, getpid, kill_process};
 
-    use super::POINTS;
+    use super::{ARCHIVE_POINTS, POINTS};
     use crate::error::{Error, Result};
 
     /// What the environment asks for.
@@ -97,7 +107,7 @@ mod armed {
     /// # Errors
     /// `ErrorKind::Environment` where a test has asked for it.
     pub fn hit(point: &'static str) -> Result<()> {
-        debug_assert!(POINTS.iter().any(|(name, _)| *name == point), "{point} is not in POINTS");
+        debug_assert!(is_known(point), "{point} is not in POINTS");
         trace(point)?;
         static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
         match ARMED.get_or_init(Armed::from_environment) {
@@ -116,7 +126,9 @@ mod armed {
 
         fn parse(text: &str) -> Option<Self> {
             let (point, rest) = text.split_once('=')?;
-            POINTS.iter().find(|(name, _)| *name == point)?;
+            if !is_known(point) {
+                return None;
+            }
             let (action, arrival) = rest.split_once('@').unwrap_or((rest, "1"));
             let action = match action {
                 "kill" => Action::Signal(Signal::KILL),
@@ -142,6 +154,10 @@ mod armed {
                 }
             }
         }
+    }
+
+    fn is_known(point: &str) -> bool {
+        POINTS.iter().chain(&ARCHIVE_POINTS).any(|(name, _)| *name == point)
     }
 
     /// How long something is waited for.

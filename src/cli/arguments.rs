@@ -103,6 +103,12 @@ pub(super) struct RunArguments {
     /// Loads files again that have been loaded already.
     #[arg(long)]
     pub(super) force: bool,
+    /// Makes the files of an earlier run of an incremental export again, from the same bounds.
+    #[arg(long, value_name = "RUN", conflicts_with = "since")]
+    pub(super) again: Option<String>,
+    /// Begins an incremental export here, in place of where the last one ended.
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
     #[command(flatten)]
     pub(super) machine: MachineArguments,
 }
@@ -177,6 +183,9 @@ pub(super) struct PlanArguments {
     /// Reads this file (or glob, or `-`) in place of the definition's.
     #[arg(long, value_name = "PATH")]
     pub(super) input: Option<String>,
+    /// Gives an export's parameter a value.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) set: Vec<(String, String)>,
     /// Reads the data and counts what would be inserted, updated and left; publishes nothing.
     #[arg(long)]
     pub(super) counts: bool,

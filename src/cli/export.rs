@@ -3,36 +3,140 @@
 use std::sync::Arc;
 
 use super::{
+    arguments::{Global, PlanArguments, RunArguments},
     console::Console,
+    database,
     exit::ExitStatus,
+    history::parse_run,
     pipeline::PipelineFile,
     progress, run,
     tally::{grouped, plural},
 };
 use crate::{
-    error::Result,
-    export::{self, ExportRequest, ExportSummary},
+    definition::{ExportDefinition, Treatment},
+    error::{Error, Result},
+    export::{self, ExportPlan, ExportRequest, ExportSummary, Places},
     postgres::endpoint::Endpoint,
     run::progress::Progress,
+    run_id::RunId,
 };
 
-/// Runs exports that stand together on the command line, from one state of the database.
+/// Runs exports that stand together on the command line: those that read from the same place,
+/// from one state of it.
 pub(super) async fn exports(
     files: &[PipelineFile],
-    parameters: &[(String, String)],
+    arguments: &RunArguments,
     endpoint: &Endpoint,
+    console: &Console,
+) -> Result<ExitStatus> {
+    if arguments.dry_run {
+        return Err(Error::definition("`--dry-run` is for imports")
+            .hint("`longshore plan` shows what an export would write"));
+    }
+    let again = arguments.again.as_deref().map(parse_run).transpose()?;
+    let mut status = ExitStatus::Done;
+    let (archives, files): (Vec<_>, Vec<_>) =
+        files.iter().partition(|file| file.export().is_some_and(|export| export.archive.is_some()));
+    for file in archives {
+        let ended = archive(file, arguments, endpoint, console).await;
+        status = status.merge(ended.unwrap_or_else(|error| console.error(&error)));
+        if status == ExitStatus::Interrupted {
+            return Ok(status);
+        }
+    }
+    for (replica, files) in by_source(&files) {
+        let source = replica.map(replica_endpoint).transpose()?;
+        let places = Places { ledger: endpoint, source: source.as_ref().unwrap_or(endpoint) };
+        let ended = together(&files, (arguments, again.as_ref()), places, console).await;
+        let ended = ended.unwrap_or_else(|error| console.error(&error));
+        status = status.merge(ended);
+        if ended == ExitStatus::Interrupted {
+            break;
+        }
+    }
+    Ok(status)
+}
+
+/// Pipelines that read from the same place, in the order of the first of each.
+fn by_source<'f>(files: &[&'f PipelineFile]) -> Vec<(Option<&'f str>, Vec<&'f PipelineFile>)> {
+    let mut sources: Vec<(Option<&str>, Vec<&PipelineFile>)> = Vec::new();
+    for &file in files {
+        let replica = file.export().and_then(|export| export.replica.as_ref()?.env.as_deref());
+        match sources.iter_mut().find(|(known, _)| *known == replica) {
+            Some((_, together)) => together.push(file),
+            None => sources.push((replica, vec![file])),
+        }
+    }
+    sources
+}
+
+/// Archives are done one by one, before other exports: each is a transaction that writes.
+async fn archive(
+    file: &PipelineFile,
+    arguments: &RunArguments,
+    endpoint: &Endpoint,
+    console: &Console,
+) -> Result<ExitStatus> {
+    let Some(definition) = file.export() else { return Ok(ExitStatus::Done) };
+    let parameters = arguments.set.as_slice();
+    let request =
+        ExportRequest { pipeline: &file.name, definition, parameters, since: None, again: None };
+    let progress = Arc::new(Progress::default());
+    let stop = run::stop_on_signal(Arc::clone(&progress), console);
+    let running = export::archive(endpoint, &request, &progress);
+    let ended = progress::watch(console, &progress, running).await;
+    stop.abort();
+    let summary = ended?;
+    if console.is_json() {
+        console.json(&summary);
+    }
+    let (name, rows) = (&summary.pipeline, grouped(summary.rows));
+    match summary.status {
+        "held" => {
+            let all = grouped(summary.table_rows.unwrap_or(0));
+            console.say(&format!("{name}: held, {rows} of {all} rows would be deleted"));
+            console.say(
+                "hint: nothing is written or deleted; if that is meant, raise `archive.limit`",
+            );
+            Ok(ExitStatus::Held)
+        }
+        "unchanged" => {
+            console.say(&format!("{name}: unchanged, there are no rows to archive"));
+            Ok(ExitStatus::Done)
+        }
+        _ => {
+            console.say(&text(&summary));
+            console.say(&format!("  {rows} rows are deleted from their table"));
+            Ok(ExitStatus::Done)
+        }
+    }
+}
+
+fn replica_endpoint(variable: &str) -> Result<Endpoint> {
+    let url = std::env::var(variable).map_err(|_| {
+        Error::definition(format!("the variable {variable} does not hold the replica's URL"))
+            .hint("set it, or take `replica.env` out to read from the database itself")
+    })?;
+    Endpoint::parse(&url)
+}
+
+async fn together(
+    files: &[&PipelineFile],
+    (arguments, again): (&RunArguments, Option<&RunId>),
+    places: Places<'_>,
     console: &Console,
 ) -> Result<ExitStatus> {
     let requests: Vec<ExportRequest<'_>> = files
         .iter()
         .filter_map(|file| {
             let definition = file.export()?;
-            Some(ExportRequest { pipeline: &file.name, definition, parameters })
+            let (parameters, since) = (arguments.set.as_slice(), arguments.since.as_deref());
+            Some(ExportRequest { pipeline: &file.name, definition, parameters, since, again })
         })
         .collect();
     let progress = Arc::new(Progress::default());
     let stop = run::stop_on_signal(Arc::clone(&progress), console);
-    let running = export::export(endpoint, &requests, &progress);
+    let running = export::export(places, &requests, &progress);
     let ended = progress::watch(console, &progress, running).await;
     stop.abort();
     let mut status = ExitStatus::Done;
@@ -80,4 +184,55 @@ fn text(summary: &ExportSummary) -> String {
         ));
     }
     text
+}
+
+/// Prints what an export would do.
+pub(super) async fn plan(
+    file: &PipelineFile,
+    definition: &ExportDefinition,
+    arguments: &PlanArguments,
+    global: &Global,
+    console: &Console,
+) -> Result<ExitStatus> {
+    let replica = definition.replica.as_ref().and_then(|replica| replica.env.as_deref());
+    let endpoint = match replica {
+        Some(variable) => replica_endpoint(variable)?,
+        None => database::endpoint(global, console).await?,
+    };
+    let session = endpoint.connect_for_reading().await?;
+    let parameters = arguments.set.as_slice();
+    let request =
+        ExportRequest { pipeline: &file.name, definition, parameters, since: None, again: None };
+    let planned = export::plan(&session, &request).await?;
+    match console.is_json() {
+        true => console.json(&planned),
+        false => console.data_line(&planned_text(&planned)),
+    }
+    Ok(ExitStatus::Done)
+}
+
+fn planned_text(plan: &ExportPlan) -> String {
+    let mut lines = vec![format!("pipeline {}\n\nquery", plan.pipeline)];
+    lines.extend(plan.sql.lines().map(|line| format!("  {line}")));
+    for parameter in &plan.parameters {
+        let of = parameter.type_name.as_deref().unwrap_or("a part of the path");
+        lines.push(format!("  :{} is {of}", parameter.name));
+    }
+    lines.push(format!("  about {} rows, as the server estimates", grouped(plan.estimated_rows)));
+    lines.push(format!(
+        "\nfiles, as {}\n  {}\n  {}\n\ncolumns",
+        plan.format.word(),
+        plan.path,
+        plan.manifest
+    ));
+    for column in &plan.columns {
+        let treatment = match column.treatment {
+            Treatment::Show => "",
+            Treatment::Omit => ", sensitive: left out",
+            Treatment::Mask => ", sensitive: masked",
+            Treatment::Hash => ", sensitive: hashed",
+        };
+        lines.push(format!("  {}: {}{treatment}", column.name, column.type_name));
+    }
+    lines.join("\n")
 }

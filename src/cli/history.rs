@@ -85,6 +85,16 @@ fn export_details(export: &ledger::PastExport) -> String {
     if let Some(time) = &export.snapshot_time {
         let _ = write!(text, "\n  rows as they were at {time}");
     }
+    if let Some(until) = &export.until {
+        let since = export.since.as_deref().unwrap_or("the beginning");
+        let _ = write!(text, "\n  rows changed from {since} to {until}");
+    }
+    if let Some(again) = &export.again {
+        let _ = write!(text, "\n  the files of run {again} again");
+    }
+    if let (Some(table), Some(rows)) = (&export.deleted_from, export.deleted) {
+        let _ = write!(text, "\n  {} rows deleted from {table}", grouped(rows.unsigned_abs()));
+    }
     let _ = write!(text, "\n  manifest {}", export.manifest);
     text
 }

@@ -28,6 +28,9 @@ pub(super) async fn plan(
         Ok(file) => file,
         Err(status) => return Ok(status),
     };
+    if let Some(definition) = file.export() {
+        return super::export::plan(&file, definition, arguments, global, console).await;
+    }
     let pipeline = file.import(arguments.input.as_deref())?;
     if arguments.counts && pipeline.definition.path() == STANDARD_INPUT {
         return Err(Error::definition("--counts reads the source twice, standard input ends once")

@@ -60,7 +60,7 @@ async fn exports(
     console: &Console,
 ) -> Result<ExitStatus> {
     let endpoint = database::endpoint(global, console).await?;
-    export::exports(files, &arguments.set, &endpoint, console).await
+    export::exports(files, arguments, &endpoint, console).await
 }
 
 async fn run_one(
@@ -75,6 +75,10 @@ async fn run_one(
             "`--set {name}=...` is for exports; `{}` is an import",
             file.name
         )));
+    }
+    if arguments.again.is_some() || arguments.since.is_some() {
+        let what = format!("`--again` and `--since` are for exports; `{}` is an import", file.name);
+        return Err(Error::definition(what));
     }
     let request = ImportRequest {
         pipeline: file.import(arguments.input.as_deref())?,

@@ -8,6 +8,9 @@ use validator::Validate;
 /// Stands in a path for the number of a file, with `rows_per_file`.
 pub const PART: &str = "part";
 
+/// Stands in a path for the name of the run.
+pub const RUN: &str = "run";
+
 /// Writes the result of a query to a file.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +35,15 @@ pub struct ExportDefinition {
     /// The file with the key of hashes; else the variable `LONGSHORE_HASH_KEY` holds the key.
     #[serde(default)]
     pub hash_key_file: Option<String>,
+    /// Reads from a standby, and how far behind it may be.
+    #[serde(default)]
+    pub replica: Option<ReplicaDefinition>,
+    /// Writes only rows that changed since the last run.
+    #[serde(default)]
+    pub incremental: Option<IncrementalDefinition>,
+    /// Deletes the rows from their table once they are in the file.
+    #[serde(default)]
+    pub archive: Option<ArchiveDefinition>,
     /// The file written.
     #[validate(nested)]
     pub output: OutputDefinition,
@@ -43,6 +55,58 @@ pub struct ExportDefinition {
 pub enum ExportKind {
     /// A query into a file.
     Export,
+}
+
+/// A standby that an export reads from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReplicaDefinition {
+    /// The variable that holds its URL; unless given, `--database` is read from, which may be one.
+    pub env: Option<String>,
+    /// How old its rows may be at most: `"30s"`, `"5min"`, `"1h"`; any age unless given.
+    #[schemars(regex(pattern = r"^\d{1,5}(s|min|h)$"))]
+    pub max_lag: Option<String>,
+}
+
+impl ReplicaDefinition {
+    /// The greatest lag in seconds.
+    pub fn max_lag_seconds(&self) -> Option<u32> {
+        let text = self.max_lag.as_deref()?;
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = match &text[digits.len()..] {
+            "s" => 1,
+            "min" => 60,
+            _ => 3600,
+        };
+        digits.parse().ok().map(|count: u32| count.saturating_mul(unit))
+    }
+}
+
+/// What is deleted once it is in the file.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveDefinition {
+    /// The table; every column of it is among those written.
+    pub table: String,
+    /// The columns that say which row is which: a primary key or unique constraint of the table.
+    #[schemars(length(min = 1))]
+    pub key: Vec<String>,
+    /// Rows deleted by one run: a count, or a share of the table's; above it nothing is written
+    /// or deleted, exit 3. `"5%"` unless given.
+    #[serde(default)]
+    pub limit: Option<super::Limit>,
+}
+
+/// Which rows count as changed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IncrementalDefinition {
+    /// The column of the query that says when a row was written last, by the server's clock
+    /// (`timestamptz`).
+    pub column: String,
+    /// The column of the query that is NULL as long as a row is not deleted.
+    #[serde(default)]
+    pub deleted: Option<String>,
 }
 
 /// What becomes of a column with personal values.
@@ -223,7 +287,7 @@ impl ExportDefinition {
         for name in in_path.filter_map(|after| after.split_once('}')).map(|(name, _)| name) {
             let of_rows = self.output.group_by.iter().any(|column| column == name)
                 || (name == PART && self.output.rows_per_file.is_some());
-            if name != "format" && !of_rows && !names.contains(&name) {
+            if name != "format" && name != RUN && !of_rows && !names.contains(&name) {
                 names.push(name);
             }
         }

@@ -26,8 +26,9 @@ mod walk;
 pub use bundle::{BundleDefinition, BundleKind, FileDefinition, Unexpected};
 pub use document::Document;
 pub use export::{
-    ExportDefinition, ExportKind, LineEnd, OutputDefinition, OutputFormat, PART, Quoting,
-    SensitiveColumn, Treatment, Unencodable,
+    ArchiveDefinition, ExportDefinition, ExportKind, IncrementalDefinition, LineEnd,
+    OutputDefinition, OutputFormat, PART, Quoting, RUN, ReplicaDefinition, SensitiveColumn,
+    Treatment, Unencodable,
 };
 pub use history::HistoryDefinition;
 pub use lookup::{LookupAlternative, LookupWay, MatchValue};

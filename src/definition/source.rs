@@ -62,6 +62,9 @@ pub struct SourceDefinition {
     /// The coordinate reference system of the geometries, such as `EPSG:4283`.
     #[serde(default)]
     pub crs: Option<String>,
+    /// CSV: takes the `'` away again that an export put before text a spreadsheet would run.
+    #[serde(default)]
+    pub unguard: bool,
 }
 
 /// A file of a bundle has a format of its own accord and no path; a source says both.

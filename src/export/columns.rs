@@ -65,6 +65,13 @@ pub(super) struct Column {
     pub(super) treatment: Treatment,
 }
 
+impl Column {
+    /// Whether its values are written just as the server sends them, unless a format is given.
+    pub(super) fn is_as_it_comes(&self) -> bool {
+        self.treatment == Treatment::Show && self.kind != Kind::Boolean
+    }
+}
+
 /// The columns of the file; names in the definition that the query does not have are errors,
 /// since a slip in `sensitive` would let values out.
 pub(super) fn bind(definition: &ExportDefinition, result: &[ResultColumn]) -> Result<Vec<Column>> {

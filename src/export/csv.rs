@@ -1,5 +1,7 @@
 //! Rows as CSV, safe to open: text that a spreadsheet would run is guarded with a `'`.
 
+use std::borrow::Cow;
+
 use super::{
     charset::Charset,
     columns::{Column, Kind},
@@ -13,7 +15,19 @@ use crate::{
 };
 
 /// What a spreadsheet takes for the start of a formula, or skips to find one behind it.
-const FORMULA_STARTS: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\0'];
+fn starts_formula(byte: u8) -> bool {
+    matches!(byte, b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\0')
+}
+
+/// Whether a text gets a `'` in front: also one that looks as if it had one already, so that
+/// taking it away again (`source.unguard`) gives every text back as it was.
+fn needs_guard(text: &str) -> bool {
+    match text.as_bytes() {
+        [b'\'', ..] => text.trim_start_matches('\'').bytes().next().is_some_and(starts_formula),
+        [first, ..] => starts_formula(*first),
+        [] => false,
+    }
+}
 
 /// Writes rows as CSV.
 pub(super) struct CsvWriter {
@@ -71,6 +85,9 @@ impl CsvWriter {
     ) -> Result<()> {
         let columns = &layout.columns;
         self.rows += 1;
+        // Most rows hold nothing that has to be quoted: one look at all of it, not one a cell.
+        let is_clean = row.is_plain()
+            && memchr::memchr2(self.delimiter, b'"', row.text().as_bytes()).is_none();
         for (index, column) in columns.iter().enumerate() {
             self.between(index, bytes);
             let value = layout.values.write(column, row.get(column.at));
@@ -82,6 +99,11 @@ impl CsvWriter {
                     true
                 }
                 None => self.charset.append(&self.null, bytes),
+                Some(Cow::Borrowed(text))
+                    if is_clean && self.quoting == Quoting::Minimal && column.is_as_it_comes() =>
+                {
+                    self.clean_text(text, column.kind, columns.len(), bytes)
+                }
                 Some(text) => self.text(&text, column.kind, columns.len(), bytes),
             };
             if !encoded {
@@ -98,10 +120,21 @@ impl CsvWriter {
         }
     }
 
+    /// Adds a value that holds nothing to be quoted for.
+    fn clean_text(&self, text: &str, kind: Kind, columns: usize, bytes: &mut Vec<u8>) -> bool {
+        if text == self.null || (text.is_empty() && columns == 1) {
+            return self.text(text, kind, columns, bytes);
+        }
+        if !self.raw && kind != Kind::Number && needs_guard(text) {
+            bytes.push(b'\'');
+        }
+        self.charset.append(text, bytes)
+    }
+
     /// Adds a value; false where the encoding does not have one of its characters.
     fn text(&self, text: &str, kind: Kind, columns: usize, bytes: &mut Vec<u8>) -> bool {
         // Typed numbers may start with a minus: they are what they seem to be.
-        let guarded = !self.raw && kind != Kind::Number && text.starts_with(FORMULA_STARTS);
+        let guarded = !self.raw && kind != Kind::Number && needs_guard(text);
         let quoted = match self.quoting {
             Quoting::All => true,
             Quoting::Text if matches!(kind, Kind::Text | Kind::Json | Kind::Geometry) => true,
@@ -146,5 +179,21 @@ impl CsvWriter {
         );
         Error::definition(what)
             .hint("write `encoding = \"utf-8\"`, or `unencodable = \"replace\"` for a `?` there")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::needs_guard;
+
+    #[test]
+    fn a_guard_can_be_taken_away_again() {
+        for text in ["=1", "-", "\t=1", "'=1", "''@x"] {
+            assert!(needs_guard(text), "{text}");
+            assert!(needs_guard(&format!("'{text}")), "it looks guarded, and is");
+        }
+        for text in ["", "'", "'a", "a=1", "1-2", "''"] {
+            assert!(!needs_guard(text), "{text}");
+        }
     }
 }

@@ -199,6 +199,16 @@ impl FileSet {
 }
 
 impl FinishedSet {
+    /// The whole files by where they stand and where they will be.
+    pub(super) fn files(&self) -> &[FinishedFile] {
+        &self.files
+    }
+
+    /// The folder of files that are not in their places yet.
+    pub(super) fn work(&self) -> &WorkFolder {
+        &self.work
+    }
+
     /// Lets the files take their places; the work folder is for the manifest.
     pub(super) fn place(self) -> Result<(Vec<WrittenFile>, WorkFolder)> {
         let mut written = self.written;

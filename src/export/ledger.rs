@@ -8,7 +8,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{ExportSummary, manifest::hex, set::Member};
+use super::{ExportSummary, incremental::Bounds, manifest::hex, set::Member};
 use crate::{
     error::{Error, Result},
     postgres::{
@@ -30,6 +30,30 @@ pub(super) struct Ledger<'e> {
 impl<'e> Ledger<'e> {
     pub(super) fn of(endpoint: &'e Endpoint) -> Self {
         Self { endpoint, running: Vec::new(), unwritten: None }
+    }
+
+    /// Where the last run of an incremental export ended.
+    pub(super) async fn last_until(&self, member: &Member<'_>) -> Result<Option<String>> {
+        let session = self.endpoint.connect().await.map_err(needed)?;
+        ledger::ensure(&session.client).await.map_err(needed)?;
+        let export = record(member)?;
+        ledger::last_until(&session.client, &export).await
+    }
+
+    /// The bounds of a run whose files are to be made again, by the same values of parameters.
+    pub(super) async fn bounds_again(&self, member: &Member<'_>, run: &RunId) -> Result<Bounds> {
+        let session = self.endpoint.connect().await.map_err(needed)?;
+        ledger::ensure(&session.client).await.map_err(needed)?;
+        let export = record(member)?;
+        let bounds = ledger::bounds_of(&session.client, &export, run).await?;
+        let (since, until) = bounds.ok_or_else(|| {
+            Error::definition(format!(
+                "the ledger has no incremental run {run} of `{}` with these parameters",
+                export.pipeline
+            ))
+            .hint("`longshore history` lists the runs; values of parameters have to be given again")
+        })?;
+        Ok(Bounds { since, until })
     }
 
     /// Notes that an export has begun; of one that begins again there is a note already.
@@ -103,7 +127,12 @@ impl<'e> Ledger<'e> {
     }
 }
 
-fn record(member: &Member<'_>) -> Result<ExportRecord> {
+/// Elsewhere an export does without the ledger.
+fn needed(error: Error) -> Error {
+    error.context("while looking up where an incremental export ended last time")
+}
+
+pub(super) fn record(member: &Member<'_>) -> Result<ExportRecord> {
     let request = member.request;
     let definition = request.definition;
     let mut said = definition.clone();
@@ -128,6 +157,7 @@ fn record(member: &Member<'_>) -> Result<ExportRecord> {
             .collect(),
         parameters_sha256: hex(&hash.finalize()),
         role: definition.role.clone(),
+        again: request.again.cloned(),
         manifest: absolute(&member.manifest),
     })
 }
@@ -136,7 +166,7 @@ fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
-fn end(summary: &ExportSummary) -> ExportEnd {
+pub(super) fn end(summary: &ExportSummary) -> ExportEnd {
     let file = |file: &super::WrittenFile| FileRecord {
         path: file.path.clone(),
         sha256: file.sha256.clone(),
@@ -147,6 +177,8 @@ fn end(summary: &ExportSummary) -> ExportEnd {
         snapshot_time: summary.snapshot_time.clone(),
         rows: summary.rows,
         bytes: summary.bytes,
+        since: summary.since.clone(),
+        until: summary.until.clone(),
         files: summary.files.iter().map(file).collect(),
     }
 }

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::{
     columns::Column,
     file_set::WrittenFile,
+    incremental::Bounds,
     part_file::{cannot_write, folder_of, sync_folder},
     set::Member,
     snapshot::Snapshot,
@@ -21,6 +22,7 @@ use crate::{
     definition::Treatment,
     error::{Error, Result},
     private_file,
+    run_id::RunId,
 };
 
 /// What is said about an export.
@@ -38,6 +40,12 @@ pub(super) struct Manifest<'e> {
     role: Option<&'e str>,
     /// When the rows were as they are in the file.
     snapshot_time: &'e str,
+    /// Seconds that the rows were behind the primary then, where a standby was read from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replica_lag_seconds: Option<f64>,
+    /// Which rows were asked for, where that are those that changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incremental: Option<ManifestIncrement<'e>>,
     /// Whether text was written that a spreadsheet may run.
     raw: bool,
     ordered: bool,
@@ -59,6 +67,19 @@ struct ManifestFile<'e> {
     rows: u64,
     bytes: u64,
     sha256: &'e str,
+}
+
+/// The bounds of the rows: from `since` (or the beginning) to `until`, which itself is not in.
+#[derive(Debug, Serialize)]
+struct ManifestIncrement<'e> {
+    column: &'e str,
+    since: Option<&'e str>,
+    until: &'e str,
+    deleted: Option<&'e str>,
+    /// What is known of deleted rows.
+    deletes: &'static str,
+    /// The run whose files were made again.
+    again: Option<&'e str>,
 }
 
 /// A file that is there although its group has no rows any more.
@@ -83,7 +104,7 @@ impl<'e> Manifest<'e> {
         snapshot: &'e Snapshot,
         columns: &'e [Column],
         files: &'e [WrittenFile],
-        stale: &'e [ListedFile],
+        (stale, bounds): (&'e [ListedFile], Option<&'e Bounds>),
     ) -> Self {
         let (request, path) = (member.request, member.manifest.as_path());
         let definition = request.definition;
@@ -104,6 +125,8 @@ impl<'e> Manifest<'e> {
             parameters: given.map(|(name, value)| (name.to_owned(), value.into())).collect(),
             role: definition.role.as_deref(),
             snapshot_time: &snapshot.time,
+            replica_lag_seconds: snapshot.lag,
+            incremental: increment(member, bounds),
             raw: definition.output.raw,
             ordered: definition.order,
             columns: columns.iter().map(column).collect(),
@@ -139,6 +162,26 @@ fn file<'e>(manifest: &Path, file: &'e WrittenFile) -> ManifestFile<'e> {
     }
 }
 
+fn increment<'e>(
+    member: &'e Member<'_>,
+    bounds: Option<&'e Bounds>,
+) -> Option<ManifestIncrement<'e>> {
+    let incremental = member.request.definition.incremental.as_ref()?;
+    let bounds = bounds?;
+    let deletes = match &incremental.deleted {
+        Some(_) => "deleted rows are those with a value in the column `deleted`",
+        None => "rows that were deleted are not known",
+    };
+    Some(ManifestIncrement {
+        column: &incremental.column,
+        since: bounds.since.as_deref(),
+        until: &bounds.until,
+        deleted: incremental.deleted.as_deref(),
+        deletes,
+        again: member.request.again.map(RunId::as_str),
+    })
+}
+
 fn stale_file<'e>(manifest: &Path, listed: &'e ListedFile) -> StaleFile<'e> {
     StaleFile { path: from_there(manifest, &listed.path), sha256: &listed.sha256 }
 }
@@ -168,6 +211,12 @@ pub(super) fn files_of(manifest: &Path) -> Vec<ListedFile> {
     };
     let lists = [&said["files"], &said["stale"]].into_iter().filter_map(|list| list.as_array());
     lists.flatten().filter_map(listed).collect()
+}
+
+/// The run that wrote the manifest in this place, where there is one.
+pub(super) fn run_of(manifest: &Path) -> Option<RunId> {
+    let said: serde_json::Value = serde_json::from_slice(&std::fs::read(manifest).ok()?).ok()?;
+    RunId::parse(said["run"].as_str()?)
 }
 
 /// Those of the files listed before that are still there, and that are not among the new ones.

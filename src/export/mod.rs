@@ -8,29 +8,39 @@
 //! The exports of one command are a [`set`](export): they read one state of the database, and
 //! none of their files takes its place before the last of them is whole.
 
+mod archive;
 mod charset;
 mod columns;
 mod csv;
 mod file_set;
+mod incremental;
 mod json;
+mod lag;
 mod layout;
 mod ledger;
 mod manifest;
 mod output_file;
 mod part_file;
 mod path;
+mod plan;
 mod query;
 mod row;
 mod set;
 mod sheet;
 mod snapshot;
 mod values;
+mod verify;
 mod work_folder;
 mod write;
 mod writer;
 
-pub use self::{file_set::WrittenFile, set::export};
-use crate::definition::ExportDefinition;
+pub use self::{
+    archive::archive,
+    file_set::WrittenFile,
+    plan::{ExportPlan, PlannedColumn, PlannedParameter, plan},
+    set::{Places, export},
+};
+use crate::{definition::ExportDefinition, run_id::RunId};
 
 /// One export to do.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +51,10 @@ pub struct ExportRequest<'r> {
     pub definition: &'r ExportDefinition,
     /// Names and values given with `--set`.
     pub parameters: &'r [(String, String)],
+    /// Where an incremental export begins, in place of where the last one ended.
+    pub since: Option<&'r str>,
+    /// The run whose files are made again.
+    pub again: Option<&'r RunId>,
 }
 
 impl<'r> ExportRequest<'r> {
@@ -64,7 +78,7 @@ pub struct ExportSummary {
     pub run: String,
     /// The pipeline's name.
     pub pipeline: String,
-    /// `published`, since it is there.
+    /// `published`, since it is there; an archive may be `unchanged` or `held`.
     pub status: &'static str,
     /// The manifest: what was asked and what was written.
     pub manifest: String,
@@ -76,8 +90,20 @@ pub struct ExportSummary {
     pub bytes: u64,
     /// When the rows were as they are in the files, by the server's clock.
     pub snapshot_time: String,
+    /// Of an incremental export, where its rows begin; `None` at the beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Of an incremental export, where its rows end, and those of the next begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
     /// Files of an earlier export by the same manifest whose group has no rows any more.
     pub stale: Vec<String>,
+    /// Of an archive, the rows that were deleted from their table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<u64>,
+    /// Of an archive that would delete too many, the rows of the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table_rows: Option<u64>,
     /// Seconds from the first question to the last file in its place.
     pub seconds: f64,
     /// What people should know although the files are there.

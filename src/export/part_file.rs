@@ -121,6 +121,16 @@ impl FinishedFile {
         synced.map_err(|cause| cannot_write(&self.path, cause))
     }
 
+    /// The file as it stands beside its place.
+    pub(super) fn part(&self) -> &Path {
+        &self.part.0
+    }
+
+    /// Where it will be.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Lets the file take its place; [`sync_folder`] makes that last. False where the same bytes
     /// are there already.
     pub(super) fn place(self) -> Result<bool> {
@@ -133,7 +143,8 @@ impl FinishedFile {
         Ok(true)
     }
 
-    fn is_there(&self) -> io::Result<bool> {
+    /// Whether the same bytes are in its place.
+    pub(super) fn is_there(&self) -> io::Result<bool> {
         let there = match fs::symlink_metadata(&self.path) {
             Ok(there) => there,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(false),

@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::{manifest::hex, query::parameter};
 use crate::{
-    definition::{OutputDefinition, PART},
+    definition::{OutputDefinition, PART, RUN},
     error::{Error, Result},
+    run_id::RunId,
 };
 
 /// Characters of a value in the name of a file; names have 255 bytes at most.
@@ -34,7 +35,11 @@ enum PathPiece {
 
 impl PathPattern {
     /// Puts the values of `--set` into the definition's path.
-    pub(super) fn fill(output: &OutputDefinition, parameters: &[(String, String)]) -> Result<Self> {
+    pub(super) fn fill(
+        output: &OutputDefinition,
+        parameters: &[(String, String)],
+        run: &RunId,
+    ) -> Result<Self> {
         let mut pieces = Vec::new();
         let mut rest = output.path.as_str();
         while let Some((before, after)) = rest.split_once('{') {
@@ -47,6 +52,7 @@ impl PathPattern {
                 Some(group) => PathPiece::Group(group),
                 None if name == PART && output.rows_per_file.is_some() => PathPiece::Part,
                 None if name == "format" => PathPiece::Text(output.format.word().to_owned()),
+                None if name == RUN => PathPiece::Text(run.as_str().to_lowercase()),
                 None => PathPiece::Text(given(name, parameters)?),
             });
             rest = tail;
@@ -61,6 +67,18 @@ impl PathPattern {
             PathPiece::Text(text) => text.clone(),
             PathPiece::Group(group) => names.get(*group).cloned().unwrap_or_default(),
             PathPiece::Part => format!("{part:04}"),
+        };
+        self.pieces.iter().map(piece).collect()
+    }
+
+    /// The pattern for people, with what is left open in braces.
+    pub(super) fn shown(&self, groups: &[String]) -> String {
+        let piece = |piece: &PathPiece| match piece {
+            PathPiece::Text(text) => text.clone(),
+            PathPiece::Group(at) => {
+                format!("{{{}}}", groups.get(*at).map_or("", String::as_str))
+            }
+            PathPiece::Part => format!("{{{PART}}}"),
         };
         self.pieces.iter().map(piece).collect()
     }
@@ -135,7 +153,8 @@ mod tests {
         let output =
             json!({ "format": "jsonl", "path": path, "group_by": ["class"], "rows_per_file": 9 });
         let output: OutputDefinition = serde_json::from_value(output).expect("an output");
-        let pattern = PathPattern::fill(&output, &[("year".to_owned(), value.to_owned())])?;
+        let year = [("year".to_owned(), value.to_owned())];
+        let pattern = PathPattern::fill(&output, &year, &RunId::generate())?;
         Ok((pattern, output))
     }
 

@@ -10,7 +10,10 @@ use tokio_postgres::{
     types::{Kind as TypeKind, Type},
 };
 
-use super::columns::{Column, Kind, ResultColumn};
+use super::{
+    columns::{Column, Kind, ResultColumn},
+    incremental::Bounds,
+};
 use crate::{
     definition::{
         Treatment,
@@ -30,6 +33,8 @@ pub(super) struct Query {
     sql: String,
     /// The columns of its result.
     pub(super) columns: Vec<ResultColumn>,
+    /// Its parameters with the server's names of their types.
+    pub(super) parameters: Vec<(String, String)>,
 }
 
 impl Query {
@@ -56,7 +61,15 @@ impl Query {
             name: column.name().to_owned(),
             data_type: column.type_().clone(),
         });
-        Ok(Self { sql, columns: columns.collect() })
+        let parameters = names.iter().zip(prepared.params());
+        let parameters =
+            parameters.map(|(name, of)| ((*name).to_owned(), of.name().to_owned())).collect();
+        Ok(Self { sql, columns: columns.collect(), parameters })
+    }
+
+    /// Leaves only the rows between two points in time.
+    pub(super) fn restrict(&mut self, bounds: &Bounds, column: &str) {
+        self.sql = bounds.restrict(&self.sql, column);
     }
 
     /// Has the server write as JSON what only it can: arrays and rows, and for features the
@@ -81,6 +94,11 @@ impl Query {
             }
         }
         self.sql = format!("select {} from ({}\n) q", expressions.join(", "), self.sql);
+    }
+
+    /// Its text, which only this transaction understands: parameters are settings of it.
+    pub(super) fn sql(&self) -> &str {
+        &self.sql
     }
 
     /// How many rows the planner expects.

@@ -14,9 +14,20 @@ pub(super) struct RowReader {
 pub(super) struct Row<'r> {
     text: &'r str,
     cells: &'r [Option<(usize, usize)>],
+    is_plain: bool,
 }
 
 impl<'r> Row<'r> {
+    /// All cells, with tabs between them and `\\N` for NULL: only where the row is plain.
+    pub(super) fn text(&self) -> &'r str {
+        self.text
+    }
+
+    /// Whether no cell holds a backslash, a line break or another character that COPY escapes.
+    pub(super) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
     /// The text of a cell as the server writes it, `None` for NULL.
     pub(super) fn get(&self, at: usize) -> Option<&'r str> {
         self.cells.get(at).copied().flatten().map(|(start, end)| &self.text[start..end])
@@ -28,7 +39,8 @@ impl RowReader {
     pub(super) fn read<'r>(&'r mut self, message: &'r [u8], columns: usize) -> Result<Row<'r>> {
         let line = message.strip_suffix(b"\n").unwrap_or(message);
         self.ends.clear();
-        let bytes = if memchr::memchr(b'\\', line).is_none() {
+        let is_plain = has_no_escape(line);
+        let bytes = if is_plain {
             cut(line, &mut self.ends);
             line
         } else {
@@ -42,7 +54,7 @@ impl RowReader {
         let text = std::str::from_utf8(bytes).map_err(|_| {
             Error::environment("the database holds text that is not in its encoding")
         })?;
-        Ok(Row { text, cells: &self.ends })
+        Ok(Row { text, cells: &self.ends, is_plain })
     }
 
     fn unescape(&mut self, line: &[u8]) {
@@ -67,11 +79,20 @@ impl RowReader {
 
 fn cut(line: &[u8], ends: &mut Vec<Option<(usize, usize)>>) {
     let mut start = 0;
+    let cell = |start: usize, end: usize| (line[start..end] != *b"\\N").then_some((start, end));
     for tab in memchr::memchr_iter(b'\t', line) {
-        ends.push(Some((start, tab)));
+        ends.push(cell(start, tab));
         start = tab + 1;
     }
-    ends.push(Some((start, line.len())));
+    ends.push(cell(start, line.len()));
+}
+
+/// Whether every backslash is that of a NULL, which is a cell of its own.
+fn has_no_escape(line: &[u8]) -> bool {
+    memchr::memchr_iter(b'\\', line).all(|at| {
+        let starts = at == 0 || line[at - 1] == b'\t';
+        starts && line.get(at + 1) == Some(&b'N') && matches!(line.get(at + 2), None | Some(b'\t'))
+    })
 }
 
 fn unescaped(byte: u8) -> u8 {
@@ -98,6 +119,10 @@ mod tests {
         let row = reader.read(b"\\N\ta\\tb\\\\N\\n\\r\\v\\f\\b\t\\\\N\n", 3).expect("a row");
         let expected = [None, Some("a\tb\\N\n\r\x0b\x0c\x08"), Some("\\N")];
         assert_eq!([0, 1, 2].map(|at| row.get(at)), expected);
+        let row = reader.read(b"\\N\t7\t\\N\n", 3).expect("a row");
+        assert_eq!([0, 1, 2].map(|at| row.get(at)), [None, Some("7"), None]);
+        assert!(row.is_plain(), "a NULL is no escape");
+        assert!(!reader.read(b"\\\\N\t\t\n", 3).expect("a row").is_plain());
         assert!(reader.read(b"1\t2\n", 3).is_err());
     }
 }

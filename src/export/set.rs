@@ -4,12 +4,15 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use super::{
     ExportRequest, ExportSummary,
+    file_set::FinishedSet,
+    incremental::{self, Bounds},
+    lag,
     ledger::Ledger,
     manifest::{self, Manifest},
     path::PathPattern,
     snapshot::{self, Snapshot},
     work_folder::WorkFolder,
-    write::{Place, WrittenExport, write},
+    write::{Place, write},
 };
 use crate::{
     error::{Error, Result, Transient},
@@ -27,8 +30,17 @@ use crate::{
 pub(super) struct Member<'r> {
     pub(super) run: RunId,
     pub(super) request: &'r ExportRequest<'r>,
-    pattern: PathPattern,
+    pub(super) pattern: PathPattern,
     pub(super) manifest: PathBuf,
+}
+
+/// Where rows come from, and where the ledger is: one database, or a standby and its primary.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'e> {
+    /// The database with the ledger.
+    pub ledger: &'e Endpoint,
+    /// The one that is read from.
+    pub source: &'e Endpoint,
 }
 
 /// Runs the queries and writes their rows, with a manifest beside each: all from one snapshot.
@@ -44,17 +56,17 @@ pub(super) struct Member<'r> {
 /// `ErrorKind::Busy` while somebody else writes the same files; `ErrorKind::Environment` when
 /// the server or the disk refuses. The files that were there stay then.
 pub async fn export(
-    endpoint: &Endpoint,
+    places: Places<'_>,
     requests: &[ExportRequest<'_>],
     progress: &Arc<Progress>,
 ) -> Result<Vec<Result<ExportSummary>>> {
     progress.enter(Stage::Exporting);
     let started = Instant::now();
     let members: Vec<Result<Member<'_>>> = requests.iter().map(Member::new).collect();
-    let mut ledger = Ledger::of(endpoint);
+    let mut ledger = Ledger::of(places.ledger);
     let mut retry = Retry::new(progress);
     let (snapshot, written) = loop {
-        match attempt(endpoint, &members, &mut ledger, progress, retry.is_again()).await {
+        match attempt(places.source, &members, &mut ledger, progress, retry.is_again()).await {
             Ok(done) => break done,
             Err(error) => match retry.again(error).await {
                 Ok(()) => {}
@@ -81,10 +93,10 @@ pub async fn export(
 }
 
 impl<'r> Member<'r> {
-    fn new(request: &'r ExportRequest<'r>) -> Result<Self> {
+    pub(super) fn new(request: &'r ExportRequest<'r>) -> Result<Self> {
         let run = RunId::generate();
         let output = &request.definition.output;
-        let pattern = PathPattern::fill(output, request.parameters)?;
+        let pattern = PathPattern::fill(output, request.parameters, request.again.unwrap_or(&run))?;
         let manifest = PathBuf::from(pattern.manifest(output));
         Ok(Self { run, request, pattern, manifest })
     }
@@ -122,16 +134,20 @@ async fn in_turn(
     progress: &Arc<Progress>,
 ) -> Result<(Snapshot, Attempted)> {
     let mark = RunId::generate();
+    let bounds = all_bounds(session, members, ledger).await?;
     let snapshot = snapshot::open(session, &mark).await?;
     let place = Place { session, endpoint, mark: &mark, progress };
     let mut written = Vec::with_capacity(members.len());
-    for member in members {
+    for (member, bounds) in members.iter().zip(bounds) {
         let Ok(member) = member else {
             written.push(Ok(None));
             continue;
         };
         snapshot::enter(session, member.request.definition).await?;
-        let done = one(&place, member, ledger).await;
+        let done = match bounds.and_then(|bounds| checked(&snapshot, member, bounds)) {
+            Ok(bounds) => one(&place, member, bounds, ledger).await,
+            Err(error) => Err(error),
+        };
         if done.is_err() && progress.is_cancelled() {
             return Err(interrupted());
         }
@@ -152,12 +168,78 @@ async fn in_turn(
 async fn one(
     place: &Place<'_>,
     member: &Member<'_>,
+    bounds: Option<Bounds>,
     ledger: &mut Ledger<'_>,
 ) -> Result<WrittenExport> {
     let work = WorkFolder::take(&member.manifest)?;
     // Whoever has the folder knows that no other run of these files is alive.
     ledger.started(member).await;
-    write(place, member.request, member.pattern.clone(), work).await
+    let files =
+        write(place, (member.request, bounds.as_ref()), member.pattern.clone(), work).await?;
+    Ok(WrittenExport { files, bounds })
+}
+
+/// What became of a member in one attempt.
+pub(super) struct WrittenExport {
+    files: FinishedSet,
+    bounds: Option<Bounds>,
+}
+
+fn checked(
+    snapshot: &Snapshot,
+    member: &Member<'_>,
+    bounds: Option<Bounds>,
+) -> Result<Option<Bounds>> {
+    lag::check(snapshot.lag, member.request.definition.replica.as_ref())?;
+    Ok(bounds)
+}
+
+/// The bounds of incremental exports, before the snapshot is taken; an error of one is its own.
+async fn all_bounds(
+    session: &Session,
+    members: &[Result<Member<'_>>],
+    ledger: &Ledger<'_>,
+) -> Result<Vec<Result<Option<Bounds>>>> {
+    let mut all = Vec::with_capacity(members.len());
+    for member in members {
+        let bounds = match member {
+            Ok(member) => bounds_of(session, member, ledger).await,
+            Err(_) => Ok(None),
+        };
+        match bounds {
+            Err(error) if error.transient().is_some() => return Err(error),
+            bounds => all.push(bounds),
+        }
+    }
+    Ok(all)
+}
+
+async fn bounds_of(
+    session: &Session,
+    member: &Member<'_>,
+    ledger: &Ledger<'_>,
+) -> Result<Option<Bounds>> {
+    let request = member.request;
+    if request.definition.incremental.is_none() {
+        let given = request.again.map(|_| "--again").or(request.since.map(|_| "--since"));
+        return match given {
+            Some(option) => Err(Error::definition(format!(
+                "`{option}` is for incremental exports; `{}` is none",
+                request.pipeline
+            ))
+            .hint("without it, its file is made of the rows as they are now")),
+            None => Ok(None),
+        };
+    }
+    if let Some(run) = request.again {
+        return ledger.bounds_again(member, run).await.map(Some);
+    }
+    let until = incremental::horizon(session).await?;
+    let since = match request.since {
+        Some(text) => Some(incremental::point(session, text).await?),
+        None => ledger.last_until(member).await?,
+    };
+    Ok(Some(Bounds { since, until }))
 }
 
 /// Lets the files take their places, the manifest last.
@@ -171,7 +253,8 @@ fn place(
     let columns = written.files.layout.columns.clone();
     let (files, work) = written.files.place()?;
     let stale = manifest::stale(&earlier, &files);
-    let manifest = Manifest::new(member, snapshot, &columns, &files, &stale);
+    let manifest =
+        Manifest::new(member, snapshot, &columns, &files, (&stale, written.bounds.as_ref()));
     manifest.write(&member.manifest, &work)?;
     Ok(ExportSummary {
         run: member.run.as_str().to_owned(),
@@ -182,6 +265,10 @@ fn place(
         bytes: files.iter().map(|file| file.bytes).sum(),
         files,
         snapshot_time: snapshot.time.clone(),
+        since: written.bounds.as_ref().and_then(|bounds| bounds.since.clone()),
+        until: written.bounds.map(|bounds| bounds.until),
+        deleted: None,
+        table_rows: None,
         stale: stale.into_iter().map(|file| file.path).collect(),
         seconds: started.elapsed().as_secs_f64(),
         warnings: Vec::new(),

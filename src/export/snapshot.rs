@@ -3,6 +3,7 @@
 //! Several exports of one run take turns on one session, in one transaction. That holds behind
 //! a pooler and on a standby too, where a snapshot cannot be handed from session to session.
 
+use super::lag;
 use crate::{
     definition::ExportDefinition,
     error::{Error, Result},
@@ -20,20 +21,33 @@ use crate::{
 pub(super) struct Snapshot {
     /// When it was, by the server's clock: `2024-02-29T13:45:00.123456Z`.
     pub(super) time: String,
+    /// How far behind the primary it was then, in seconds; `None` on a server that is no standby.
+    pub(super) lag: Option<f64>,
 }
 
 /// Opens the transaction on a new session.
 pub(super) async fn open(session: &Session, run: &RunId) -> Result<Snapshot> {
+    open_as(session, run, "read only").await
+}
+
+/// The same for an archive, which deletes what it read.
+pub(super) async fn open_for_archive(session: &Session, run: &RunId) -> Result<Snapshot> {
+    open_as(session, run, "read write").await
+}
+
+async fn open_as(session: &Session, run: &RunId, access: &str) -> Result<Snapshot> {
     let begin = format!(
-        "begin isolation level repeatable read read only; {TRANSACTION_SETTINGS}; {}; \
+        "begin isolation level repeatable read {access}; {TRANSACTION_SETTINGS}; {}; \
          set local bytea_output = 'hex'",
         watch::mark(run)
     );
+    // Before the snapshot: its rows are at least as young.
+    let lag = lag::measure(session).await?;
     session.client.batch_execute(&begin).await.map_err(failed)?;
     prepared::forget_names(&session.client).await.map_err(failed)?;
     let time = "select to_char(now() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
     let row = session.client.query_typed_one(time, &[]).await.map_err(failed)?;
-    Ok(Snapshot { time: row.get(0) })
+    Ok(Snapshot { time: row.get(0), lag })
 }
 
 /// Begins one export in it; points in time are written in the definition's zone.

@@ -72,7 +72,7 @@ impl ValueFormat {
 
     /// A value as CSV has it; `None` is NULL.
     pub(super) fn write<'v>(
-        &self,
+        &'v self,
         column: &Column,
         value: Option<&'v str>,
     ) -> Result<Option<Cow<'v, str>>, Unwritable> {
@@ -82,7 +82,7 @@ impl ValueFormat {
         let Some(text) = value else { return Ok(None) };
         Ok(Some(match column.kind {
             Kind::Number => self.number(text),
-            Kind::Boolean => Cow::Owned(self.truth[usize::from(text == "t")].clone()),
+            Kind::Boolean => Cow::Borrowed(self.truth[usize::from(text == "t")].as_str()),
             Kind::Date => formatted(text, self.date.as_deref(), |text, format| {
                 jiff::fmt::strtime::format(format, text.parse::<civil::Date>()?)
             })?,

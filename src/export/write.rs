@@ -8,6 +8,7 @@ use futures_util::{FutureExt, Stream, StreamExt, pin_mut};
 use super::{
     ExportRequest, columns,
     file_set::{FileSet, FinishedSet},
+    incremental::{self, Bounds},
     layout::Layout,
     path::PathPattern,
     query::Query,
@@ -41,26 +42,31 @@ pub(super) struct Place<'p> {
     pub(super) progress: &'p Arc<Progress>,
 }
 
-/// Whole files that wait for their place.
-pub(super) struct WrittenExport {
-    pub(super) files: FinishedSet,
-}
-
-/// Runs the query of one export and writes its rows.
+/// Runs the query of one export and writes its rows to whole files that wait for their place.
 pub(super) async fn write(
     place: &Place<'_>,
-    request: &ExportRequest<'_>,
+    (request, bounds): (&ExportRequest<'_>, Option<&Bounds>),
     pattern: PathPattern,
     work: WorkFolder,
-) -> Result<WrittenExport> {
-    let (query, layout) = prepare(place.session, request).await?;
+) -> Result<FinishedSet> {
+    let (query, layout) = prepare(place.session, request, bounds).await?;
+    rows_to_files(place, &query, layout, (pattern, work)).await
+}
+
+/// Writes the rows of a query that the server has understood.
+pub(super) async fn rows_to_files(
+    place: &Place<'_>,
+    query: &Query,
+    layout: Layout,
+    (pattern, work): (PathPattern, WorkFolder),
+) -> Result<FinishedSet> {
     let expected = query.estimated_rows(place.session).await?;
     place.progress.exported().begin(expected);
     let format = layout.output.format;
     let files = FileSet::new(layout, pattern, &query.columns, work, place.progress)?;
     let writer = Writer::start(files, query.columns.len(), place.progress)?;
-    match pump(place, &query, format, &writer).await {
-        Ok(()) => Ok(WrittenExport { files: writer.finish().await? }),
+    match pump(place, query, format, &writer).await {
+        Ok(()) => writer.finish().await,
         Err(error) => {
             writer.abandon().await;
             Err(error)
@@ -72,10 +78,17 @@ pub(super) async fn write(
 pub(super) async fn prepare(
     session: &Session,
     request: &ExportRequest<'_>,
+    bounds: Option<&Bounds>,
 ) -> Result<(Query, Layout)> {
     let definition = request.definition;
     let mut query = Query::bind(session, &definition.sql, request.parameters).await?;
     let mut columns = columns::bind(definition, &query.columns)?;
+    if let Some(incremental) = &definition.incremental {
+        incremental::check(incremental, &query.columns)?;
+        if let Some(bounds) = bounds {
+            query.restrict(bounds, &incremental.column);
+        }
+    }
     let format = definition.output.format;
     if matches!(format, OutputFormat::Geojson | OutputFormat::Jsonl) {
         query.as_json(&mut columns, format == OutputFormat::Geojson);
@@ -109,10 +122,10 @@ async fn pump(
     writer.add(batch).await.map(drop)
 }
 
-type Message = Result<Bytes, tokio_postgres::Error>;
+pub(super) type Message = Result<Bytes, tokio_postgres::Error>;
 
 /// The next row; while there is none, somebody looks whether the server works on it.
-async fn next<S>(place: &Place<'_>, stream: &mut S) -> Result<Option<Message>>
+pub(super) async fn next<S>(place: &Place<'_>, stream: &mut S) -> Result<Option<Message>>
 where
     S: Stream<Item = Message> + Unpin,
 {
@@ -122,7 +135,10 @@ where
     }
 }
 
-async fn attended<T>(place: &Place<'_>, work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn attended<T>(
+    place: &Place<'_>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
     watch::attended_reading(place.endpoint, place.mark, work).await
 }
 

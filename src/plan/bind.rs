@@ -282,7 +282,8 @@ fn is_elsewhere(known: &str, wanted: &str) -> bool {
 }
 
 /// The limit as a number; its spelling was checked with the definition.
-fn count_limit(limit: &Limit) -> Option<CountLimit> {
+/// A limit as the definition has it; `None` for a share that is no number.
+pub fn count_limit(limit: &Limit) -> Option<CountLimit> {
     match limit {
         Limit::Count(count) => Some(CountLimit::Count(*count)),
         Limit::Share(text) => {

@@ -14,7 +14,7 @@ mod keys;
 mod lookups;
 mod order;
 
-pub use bind::{BindInput, FileHeader, bind};
+pub use bind::{BindInput, FileHeader, bind, count_limit};
 pub use explain::explain;
 pub use fields::{FieldPlan, file_projection};
 pub use lookups::notes;

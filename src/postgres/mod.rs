@@ -5,6 +5,7 @@
 //! each transaction another server session, where such a name is unknown. The
 //! two exceptions go by [`prepared`].
 
+pub mod archive;
 pub mod catalog;
 mod caught;
 pub mod checkpoint;

@@ -10,6 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::workspace::Workspace;
+use crate::support::{
+    TestDatabase,
+    proxy::{Direction, Fault, Proxy},
+};
 
 /// Longest wait for a process to come to some point.
 const WAIT: Duration = Duration::from_secs(60);
@@ -216,4 +220,29 @@ async fn a_role_that_may_only_read_exports_without_the_ledger() {
     assert_eq!(space.read("out/a.csv"), "id\n1\n");
     let drop = format!("drop owned by {role}; drop role {role}");
     space.client.batch_execute(&drop).await.expect("dropped");
+}
+
+#[tokio::test]
+async fn a_network_that_swallows_rows_is_noticed_and_no_half_file_is_left() {
+    let space = Workspace::with("create table item as select n as id, repeat('x', 100) as text from generate_series(1, 30000) n").await;
+    pipeline(&space, "a", "select id, text from item order by id", "");
+    let proxy = Proxy::before(&TestDatabase::socket());
+    let url = proxy.url(space.database.name());
+    for fault in [Fault::BlackHole, Fault::Cut] {
+        proxy.heal();
+        proxy.arm(Direction::ToClient, 1_000_000, fault);
+        let mut running = command(&space, &["run", "a.toml"]);
+        running.env("DATABASE_URL", &url).env("LONGSHORE_HASTE", "20");
+        let mut running = running.spawn().expect("it starts");
+        let limit = Instant::now() + WAIT;
+        while running.try_wait().expect("its state").is_none() {
+            assert!(Instant::now() < limit, "it waits for ever: {fault:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(!proxy.is_armed(), "its bytes came to the fault");
+        let ended = running.wait_with_output().expect("it ends");
+        assert_eq!(ended.status.code(), Some(0), "tried again: {fault:?}: {}", said(&ended));
+        assert_eq!(space.read("out/a.csv").lines().count(), 30_001);
+        assert_eq!(entries(&space, "out"), ["a.csv", "a.csv.manifest.json"]);
+    }
 }

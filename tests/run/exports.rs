@@ -5,7 +5,7 @@ use std::sync::Arc;
 use longshore::{
     definition::{self, Definition, ExportDefinition},
     error::{Error, ErrorKind},
-    export::{self, ExportRequest, ExportSummary},
+    export::{self, ExportRequest, ExportSummary, Places},
     run::progress::Progress,
 };
 use serde_json::Value;
@@ -45,10 +45,17 @@ async fn export_toml(
     let definition = definition(space, toml);
     let parameters: Vec<_> =
         set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let request =
-        ExportRequest { pipeline: "test", definition: &definition, parameters: &parameters };
+    let request = ExportRequest {
+        pipeline: "test",
+        definition: &definition,
+        parameters: &parameters,
+        since: None,
+        again: None,
+    };
     let progress = Arc::new(Progress::default());
-    let ended = export::export(&space.database.endpoint(), &[request], &progress).await?;
+    let endpoint = space.database.endpoint();
+    let places = Places { ledger: &endpoint, source: &endpoint };
+    let ended = export::export(places, &[request], &progress).await?;
     ended.into_iter().next().expect("one export")
 }
 

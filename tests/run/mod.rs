@@ -1,6 +1,7 @@
 //! Whole runs: files in, tables, tallies and reports out.
 
 mod accounts;
+mod archives;
 mod bundles;
 mod command_line;
 mod constraints;
@@ -9,6 +10,7 @@ mod export_sets;
 mod exports;
 mod held;
 mod history;
+mod increments;
 mod independence;
 mod interruptions;
 mod json_lines;
@@ -26,6 +28,8 @@ mod replace;
 mod replay;
 mod resume;
 mod retries;
+mod round_trips;
+mod standby;
 mod undo;
 mod untouched;
 mod versions;

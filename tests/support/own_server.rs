@@ -53,6 +53,10 @@ impl OwnServer {
         fs::write(&own, format!("{common}{settings}\n")).expect("the settings are written");
         let access = format!("local all all trust\n{access}\n");
         fs::write(cluster.data().join("pg_hba.conf"), access).expect("the rules are written");
+        Self::launch(cluster, port, watchdog, folder)
+    }
+
+    fn launch(cluster: Cluster, port: u16, watchdog: Child, folder: TempDir) -> Self {
         let program = cluster.installation().program("postgres");
         let log = fs::File::create(folder.path().join("log")).expect("a log");
         let mut command = cluster.identity().command(&program);
@@ -62,6 +66,48 @@ impl OwnServer {
         let server = Self { cluster, port, process, _watchdog: watchdog, folder };
         server.wait_for("it accepts connections", || server.query("select 1").is_ok());
         server
+    }
+
+    /// A standby of this server, by a copy of its data over the socket.
+    pub(crate) fn standby(&self) -> Self {
+        let folder = tempfile::Builder::new().prefix("longshore-").tempdir_in(cluster::place());
+        let folder = folder.expect("a temporary folder");
+        let watchdog = cluster::watch(folder.path());
+        let cluster = cluster::open(folder.path(), Durability::None);
+        let (data, socket) = (cluster.data(), cluster.run_folder());
+        for own in [&data, &socket] {
+            fs::create_dir(own).expect("a folder of the server");
+            cluster.identity().own(own).expect("it is the server's");
+        }
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(&data, private).expect("its mode is set");
+        let program = cluster.installation().program("pg_basebackup");
+        let mut copy = cluster.identity().command(&program);
+        copy.arg("-D").arg(&data).arg("-h").arg(self.cluster.run_folder());
+        copy.args([
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            "longshore",
+            "-R",
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+        ]);
+        let copied = copy.output().expect("pg_basebackup runs");
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        let port = free_port();
+        let own = format!("port = {port}\nunix_socket_directories = '{}'\n", socket.display());
+        let settings = cluster.data().join("postgresql.auto.conf");
+        let mut file = fs::File::options().append(true).open(settings).expect("the settings");
+        file.write_all(own.as_bytes()).expect("they are written");
+        Self::launch(cluster, port, watchdog, folder)
+    }
+
+    /// Waits until `sql` gives this value.
+    pub(crate) fn wait_for_value(&self, sql: &str, value: &str) {
+        self.wait_for(sql, || self.query(sql).is_ok_and(|now| now == value));
     }
 
     /// A folder that the server reads files from.
@@ -129,7 +175,8 @@ impl Drop for OwnServer {
 /// The last value that `sql` gives; nothing for a statement that gives none.
 async fn ask(url: &str, sql: &str) -> Result<String, String> {
     let endpoint = Endpoint::parse(url).expect("the parameters are valid");
-    let session = endpoint.connect().await.map_err(|error| error.to_string())?;
+    // It may be a standby.
+    let session = endpoint.connect_for_reading().await.map_err(|error| error.to_string())?;
     let messages = session.client.simple_query(sql).await.map_err(|error| format!("{error:?}"))?;
     let value = |message: &SimpleQueryMessage| match message {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),

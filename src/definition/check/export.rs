@@ -3,7 +3,8 @@
 use super::{Checker, character::Marks, hinted};
 use crate::{
     definition::{
-        ExportDefinition, OutputDefinition, OutputFormat, PART, Treatment, query::is_ordered,
+        ArchiveDefinition, ExportDefinition, OutputDefinition, OutputFormat, PART, Treatment,
+        Unencodable, query::is_ordered, split_table,
     },
     diagnostic::{Place, did_you_mean},
 };
@@ -22,11 +23,50 @@ impl Checker<'_> {
                 "end it with `order by`, so that the same data give the same file, or say `order = false`",
             );
         }
+        if let Some(archive) = &export.archive {
+            self.archive(export, archive, root);
+        }
         if let Some(role) = &export.role {
             self.role(export, role, &root.key("role"));
         }
+        if export.incremental.is_some() && !export.output.path.contains("{run}") {
+            let place = root.key("output").key("path");
+            let message = "the path does not have `{run}`";
+            self.report("definition.path", &place, message).hint = hinted(
+                "every run of an incremental export has other rows: files of their own keep them all",
+            );
+        }
         for name in export.sensitive.keys() {
             self.sensitive(export, name, root);
+        }
+    }
+
+    /// What is deleted has to be in the file as it was.
+    fn archive(&mut self, export: &ExportDefinition, archive: &ArchiveDefinition, root: &Place) {
+        let (here, output) = (root.key("archive"), &export.output);
+        if let Err(wrong) = split_table(&archive.table) {
+            self.report("definition.table", &here.key("table"), wrong.to_owned());
+        }
+        self.repeated(&archive.key, &here.key("key"));
+        let place = root.key("output");
+        let changing = [
+            ("format", output.format != OutputFormat::Csv),
+            ("date_format", output.date_format.is_some()),
+            ("timestamp_format", output.timestamp_format.is_some()),
+            ("decimal_mark", output.decimal_mark.is_some()),
+            ("group_mark", output.group_mark.is_some()),
+            ("unencodable", output.unencodable == Unencodable::Replace),
+        ];
+        for (key, _) in changing.iter().filter(|(_, changes)| *changes) {
+            let message = "an archive is CSV that holds every value just as the database has it";
+            self.report("definition.conflict", &place.key(*key), message).hint =
+                hinted("rows are deleted once they are in the file: nothing of them may be lost");
+        }
+        let others =
+            [("replica", export.replica.is_some()), ("incremental", export.incremental.is_some())];
+        for (key, _) in others.iter().filter(|(_, given)| *given) {
+            let message = format!("`archive` and `{key}` exclude each other");
+            self.report("definition.conflict", &root.key(*key), message);
         }
     }
 

@@ -19,6 +19,7 @@ const KEYS: &[(&str, &[Format], &str)] = &[
     ("quote", CSV, "CSV"),
     ("escape", CSV, "CSV"),
     ("comment", CSV, "CSV"),
+    ("unguard", CSV, "CSV"),
     ("header", CSV_AND_SHEETS, "CSV and sheets"),
     ("columns", CSV_AND_SHEETS, "CSV and sheets"),
     ("sheet", SHEETS, "sheets"),

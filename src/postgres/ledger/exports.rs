@@ -25,6 +25,8 @@ pub struct ExportRecord {
     pub role: Option<String>,
     /// Where the manifest will be.
     pub manifest: String,
+    /// The run whose files are made again.
+    pub again: Option<RunId>,
 }
 
 /// What is known of an export once it is there.
@@ -36,6 +38,10 @@ pub struct ExportEnd {
     pub rows: u64,
     /// Bytes written.
     pub bytes: u64,
+    /// Of an incremental export, where its rows begin.
+    pub since: Option<String>,
+    /// Of an incremental export, where its rows end.
+    pub until: Option<String>,
     /// The files.
     pub files: Vec<FileRecord>,
 }
@@ -52,8 +58,8 @@ pub async fn record_export_started(client: &Client, export: &ExportRecord) -> Re
         run as (
           insert into longshore.run (run_id, pipeline, definition_sha256, status, version, kind)
           values ($1, $2, $3, 'running', $7, 'export'))
-        insert into longshore.export (run_id, query_sha256, parameters, parameters_sha256, role, manifest)
-        values ($1, $4, coalesce((select jsonb_object_agg(name, value) from unnest($8::text[], $9::text[]) p (name, value)), '{}'), $5, $10, $6)";
+        insert into longshore.export (run_id, query_sha256, parameters, parameters_sha256, role, manifest, again)
+        values ($1, $4, coalesce((select jsonb_object_agg(name, value) from unnest($8::text[], $9::text[]) p (name, value)), '{}'), $5, $10, $6, $11)";
     let names: Vec<&str> = export.parameters.iter().map(|(name, _)| name.as_str()).collect();
     let values: Vec<Option<&str>> =
         export.parameters.iter().map(|(_, value)| value.as_deref()).collect();
@@ -70,6 +76,8 @@ pub async fn record_export_started(client: &Client, export: &ExportRecord) -> Re
     given.push((&names, Type::TEXT_ARRAY));
     given.push((&values, Type::TEXT_ARRAY));
     given.push((&export.role, Type::TEXT));
+    let again = export.again.as_ref().map(RunId::as_str);
+    given.push((&again, Type::TEXT));
     let written = client.execute_typed(insert, &given).await;
     written.map(drop).map_err(|error| database_error(&error, "write the ledger"))
 }
@@ -86,14 +94,15 @@ pub async fn record_exported(client: &Client, run: &RunId, end: &ExportEnd) -> R
           insert into longshore.file (run_id, ordinal, path, sha256, bytes, records)
           select $1, f.at - 1, f.path, f.sha256, f.bytes, f.rows
           from unnest($5::text[], $6::text[], $7::int8[], $8::int8[]) with ordinality f (path, sha256, bytes, rows, at))
-        update longshore.export set snapshot_time = $2::text::timestamptz, rows = $3, bytes = $4 where run_id = $1";
+        update longshore.export set snapshot_time = $2::text::timestamptz, rows = $3, bytes = $4,
+          since = $9, until = $10 where run_id = $1";
     let run = run.as_str();
     let (rows, bytes) = (end.rows.cast_signed(), end.bytes.cast_signed());
     let paths: Vec<&str> = end.files.iter().map(|file| file.path.as_str()).collect();
     let hashes: Vec<&str> = end.files.iter().map(|file| file.sha256.as_str()).collect();
     let sizes: Vec<i64> = end.files.iter().map(|file| file.bytes.cast_signed()).collect();
     let records: Vec<i64> = end.files.iter().map(|file| file.records.cast_signed()).collect();
-    let values: [Parameter<'_>; 8] = [
+    let values: [Parameter<'_>; 10] = [
         (&run, Type::TEXT),
         (&end.snapshot_time, Type::TEXT),
         (&rows, Type::INT8),
@@ -102,17 +111,86 @@ pub async fn record_exported(client: &Client, run: &RunId, end: &ExportEnd) -> R
         (&hashes, Type::TEXT_ARRAY),
         (&sizes, Type::INT8_ARRAY),
         (&records, Type::INT8_ARRAY),
+        (&end.since, Type::TEXT),
+        (&end.until, Type::TEXT),
     ];
     let written = client.execute_typed(update, &values).await;
     written.map(drop).map_err(|error| database_error(&error, "write the ledger"))
 }
 
-/// Notes that an export failed, and why.
+/// Notes that an export that failed is tried again; false where it has not begun.
 ///
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
-pub async fn record_export_failed(client: &Client, run: &RunId, message: &str) -> Result<()> {
-    super::set_status(client, run, ("running", "failed"), Some(message)).await.map(drop)
+pub async fn restart_export(client: &Client, run: &RunId) -> Result<bool> {
+    super::set_status(client, run, ("failed", "running"), None).await
+}
+
+/// Notes in the transaction that deletes them which rows an archive deletes.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn record_archived(client: &Client, run: &RunId, table: &str, rows: u64) -> Result<()> {
+    let update = "update longshore.export set deleted_from = $2, deleted = $3 where run_id = $1";
+    let (run, rows) = (run.as_str(), rows.cast_signed());
+    let values: [Parameter<'_>; 3] =
+        [(&run, Type::TEXT), (&table, Type::TEXT), (&rows, Type::INT8)];
+    let written = client.execute_typed(update, &values).await;
+    written.map(drop).map_err(|error| database_error(&error, "write the ledger"))
+}
+
+/// The status of a run, `None` of one that the ledger does not know.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn status_of(client: &Client, run: &RunId) -> Result<Option<String>> {
+    let query = "select status from longshore.run where run_id = $1";
+    let run = run.as_str();
+    let row = client.query_typed_opt(query, &texts([&run])).await;
+    let row = row.map_err(|error| database_error(&error, "ask the ledger"))?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// Notes that an export failed, and why; false where it did not run any more. A COMMIT of the
+/// run that is still under way is waited for.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn record_export_failed(client: &Client, run: &RunId, message: &str) -> Result<bool> {
+    super::set_status(client, run, ("running", "failed"), Some(message)).await
+}
+
+/// Where the last run of an incremental export with these parameters ended.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn last_until(client: &Client, export: &ExportRecord) -> Result<Option<String>> {
+    let query = "select until from longshore.export join longshore.run using (run_id)
+        where pipeline = $1 and status = 'published' and parameters_sha256 = $2
+          and role is not distinct from $3 and until is not null and again is null
+        order by until::timestamptz desc limit 1";
+    let values = texts([&export.pipeline, &export.parameters_sha256, &export.role]);
+    let row = client.query_typed_opt(query, &values).await;
+    let row = row.map_err(|error| database_error(&error, "ask the ledger"))?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// The bounds of a run of this incremental export, with the same parameters.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn bounds_of(
+    client: &Client,
+    export: &ExportRecord,
+    run: &RunId,
+) -> Result<Option<(Option<String>, String)>> {
+    let query = "select since, until from longshore.export join longshore.run using (run_id)
+        where run_id = $1 and pipeline = $2 and parameters_sha256 = $3 and until is not null";
+    let run = run.as_str();
+    let values = texts([&run, &export.pipeline, &export.parameters_sha256]);
+    let row = client.query_typed_opt(query, &values).await;
+    let row = row.map_err(|error| database_error(&error, "ask the ledger"))?;
+    Ok(row.map(|row| (row.get(0), row.get(1))))
 }
 
 /// An export as `history` shows it.
@@ -132,6 +210,16 @@ pub struct PastExport {
     pub rows: Option<i64>,
     /// Bytes written.
     pub bytes: Option<i64>,
+    /// Of an incremental export, where its rows begin.
+    pub since: Option<String>,
+    /// Of an incremental export, where its rows end.
+    pub until: Option<String>,
+    /// The run whose files it made again.
+    pub again: Option<String>,
+    /// Of an archive, the table that its rows were deleted from.
+    pub deleted_from: Option<String>,
+    /// Rows deleted.
+    pub deleted: Option<i64>,
 }
 
 /// What the ledger knows of a run as an export, if it is one.
@@ -140,7 +228,7 @@ pub(super) async fn past_export(
     run: &str,
 ) -> Result<Option<PastExport>, tokio_postgres::Error> {
     let query = "select query_sha256, parameters::text, role, manifest,
-          to_char(snapshot_time, 'YYYY-MM-DD HH24:MI:SS'), rows, bytes
+          to_char(snapshot_time, 'YYYY-MM-DD HH24:MI:SS'), rows, bytes, since, until, again, deleted_from, deleted
         from longshore.export where run_id = $1";
     let row = client.query_typed_opt(query, &texts([&run])).await?;
     Ok(row.map(|row| PastExport {
@@ -151,5 +239,10 @@ pub(super) async fn past_export(
         snapshot_time: row.get(4),
         rows: row.get(5),
         bytes: row.get(6),
+        since: row.get(7),
+        until: row.get(8),
+        again: row.get(9),
+        deleted_from: row.get(10),
+        deleted: row.get(11),
     }))
 }

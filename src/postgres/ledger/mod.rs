@@ -11,8 +11,8 @@ mod rejected;
 mod steps;
 
 pub use exports::{
-    ExportEnd, ExportRecord, PastExport, record_export_failed, record_export_started,
-    record_exported,
+    ExportEnd, ExportRecord, PastExport, bounds_of, last_until, record_archived,
+    record_export_failed, record_export_started, record_exported, restart_export, status_of,
 };
 pub use held::{Dropped, HeldRun, held_run, other_held_runs, record_dropped};
 pub(super) use held::{record_approved, record_held};

@@ -99,10 +99,14 @@ impl Compiler<'_> {
             sensitive: self.definition.sensitive,
             input: input?,
             null: self.null_words(),
-            text: TextWork { steps, map },
+            text: TextWork { steps: self.unguarded(steps), map },
             missing,
             rules,
         })
+    }
+
+    fn unguarded(&self, steps: Steps) -> Steps {
+        if self.environment.source.unguard { steps.unguarding() } else { steps }
     }
 
     fn find(&mut self, code: &'static str, key: &str, message: impl Into<String>) {

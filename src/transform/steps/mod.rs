@@ -11,6 +11,7 @@ mod letters;
 mod part;
 mod replace;
 mod unaccent_rules;
+mod unguard;
 mod unicode;
 
 use std::fmt::Debug;
@@ -68,6 +69,12 @@ impl Steps {
             }
         }
         if findings.is_empty() { Ok(Self { steps: compiled }) } else { Err(findings) }
+    }
+
+    /// The same steps after the guard of an export is taken away.
+    pub(super) fn unguarding(mut self) -> Self {
+        self.steps.insert(0, Box::new(unguard::Unguard));
+        self
     }
 
     pub(super) fn is_empty(&self) -> bool {

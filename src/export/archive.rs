@@ -1,0 +1,338 @@
+//! Archiving: rows go to files, and from their table once the files hold them.
+//!
+//! One transaction, REPEATABLE READ, does it: rows are written to files, the files are read again
+//! and compared with the same snapshot, the rows are deleted by the same query, the files take
+//! their places, the ledger is written, COMMIT. Cut off before the COMMIT, every row is still in
+//! its table, and files that are there already are replaced by the next run. Cut off behind it,
+//! the files are on disk. A row that somebody changes meanwhile makes the delete fail, and all
+//! begins again.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    ExportRequest, ExportSummary,
+    file_set::FinishedSet,
+    ledger,
+    manifest::{self, Manifest},
+    query::Query,
+    set::Member,
+    snapshot::{self, Snapshot},
+    verify::verify,
+    work_folder::WorkFolder,
+    write::{self, Place},
+};
+use crate::{
+    definition::{ArchiveDefinition, Treatment, split_table},
+    error::{Error, Result},
+    failpoint,
+    load::CountLimit,
+    plan::count_limit,
+    postgres::{
+        archive::{self as table, ArchivedTable},
+        endpoint::Endpoint,
+        ledger as database_ledger,
+        session::{Session, database_error},
+    },
+    run::{
+        progress::{Progress, Stage},
+        retry::Retry,
+        stopping::cancelling,
+    },
+};
+
+/// Archives the rows of one export with `[archive]`.
+///
+/// # Errors
+/// As an export's. `ErrorKind::Definition` also where the table could lose more than the file
+/// holds, and where a file of an earlier archive would be replaced.
+pub async fn archive(
+    endpoint: &Endpoint,
+    request: &ExportRequest<'_>,
+    progress: &Arc<Progress>,
+) -> Result<ExportSummary> {
+    progress.enter(Stage::Exporting);
+    let Some(definition) = &request.definition.archive else {
+        return Err(Error::unexpected("an export that archives nothing was to be archived"));
+    };
+    let started = Instant::now();
+    let member = Member::new(request)?;
+    let archive = Archive { endpoint, definition, member: &member, progress };
+    let mut retry = Retry::new(progress);
+    loop {
+        match archive.attempt().await {
+            Ok(summary) => {
+                progress.enter(Stage::Ended);
+                return Ok(ExportSummary { seconds: started.elapsed().as_secs_f64(), ..summary });
+            }
+            Err(error) => {
+                // After a lost connection only the ledger knows whether the COMMIT arrived.
+                if let Some(summary) = archive.settled(&error).await? {
+                    return Ok(summary);
+                }
+                retry.again(error).await?;
+            }
+        }
+    }
+}
+
+struct Archive<'a> {
+    endpoint: &'a Endpoint,
+    definition: &'a ArchiveDefinition,
+    member: &'a Member<'a>,
+    progress: &'a Arc<Progress>,
+}
+
+/// What the transaction has found before it writes.
+struct Found {
+    table: ArchivedTable,
+    query: Query,
+    files: FinishedSet,
+    rows: u64,
+}
+
+impl Archive<'_> {
+    async fn attempt(&self) -> Result<ExportSummary> {
+        let work = WorkFolder::take(&self.member.manifest)?;
+        let session = self.endpoint.connect().await?;
+        let client = &session.client;
+        database_ledger::ensure(client).await?;
+        if let Some(summary) = self.settled_in(&session, "it is tried again").await? {
+            return Ok(summary);
+        }
+        let may_replace = self.check_earlier(&session).await?;
+        let record = ledger::record(self.member)?;
+        if !database_ledger::restart_export(client, &self.member.run).await? {
+            database_ledger::record_export_started(client, &record).await?;
+        }
+        let canceller = session.canceller();
+        let work = self.in_transaction(&session, work, may_replace);
+        cancelling(self.progress, &canceller, work).await
+    }
+
+    /// Files of an archive whose rows are deleted are never replaced: the inner error is for an
+    /// archive that has rows for them.
+    async fn check_earlier(&self, session: &Session) -> Result<Result<()>> {
+        let Some(run) = manifest::run_of(&self.member.manifest) else { return Ok(Ok(())) };
+        if run == self.member.run {
+            return Ok(Ok(()));
+        }
+        // One whose COMMIT is still under way is waited for.
+        let message = "it was cut off";
+        database_ledger::record_export_failed(&session.client, &run, message).await?;
+        match database_ledger::status_of(&session.client, &run).await?.as_deref() {
+            Some("failed") => Ok(Ok(())),
+            _ => Ok(Err(Error::definition(format!(
+                "`{}` is of an archive whose rows are deleted, or that this database does not know",
+                self.member.manifest.display()
+            ))
+            .hint("give every archive files of its own: a parameter or `{run}` in the path"))),
+        }
+    }
+
+    async fn in_transaction(
+        &self,
+        session: &Session,
+        work: WorkFolder,
+        may_replace: Result<()>,
+    ) -> Result<ExportSummary> {
+        let run = &self.member.run;
+        let snapshot = snapshot::open_for_archive(session, run).await?;
+        snapshot::enter(session, self.member.request.definition).await?;
+        let place = Place { session, endpoint: self.endpoint, mark: run, progress: self.progress };
+        let found = self.write(&place, work).await?;
+        failpoint::hit("archive.written")?;
+        if found.rows == 0 {
+            return self.without_rows(session, "unchanged", &snapshot).await;
+        }
+        may_replace?;
+        verify(&place, &found.query, &found.files).await?;
+        failpoint::hit("archive.verified")?;
+        let limit = self.definition.limit.as_ref().and_then(count_limit);
+        let limit = limit.unwrap_or(CountLimit::DELETED_DEFAULT);
+        let all = table::count(&session.client, &found.table.name).await?;
+        if limit.is_crossed(found.rows, all) {
+            let held = self.without_rows(session, "held", &snapshot).await?;
+            return Ok(ExportSummary { rows: found.rows, table_rows: Some(all), ..held });
+        }
+        self.delete(&place, &found).await?;
+        failpoint::hit("archive.deleted")?;
+        let (name, rows) = (found.table.name.to_string(), found.rows);
+        let summary = self.place(found, &snapshot)?;
+        failpoint::hit("archive.placed")?;
+        database_ledger::record_exported(&session.client, run, &ledger::end(&summary)).await?;
+        database_ledger::record_archived(&session.client, run, &name, rows).await?;
+        let committed = session.client.batch_execute("commit").await;
+        committed.map_err(|error| database_error(&error, "commit the archive"))?;
+        failpoint::hit("archive.committed")?;
+        Ok(summary)
+    }
+
+    async fn write(&self, place: &Place<'_>, work: WorkFolder) -> Result<Found> {
+        let request = self.member.request;
+        let (query, layout) = write::prepare(place.session, request, None).await?;
+        let (schema, name) = split_table(&self.definition.table).map_err(Error::definition)?;
+        let name = (schema.as_deref(), name.as_str());
+        let client = &place.session.client;
+        let table = table::archived_table(client, name, &self.definition.key).await?;
+        check_table(&table, self.definition)?;
+        for (column, type_oid) in &table.columns {
+            let written = layout.columns.iter().find(|written| {
+                written.name == *column
+                    && written.treatment == Treatment::Show
+                    && query.columns[written.at].data_type.oid() == *type_oid
+            });
+            if written.is_none() {
+                let what = format!("the file would not hold `{column}` as the table has it");
+                return Err(Error::definition(what)
+                    .hint("rows are deleted once they are in the file: every column has to be in the query, shown"));
+            }
+        }
+        let pattern = self.member.pattern.clone();
+        let files = write::rows_to_files(place, &query, layout, (pattern, work)).await?;
+        let rows = files.written.iter().map(|file| file.rows).sum();
+        Ok(Found { table, query, files, rows })
+    }
+
+    /// Deletes by the query, in the snapshot that the files were written from.
+    async fn delete(&self, place: &Place<'_>, found: &Found) -> Result<()> {
+        let (client, sql) = (&place.session.client, found.query.sql());
+        let deleting = table::delete(client, &found.table.name, &self.definition.key, sql);
+        let deleted = write::attended(place, deleting).await?;
+        if deleted == found.rows {
+            return Ok(());
+        }
+        let what = format!("the files hold {} rows, and {deleted} would be deleted", found.rows);
+        Err(Error::definition(what)
+            .hint("the query has to give every row of the table once, and the same rows each time"))
+    }
+
+    /// The manifest comes first: it says whose files they are that may be replaced.
+    fn place(&self, found: Found, snapshot: &Snapshot) -> Result<ExportSummary> {
+        let earlier = manifest::files_of(&self.member.manifest);
+        for file in found.files.files() {
+            let known =
+                earlier.iter().any(|listed| listed.path == file.path().display().to_string());
+            let is_free = known || !file.path().exists() || file.is_there().unwrap_or(false);
+            if !is_free {
+                let what = format!(
+                    "`{}` is there, and of no archive that was cut off",
+                    file.path().display()
+                );
+                return Err(Error::definition(what).hint("move it away, or choose another path"));
+            }
+        }
+        let columns = found.files.layout.columns.clone();
+        let written = found.files.written.clone();
+        let manifest = Manifest::new(self.member, snapshot, &columns, &written, (&[], None));
+        manifest.write(&self.member.manifest, found.files.work())?;
+        failpoint::hit("archive.announced")?;
+        let (files, _work) = found.files.place()?;
+        let deleted = Some(found.rows);
+        Ok(ExportSummary {
+            files,
+            deleted,
+            ..self.summary("published", snapshot.time.clone(), found.rows, &written)
+        })
+    }
+
+    /// Ends a transaction that has changed nothing.
+    async fn without_rows(
+        &self,
+        session: &Session,
+        status: &'static str,
+        snapshot: &Snapshot,
+    ) -> Result<ExportSummary> {
+        let ended = session.client.batch_execute("rollback").await;
+        ended.map_err(|error| database_error(&error, "end the transaction of the archive"))?;
+        let client = &session.client;
+        match status {
+            "held" => {
+                let message = "more rows would be deleted than `archive.limit` allows";
+                database_ledger::record_export_failed(client, &self.member.run, message).await?;
+            }
+            _ => database_ledger::forget(client, &self.member.run).await?,
+        }
+        Ok(self.summary(status, snapshot.time.clone(), 0, &[]))
+    }
+
+    fn summary(
+        &self,
+        status: &'static str,
+        snapshot_time: String,
+        rows: u64,
+        files: &[super::WrittenFile],
+    ) -> ExportSummary {
+        ExportSummary {
+            run: self.member.run.as_str().to_owned(),
+            pipeline: self.member.request.pipeline.to_owned(),
+            status,
+            manifest: self.member.manifest.display().to_string(),
+            rows,
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            files: files.to_vec(),
+            snapshot_time,
+            since: None,
+            until: None,
+            deleted: None,
+            table_rows: None,
+            stale: Vec::new(),
+            seconds: 0.0,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// After an error: the summary of an archive that was committed all the same.
+    async fn settled(&self, error: &Error) -> Result<Option<ExportSummary>> {
+        let Ok(session) = self.endpoint.connect().await else { return Ok(None) };
+        if !database_ledger::exists(&session.client).await? {
+            return Ok(None);
+        }
+        self.settled_in(&session, &error.to_string()).await
+    }
+
+    async fn settled_in(&self, session: &Session, message: &str) -> Result<Option<ExportSummary>> {
+        let run = &self.member.run;
+        database_ledger::record_export_failed(&session.client, run, message).await?;
+        let status = database_ledger::status_of(&session.client, run).await?;
+        if status.as_deref() != Some("published") {
+            return Ok(None);
+        }
+        let past = database_ledger::history(&session.client, Some(run), 1).await?;
+        let past = past.into_iter().next();
+        let Some((past, export)) =
+            past.and_then(|past| past.export.clone().map(|export| (past, export)))
+        else {
+            return Ok(None);
+        };
+        let file = |file: database_ledger::PastFile| super::WrittenFile {
+            path: file.path,
+            group: Vec::new(),
+            rows: file.records.cast_unsigned(),
+            bytes: file.bytes.cast_unsigned(),
+            sha256: file.sha256,
+            unchanged: false,
+        };
+        let files: Vec<_> = past.files.into_iter().map(file).collect();
+        let rows = export.rows.unwrap_or_default().cast_unsigned();
+        let time = export.snapshot_time.unwrap_or_default();
+        let deleted = export.deleted.map(i64::cast_unsigned);
+        Ok(Some(ExportSummary { deleted, ..self.summary("published", time, rows, &files) }))
+    }
+}
+
+/// Whether deleting rows of the table deletes just these.
+fn check_table(table: &ArchivedTable, definition: &ArchiveDefinition) -> Result<()> {
+    if !table.key_is_unique {
+        let what =
+            format!("{} has no unique constraint on `{}`", table.name, definition.key.join("`, `"));
+        return Err(
+            Error::definition(what).hint("name the columns of its primary key in `archive.key`")
+        );
+    }
+    if let Some(cascade) = table.cascades.first() {
+        let what = format!("deleting rows of {} would change others through {cascade}", table.name);
+        return Err(Error::definition(what)
+            .hint("archive the rows that refer to it first, by a foreign key that restricts"));
+    }
+    Ok(())
+}
