@@ -124,7 +124,7 @@ impl RecordBatch {
         self.rows.iter().map(move |row| {
             let cells = &self.spans[first_cell..row.cells_end as usize];
             first_cell = row.cells_end as usize;
-            Record { batch: self, row, cells }
+            Record { batch: self, row, cells, overlay: None }
         })
     }
 
@@ -215,6 +215,19 @@ pub struct Record<'b> {
     batch: &'b RecordBatch,
     row: &'b Row,
     cells: &'b [Span],
+    overlay: Option<&'b CellOverlay>,
+}
+
+/// One of several rows that a record gives: some of its cells are others, or texts that do not
+/// stand in the record.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CellOverlay {
+    /// Which of the record's rows it is, from 1; below 2^[`crate::outcome::ROW_BITS`].
+    pub row: u32,
+    /// Cells that are texts, by index; `None` for one that is absent.
+    pub texts: Vec<(usize, Option<Box<str>>)>,
+    /// The cell at the first index is the one at the second.
+    pub moved: (usize, usize),
 }
 
 impl<'b> Record<'b> {
@@ -239,9 +252,43 @@ impl<'b> Record<'b> {
         self.cells.len()
     }
 
+    /// The record as one of the rows that it gives.
+    #[must_use]
+    pub fn overlaid(&self, overlay: &'b CellOverlay) -> Self {
+        Self { overlay: Some(overlay), ..*self }
+    }
+
+    /// One number for the row, which sorts as the source does.
+    pub fn ordinal(&self) -> i64 {
+        self.position().row_ordinal(self.overlay.map_or(0, |overlay| overlay.row))
+    }
+
     /// The cell at `index` in the projection's order; `Absent` beyond its width.
     #[inline]
     pub fn cell(&self, index: usize) -> Cell<'b> {
+        match self.overlay {
+            None => self.own_cell(index),
+            Some(overlay) => self.laid_cell(index, overlay),
+        }
+    }
+
+    /// Of a row that a record gives: the cell that is the row's own.
+    pub fn moved_cell(&self) -> Cell<'b> {
+        self.overlay.map_or(Cell::Absent, |overlay| self.own_cell(overlay.moved.1))
+    }
+
+    fn laid_cell(&self, index: usize, overlay: &'b CellOverlay) -> Cell<'b> {
+        if index == overlay.moved.0 {
+            return self.own_cell(overlay.moved.1);
+        }
+        match overlay.texts.iter().find(|(at, _)| *at == index) {
+            Some((_, text)) => text.as_deref().map_or(Cell::Absent, Cell::Text),
+            None => self.own_cell(index),
+        }
+    }
+
+    #[inline]
+    fn own_cell(&self, index: usize) -> Cell<'b> {
         self.cells.get(index).map_or(Cell::Absent, |span| self.batch.decode(*span))
     }
 }

@@ -29,6 +29,9 @@ pub struct LoadTarget {
     pub checks: Vec<LoadCheck>,
     /// How long what a run replaces is kept, so that it can be undone, in hours.
     pub undo_hours: Option<u32>,
+    /// Whether a record gives several rows.
+    #[serde(default)]
+    pub is_unpivoted: bool,
     /// What a record loses whose lookups find no row, or several.
     #[serde(default)]
     pub unresolved: Unresolved,

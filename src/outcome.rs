@@ -16,23 +16,35 @@ pub struct Position {
     pub line: u64,
 }
 
+/// Bits of an ordinal that say which of a record's rows it is; 0 where it has only one.
+pub const ROW_BITS: u32 = 13;
+
 /// Bits of an ordinal that hold the record number; the file takes the rest.
-const ORDINAL_RECORD_BITS: u32 = 40;
+const RECORD_BITS: u32 = 33;
 
 impl Position {
-    /// One number that sorts as the source does: file, then record.
+    /// How many files a run may have.
+    pub const FILES_MAX: u64 = 1 << (63 - RECORD_BITS - ROW_BITS);
+
+    /// How many records a file may have.
+    pub const RECORDS_MAX: u64 = (1 << RECORD_BITS) - 1;
+
+    /// One number that sorts as the source does: file, record, and which of its rows, from 1; 0
+    /// where a record is one row.
     ///
-    /// Staged rows carry it, so that "first" and "last" mean source order and
-    /// never arrival order. Sources are held to 2^40 records and 2^22 files.
-    pub fn ordinal(self) -> i64 {
-        (i64::from(self.file) << ORDINAL_RECORD_BITS) | self.record.cast_signed()
+    /// Staged rows carry it, so that "first" and "last" mean source order and never arrival
+    /// order. Runs are held to [`Self::FILES_MAX`] and [`Self::RECORDS_MAX`] when they read.
+    pub fn row_ordinal(self, row: u32) -> i64 {
+        let record = (i64::from(self.file) << RECORD_BITS) | self.record.cast_signed();
+        (record << ROW_BITS) | i64::from(row)
     }
 
-    /// The file and record an ordinal stands for.
-    pub fn split_ordinal(ordinal: i64) -> (u32, u64) {
-        let record = ordinal & ((1 << ORDINAL_RECORD_BITS) - 1);
-        let file = u32::try_from(ordinal >> ORDINAL_RECORD_BITS).unwrap_or(u32::MAX);
-        (file, record.cast_unsigned())
+    /// The record an ordinal stands for, as file and number, and which of its rows.
+    pub fn split_ordinal(ordinal: i64) -> (u32, u64, u32) {
+        let record = ordinal >> ROW_BITS;
+        let row = u32::try_from(ordinal & ((1 << ROW_BITS) - 1)).unwrap_or(0);
+        let file = u32::try_from(record >> RECORD_BITS).unwrap_or(u32::MAX);
+        (file, (record & ((1 << RECORD_BITS) - 1)).cast_unsigned(), row)
     }
 }
 
@@ -100,9 +112,9 @@ const MASK_CHARS_MAX: usize = 24;
 /// What became of the records offered to one target table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// Records read from all files.
+    /// Records read from all files; where a record gives several rows, those.
     pub read: u64,
-    /// Left out by the target's `when`.
+    /// Left out by the target's `when`, or an empty cell where a record gives several rows.
     pub filtered: u64,
     /// Rejected, by a rule here or by the database's.
     pub rejected: u64,
@@ -185,9 +197,12 @@ mod tests {
 
     #[test]
     fn ordinals_sort_as_the_source_does() {
-        let at = |file, record| Position { file, record, line: 0 };
-        assert!(at(0, u64::from(u32::MAX)).ordinal() < at(1, 1).ordinal());
-        assert_eq!(Position::split_ordinal(at(7, 12).ordinal()), (7, 12));
+        let at = |file, record, row| Position { file, record, line: 0 }.row_ordinal(row);
+        assert!(at(0, Position::RECORDS_MAX, 3) < at(1, 1, 0));
+        assert!(at(0, 1, 8_191) < at(0, 2, 0) && at(0, 1, 1) < at(0, 1, 2));
+        let last = u32::try_from(Position::FILES_MAX - 1).expect("a file's ordinal");
+        assert!(at(last, Position::RECORDS_MAX, 8_191) > 0);
+        assert_eq!(Position::split_ordinal(at(7, 12, 5)), (7, 12, 5));
     }
 
     #[test]

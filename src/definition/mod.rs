@@ -20,6 +20,7 @@ mod source;
 mod table_name;
 mod target;
 mod undo;
+mod unpivot;
 mod validation;
 mod walk;
 
@@ -45,6 +46,7 @@ pub use target::{
 };
 
 pub use undo::{UndoTime, undo_hours};
+pub use unpivot::UnpivotDefinition;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

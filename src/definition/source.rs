@@ -39,8 +39,8 @@ pub struct SourceDefinition {
     /// CSV: lines that start with this character are not records.
     #[serde(default)]
     pub comment: Option<String>,
-    /// CSV, sheets: the row that names the columns, from 1 (what stands above is skipped), or
-    /// `false` where there is none.
+    /// CSV, sheets: the row that names the columns, from 1 (what stands above is skipped), two
+    /// rows where names stand over names (`[1, 2]`), or `false` where there is none.
     #[serde(default)]
     pub header: HeaderRow,
     /// CSV, sheets without a header: names for the columns, in order.
@@ -113,6 +113,9 @@ pub enum HeaderRow {
     Is(bool),
     /// The row's number, from 1.
     Row(#[schemars(range(min = 1))] u32),
+    /// Two rows, the upper one first: a column's name is both, with a space between. What is
+    /// empty in the upper row has the text to its left, as merged cells do.
+    Rows([u32; 2]),
 }
 
 impl Default for HeaderRow {
@@ -122,12 +125,20 @@ impl Default for HeaderRow {
 }
 
 impl HeaderRow {
-    /// The row's number from 1, `None` without header.
+    /// The row's number from 1, that of the lower one of two; `None` without header.
     pub fn row(self) -> Option<u32> {
         match self {
             HeaderRow::Is(true) => Some(1),
             HeaderRow::Is(false) | HeaderRow::Row(0) => None,
-            HeaderRow::Row(row) => Some(row),
+            HeaderRow::Row(row) | HeaderRow::Rows([_, row]) => Some(row),
+        }
+    }
+
+    /// The number of the upper row where names stand on two.
+    pub fn upper_row(self) -> Option<u32> {
+        match self {
+            HeaderRow::Rows([upper, _]) => Some(upper),
+            _ => None,
         }
     }
 }

@@ -5,7 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::{FieldRef, HistoryDefinition, LookupAlternative, MatchValue, OperationDefinition};
+use super::{
+    FieldRef, HistoryDefinition, LookupAlternative, MatchValue, OperationDefinition,
+    UnpivotDefinition,
+};
 
 /// A table and how its rows are made.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema, Validate)]
@@ -47,6 +50,10 @@ pub struct TargetDefinition {
     /// Rules on source fields; a record that breaks one is left out and counted as filtered.
     #[serde(default)]
     pub when: IndexMap<String, Rules>,
+    /// Wide to long: each record gives a row for each of several source columns.
+    #[serde(default)]
+    #[validate(nested)]
+    pub unpivot: Option<UnpivotDefinition>,
     /// The table's columns.
     #[validate(length(min = 1, message = "the target has no columns"))]
     #[schemars(extend("minProperties" = 1))]

@@ -7,6 +7,7 @@ use super::{
     fields::{FieldsInUse, file_projection},
     keys::{bind_duplicates, bind_key},
     order,
+    unpivot::{UnpivotPlan, bind_unpivot, check_names, row_fields, unpivoted_numbers},
 };
 use crate::{
     definition::{
@@ -75,14 +76,25 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
         input.definition.sources().iter().map(|_| FieldsInUse::default()).collect();
     // All fields are numbered before any column is compiled: the cell after them is the rest's.
     binders.iter().for_each(|binder| binder.number_fields(&mut fields[binder.source]));
-    for (index, binder) in binders.iter().enumerate() {
+    let unpivots: Vec<_> =
+        binders.iter().map(|binder| binder.unpivot(&fields[binder.source])).collect();
+    let cells: Vec<usize> = (0..fields.len())
+        .map(|source| unpivoted_cells(input, &binders, &unpivots, source))
+        .collect();
+    for ((index, binder), unpivot) in binders.iter().enumerate().zip(unpivots) {
         let table = input.tables.get(index).and_then(Option::as_ref);
-        targets.extend(binder.bind(table, &mut fields[binder.source], &mut findings));
+        let fields = &mut fields[binder.source];
+        let rest_cell = fields.fields.len() + cells[binder.source];
+        fields.ask_for(index, row_fields(binder.target));
+        targets.extend(binder.bind(table, (fields, rest_cell), unpivot, &mut findings));
     }
-    let sources = source_plans(input, &binders, fields);
+    let sources = source_plans(input, &binders, fields, &cells);
     for FileHeader { file, source, header } in input.headers {
         let SourcePlan { fields, rest, .. } = &sources[*source];
         file_projection(fields, *rest, header, file, &mut findings);
+        for target in targets.iter().filter(|target| target.source == *source) {
+            check_names(target, (header, file), &mut findings);
+        }
     }
     if !findings.is_empty() {
         return Err(findings);
@@ -101,16 +113,33 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
     })
 }
 
+/// How many columns of a source are rows, in the file that has the most of them.
+fn unpivoted_cells(
+    input: &BindInput<'_>,
+    binders: &[TargetBinder<'_>],
+    unpivots: &[Option<UnpivotPlan>],
+    source: usize,
+) -> usize {
+    let headers = input.headers.iter().filter(|header| header.source == source);
+    let cells = |of: &FileHeader| {
+        let targets = binders.iter().zip(unpivots).filter(|(binder, _)| binder.source == source);
+        unpivoted_numbers(targets.filter_map(|(_, unpivot)| unpivot.as_ref()), &of.header).len()
+    };
+    headers.map(cells).max().unwrap_or(0)
+}
+
 fn source_plans(
     input: &BindInput<'_>,
     binders: &[TargetBinder<'_>],
     fields: Vec<FieldsInUse>,
+    unpivoted_cells: &[usize],
 ) -> Vec<SourcePlan> {
     let takes_rest = |binder: &TargetBinder<'_>| binder.target.columns.values().any(|it| it.rest);
     let plan = |(source, fields): (usize, FieldsInUse)| SourcePlan {
         name: input.definition.files.get(source).map_or_else(String::new, |it| it.name.clone()),
         delivered: input.delivered.get(source).copied().unwrap_or_default(),
         fields: fields.fields,
+        unpivoted_cells: unpivoted_cells[source],
         rest: binders.iter().any(|binder| binder.source == source && takes_rest(binder)),
     };
     fields.into_iter().enumerate().map(plan).collect()
@@ -118,6 +147,7 @@ fn source_plans(
 
 struct TargetBinder<'a> {
     input: &'a BindInput<'a>,
+    index: usize,
     target: &'a TargetDefinition,
     /// Which of the definition's sources it takes its records from.
     source: usize,
@@ -131,12 +161,17 @@ impl<'a> TargetBinder<'a> {
         let binder = |(index, target)| {
             let source = input.definition.source_of(target);
             let place = Place::root().key("target").index(index);
-            TargetBinder { input, target, source, reading: sources[source], place }
+            TargetBinder { input, index, target, source, reading: sources[source], place }
         };
         input.definition.targets.iter().enumerate().map(binder).collect()
     }
 
+    fn unpivot(&self, fields: &FieldsInUse) -> Option<UnpivotPlan> {
+        bind_unpivot((self.index, self.target), &self.reading.null, &self.place, fields)
+    }
+
     fn number_fields(&self, fields: &mut FieldsInUse) {
+        fields.ask_for(self.index, row_fields(self.target));
         let columns = self.place.key("columns");
         for (name, definition) in &self.target.columns {
             number_cells(definition, fields, &columns.key(name.clone()));
@@ -164,7 +199,8 @@ impl<'a> TargetBinder<'a> {
     fn bind(
         &self,
         table: Option<&TableSchema>,
-        fields: &mut FieldsInUse,
+        (fields, rest_cell): (&mut FieldsInUse, usize),
+        unpivot: Option<UnpivotPlan>,
         findings: &mut Vec<Finding>,
     ) -> Option<TargetPlan> {
         let Some(table) = table else {
@@ -182,7 +218,6 @@ impl<'a> TargetBinder<'a> {
             today: input.today,
             code_list: input.code_list,
         };
-        let rest_cell = fields.fields.len();
         let (target, place) = (self.target, &self.place);
         let binder =
             ColumnBinder { target, table, place, environment: &environment, rest_cell, input };
@@ -213,6 +248,7 @@ impl<'a> TargetBinder<'a> {
                 UnresolvedRule::RejectRow => Unresolved::Row,
             },
             is_looked_into: false,
+            is_unpivoted: unpivot.is_some(),
         };
         let ordered = self.operations(fields);
         let (operations, departures) = match load.mode {
@@ -221,7 +257,17 @@ impl<'a> TargetBinder<'a> {
         };
         let (source, columns, matched) = (self.source, bound.transforms, bound.matched);
         let place = self.place.clone();
-        Some(TargetPlan { source, load, filter, operations, departures, columns, matched, place })
+        Some(TargetPlan {
+            source,
+            load,
+            filter,
+            operations,
+            departures,
+            unpivot,
+            columns,
+            matched,
+            place,
+        })
     }
 
     fn bind_filter(

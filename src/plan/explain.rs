@@ -46,11 +46,19 @@ fn explain_source(text: &mut String, source: &SourcePlan) {
     };
     for (index, field) in source.fields.iter().enumerate() {
         let names: Vec<String> = field.names.iter().map(ToString::to_string).collect();
-        let optional = if field.optional { " (may be missing)" } else { "" };
+        let optional = match field.row_of {
+            Some(_) => " (of an unpivoted row)",
+            None if field.optional => " (may be missing)",
+            None => "",
+        };
         let _ = writeln!(text, "  {index}: {}{optional}", names.join(" or "));
     }
     if source.rest {
-        let _ = writeln!(text, "  {}: all others, as JSON", source.fields.len());
+        let _ = writeln!(
+            text,
+            "  {}: all others, as JSON",
+            source.fields.len() + source.unpivoted_cells
+        );
     }
 }
 
@@ -73,6 +81,9 @@ fn explain_target(text: &mut String, target: &TargetPlan, source: &SourcePlan) {
     }
     let _ = writeln!(text, "  {}", mode(load, &key(target)));
     let _ = writeln!(text, "  {}", duplicates(target));
+    if target.unpivot.is_some() {
+        text.push_str("  a record is a row for each of its unpivoted columns\n");
+    }
     if target.filter.is_some() {
         text.push_str("  only records that pass `when`\n");
     }

@@ -13,6 +13,8 @@ pub struct FieldPlan {
     pub names: Vec<FieldRef>,
     /// Whether a file may lack it.
     pub optional: bool,
+    /// The target that unpivots, where the field is one of its rows' and stands in no file.
+    pub row_of: Option<usize>,
     /// Where the definition asks for it.
     pub place: Place,
 }
@@ -21,9 +23,16 @@ pub struct FieldPlan {
 #[derive(Debug, Default)]
 pub(super) struct FieldsInUse {
     pub(super) fields: Vec<FieldPlan>,
+    /// The target that asks, with the names of fields that only its rows have.
+    asking: (usize, Vec<String>),
 }
 
 impl FieldsInUse {
+    /// Another target asks from now on; `row_fields` stand in no file.
+    pub(super) fn ask_for(&mut self, target: usize, row_fields: Vec<String>) {
+        self.asking = (target, row_fields);
+    }
+
     /// The cell of a field, which is added when it is new.
     pub(super) fn cell(
         &mut self,
@@ -34,16 +43,19 @@ impl FieldsInUse {
     ) -> usize {
         let mut names = vec![field.clone()];
         names.extend(aliases.iter().cloned().map(FieldRef::Name));
-        let known = self.fields.iter().position(|planned| planned.names == names);
-        known.unwrap_or_else(|| {
-            self.fields.push(FieldPlan { names, optional, place });
+        let (target, row_fields) = &self.asking;
+        let is_of_row = matches!(field, FieldRef::Name(name) if row_fields.contains(name));
+        let row_of = is_of_row.then_some(*target);
+        let is_it = |planned: &FieldPlan| planned.names == names && planned.row_of == row_of;
+        self.fields.iter().position(is_it).unwrap_or_else(|| {
+            self.fields.push(FieldPlan { names, optional, row_of, place });
             self.fields.len() - 1
         })
     }
 }
 
 /// Where one file has the fields of a plan; missing and ambiguous ones are findings.
-pub fn file_projection(
+pub(super) fn file_projection(
     fields: &[FieldPlan],
     rest: bool,
     header: &Header,
@@ -60,6 +72,9 @@ fn resolve(
     file: &str,
     findings: &mut Vec<Finding>,
 ) -> FieldRef {
+    if field.row_of.is_some() {
+        return FieldRef::Number(u32::MAX);
+    }
     let present: Vec<&FieldRef> =
         field.names.iter().filter(|name| count(name, header) > 0).collect();
     match present[..] {
@@ -142,7 +157,7 @@ mod tests {
 
     fn field(names: &[&str], optional: bool) -> FieldPlan {
         let names = names.iter().map(|name| FieldRef::Name((*name).to_owned())).collect();
-        FieldPlan { names, optional, place: Place::root().key("from") }
+        FieldPlan { names, optional, row_of: None, place: Place::root().key("from") }
     }
 
     fn resolved(field: FieldPlan, header: &Header) -> (Projection, Vec<Finding>) {

@@ -13,11 +13,13 @@ mod history;
 mod keys;
 mod lookups;
 mod order;
+mod unpivot;
 
 pub use bind::{BindInput, FileHeader, bind, count_limit};
 pub use explain::explain;
-pub use fields::{FieldPlan, file_projection};
+pub use fields::FieldPlan;
 pub use lookups::notes;
+pub use unpivot::{FileLayout, UnpivotPlan, UnpivotedColumn, file_layout};
 
 use bumpalo::Bump;
 
@@ -53,6 +55,8 @@ pub struct SourcePlan {
     pub delivered: Delivered,
     /// The source fields that are used, in the order of a record's cells.
     pub fields: Vec<FieldPlan>,
+    /// How many cells follow for columns that are rows, in the file that has the most of them.
+    pub unpivoted_cells: usize,
     /// Whether one more cell carries all other fields as JSON.
     pub rest: bool,
 }
@@ -68,6 +72,8 @@ pub struct TargetPlan {
     pub filter: Option<RowFilter>,
     /// What says of each record whether its row is written or deleted; `None` where all write.
     pub operations: Option<Operations>,
+    /// How a record becomes several rows; `None` where it is one.
+    pub unpivot: Option<UnpivotPlan>,
     /// Of a delivery that holds all there is: what says of a record that its row is to go. It
     /// is left out then, so that its row is one that the delivery lacks.
     pub departures: Option<Operations>,
@@ -80,11 +86,12 @@ pub struct TargetPlan {
 }
 
 impl TargetPlan {
-    /// Whether a record of its source is for this target.
-    pub fn passes(&self, record: &Record<'_>, arena: &Bump) -> bool {
-        let departs =
-            |departures: &Operations| departures.of(record, arena) == Ok(Operation::Delete);
-        self.filter.as_ref().is_none_or(|filter| filter.passes(record, arena))
+    /// Whether a record of its source, or one of the rows that it gives, is for this target.
+    pub fn passes(&self, row: &Record<'_>, arena: &Bump) -> bool {
+        let departs = |departures: &Operations| departures.of(row, arena) == Ok(Operation::Delete);
+        let empty = self.unpivot.as_ref().and_then(|unpivot| unpivot.empty.as_ref());
+        !empty.is_some_and(|empty| empty.contain(row.moved_cell(), arena))
+            && self.filter.as_ref().is_none_or(|filter| filter.passes(row, arena))
             && !self.departures.as_ref().is_some_and(departs)
     }
 }

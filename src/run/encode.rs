@@ -17,7 +17,7 @@ use crate::{
     copy::TupleEncoder,
     load::{SplitTuples, TableTuples},
     outcome::{Position, Violation},
-    plan::{Plan, TargetPlan},
+    plan::{Plan, TargetPlan, UnpivotedColumn},
     postgres::{checkpoint::Checkpoint, publish::CountedTable},
     schema::{Column, PgType},
     source::{Decoder, Split},
@@ -125,8 +125,8 @@ pub(super) struct SplitEncoder<'a> {
     keys: Vec<Vec<u64>>,
     /// Per target, whether it takes its records from the file at hand.
     takes: Vec<bool>,
-    /// Per target, whether the record at hand is for it: taken, and not filtered out.
-    concerns: Vec<bool>,
+    /// Per target, how many of the rows that the record at hand gives are for it.
+    offered: Vec<u64>,
     known: Option<&'a Known>,
     reads_again: bool,
     /// Per target, the hashes of the record at hand.
@@ -149,7 +149,7 @@ impl<'a> SplitEncoder<'a> {
             refused: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
             keys: vec![Vec::new(); plan.targets.len()],
             takes: vec![false; plan.targets.len()],
-            concerns: vec![false; plan.targets.len()],
+            offered: vec![0; plan.targets.len()],
         }
     }
 
@@ -172,7 +172,7 @@ impl<'a> SplitEncoder<'a> {
         while decoder.fill(&mut batch) {
             for record in batch.records() {
                 if skip.contains(&record.position().record) {
-                    outcome.pass_over(&self.takes);
+                    outcome.pass_over(&self.takes, &self.files[file as usize]);
                 } else {
                     self.encode_record(&record, &mut outcome);
                 }
@@ -192,9 +192,11 @@ impl<'a> SplitEncoder<'a> {
                 TableTuples { tuples: encoder.take(), rows, refused: refused.take(), ..table }
             },
         );
-        let tables = tables
-            .zip(&self.takes)
-            .map(|(table, takes)| TableTuples { read: if *takes { records } else { 0 }, ..table });
+        let bound = &self.files[file as usize];
+        let tables = tables.zip(&self.takes).enumerate().map(|(index, (table, takes))| {
+            let read = if *takes { records * bound.rows_per_record(index) } else { 0 };
+            TableTuples { read, ..table }
+        });
         let tuples =
             SplitTuples { file, split: number, first_record, records, tables: tables.collect() };
         let keys = self.keys.iter_mut().map(std::mem::take).collect();
@@ -207,7 +209,7 @@ impl<'a> SplitEncoder<'a> {
         let of = self.files[file as usize].of;
         self.takes.clear();
         self.takes.extend(self.plan.targets.iter().map(|target| target.source == of));
-        self.concerns.fill(false);
+        self.offered.fill(0);
         self.hashes.fill(None);
     }
 
@@ -225,7 +227,11 @@ impl<'a> SplitEncoder<'a> {
         outcome.records += 1;
         let mut violations = Vec::new();
         if let Some(fault) = record.fault() {
-            self.concerns.clone_from(&self.takes);
+            let file = &self.files[record.position().file as usize];
+            let targets = self.offered.iter_mut().zip(&self.takes).enumerate();
+            for (index, (offered, takes)) in targets {
+                *offered = if *takes { file.rows_per_record(index) } else { 0 };
+            }
             violations.push((None, fault_violation(fault)));
         } else {
             self.encode_targets(record, outcome, &mut violations);
@@ -246,37 +252,52 @@ impl<'a> SplitEncoder<'a> {
         outcome: &mut SplitOutcome,
         violations: &mut Vec<(Option<usize>, Violation)>,
     ) {
-        for (index, target) in self.plan.targets.iter().enumerate() {
+        let file = &self.files[record.position().file as usize];
+        for index in 0..self.plan.targets.len() {
+            self.offered[index] = 0;
             if !self.takes[index] {
                 continue;
             }
-            let passes = target.passes(record, &self.arena);
-            self.concerns[index] = passes;
             self.hashes[index] = None;
             self.encoders[index].mark();
-            if !passes {
-                outcome.tables[index].filtered += 1;
-                continue;
+            for (row, column) in file.rows(index, record) {
+                self.encode_row(index, (&row, column), outcome, violations);
             }
-            let mut found = Vec::new();
-            let encoder = &mut self.encoders[index];
-            let fields = encoder.bytes() + TupleEncoder::FIELDS_START;
-            let row = RowEncoder { target, arena: &self.arena, encoder };
-            match row.encode(record, &mut outcome.notes, &mut found) {
-                Ok(Some(key)) => {
-                    self.keys[index].push(key);
-                    let encoder = &self.encoders[index];
-                    let hash = |known: &Known| known.seed.row(encoder.encoded(fields));
-                    let row = self.known.filter(|_| found.is_empty()).map(hash);
-                    self.hashes[index] = row.map(|row| RowHash { key, row });
-                }
-                Ok(None) => {}
-                Err(broken) => {
-                    outcome.broken.get_or_insert(broken);
-                }
-            }
-            violations.extend(found.into_iter().map(|violation| (Some(index), violation)));
         }
+    }
+
+    fn encode_row(
+        &mut self,
+        index: usize,
+        (row, column): (&Record<'_>, Option<&UnpivotedColumn>),
+        outcome: &mut SplitOutcome,
+        violations: &mut Vec<(Option<usize>, Violation)>,
+    ) {
+        let target = &self.plan.targets[index];
+        if !target.passes(row, &self.arena) {
+            outcome.tables[index].filtered += 1;
+            return;
+        }
+        self.offered[index] += 1;
+        let mut found = Vec::new();
+        let encoder = &mut self.encoders[index];
+        let fields = encoder.bytes() + TupleEncoder::FIELDS_START;
+        let encoding = RowEncoder { target, arena: &self.arena, encoder };
+        match encoding.encode(row, &mut outcome.notes, &mut found) {
+            Ok(Some(key)) => {
+                self.keys[index].push(key);
+                let encoder = &self.encoders[index];
+                let hash = |known: &Known| known.seed.row(encoder.encoded(fields));
+                let row = self.known.filter(|_| found.is_empty()).map(hash);
+                self.hashes[index] = row.map(|row| RowHash { key, row });
+            }
+            Ok(None) => {}
+            Err(broken) => {
+                outcome.broken.get_or_insert(broken);
+            }
+        }
+        let found = found.into_iter().map(|violation| (Some(index), located(violation, column)));
+        violations.extend(found);
     }
 
     /// Takes the rows of a record back that its targets hold already.
@@ -305,28 +326,47 @@ impl<'a> SplitEncoder<'a> {
         outcome: &mut SplitOutcome,
     ) {
         let faulty = record.fault().is_some();
+        let broken = &mut outcome.broken;
         for (index, table) in outcome.tables.iter_mut().enumerate() {
             if self.takes[index] && !faulty {
                 self.encoders[index].rollback();
                 self.keys[index].truncate(self.encoders[index].rows() as usize);
             }
-            if self.concerns[index] {
-                table.rejected += 1;
-                let target = &self.plan.targets[index];
-                if target.load.mode.deletes() {
-                    let refused = RefusedEncoder {
-                        target,
-                        arena: &self.arena,
-                        encoder: &mut self.refused[index],
-                    };
-                    if let Err(broken) = refused.encode(record) {
-                        outcome.broken.get_or_insert(broken);
-                    }
-                }
+            table.rejected += self.offered[index];
+            if self.plan.targets[index].load.mode.deletes() && self.offered[index] > 0 {
+                self.refuse(index, record, broken);
             }
         }
         let raw = record.raw().to_vec();
         outcome.rejected.push(RejectedRecord { position: record.position(), violations, raw });
+    }
+}
+
+impl SplitEncoder<'_> {
+    /// Notes which rows of a target a rejected record may be.
+    fn refuse(&mut self, index: usize, record: &Record<'_>, broken: &mut Option<String>) {
+        let target = &self.plan.targets[index];
+        let file = &self.files[record.position().file as usize];
+        for (row, _) in file.rows(index, record) {
+            if row.fault().is_none() && !target.passes(&row, &self.arena) {
+                continue;
+            }
+            let encoder = &mut self.refused[index];
+            let refused = RefusedEncoder { target, arena: &self.arena, encoder };
+            if let Err(message) = refused.encode(&row) {
+                broken.get_or_insert(message);
+            }
+        }
+    }
+}
+
+/// A violation of a row says which of the record's columns it is.
+fn located(violation: Violation, column: Option<&UnpivotedColumn>) -> Violation {
+    match column {
+        Some(column) => {
+            Violation { message: format!("{} ({column})", violation.message), ..violation }
+        }
+        None => violation,
     }
 }
 
@@ -360,10 +400,11 @@ impl SplitOutcome {
     }
 
     /// Counts a record that no target is to have.
-    fn pass_over(&mut self, takes: &[bool]) {
+    fn pass_over(&mut self, takes: &[bool], file: &BoundFile) {
         self.records += 1;
-        let taking = self.tables.iter_mut().zip(takes).filter(|(_, takes)| **takes);
-        taking.for_each(|(table, _)| table.filtered += 1);
+        let tables = self.tables.iter_mut().zip(takes).enumerate();
+        let taking = tables.filter(|(_, (_, takes))| **takes);
+        taking.for_each(|(index, (table, _))| table.filtered += file.rows_per_record(index));
     }
 }
 
@@ -394,7 +435,7 @@ impl<'e> RowEncoder<'e> {
         let fields = self.target.columns.len() + self.target.matched.len() + 1;
         let fields = fields + usize::from(operations.is_some());
         self.encoder.begin_row(fields);
-        self.encoder.ordinal(record.position().ordinal());
+        self.encoder.ordinal(record.ordinal());
         let operation = operations.map(|operations| operations.of(record, self.arena));
         // Of a record whose operation nobody knows, no more is judged than of a deletion.
         let key_only = operation.as_ref().is_some_and(|it| *it != Ok(Operation::Write));

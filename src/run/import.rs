@@ -24,7 +24,6 @@ use crate::{
     failpoint,
     load::LoadTarget,
     outcome::Tally,
-    plan::TargetPlan,
     postgres::{
         endpoint::Endpoint,
         judge::{self, Drawing, StagedRejection},
@@ -177,7 +176,7 @@ impl<'r> Import<'r> {
         }
         progress.enter(Stage::Loading);
         let loading = Instant::now();
-        let read = load::load(endpoint, self, progress).await?;
+        let read = Box::pin(load::load(endpoint, self, progress)).await?;
         failpoint::hit("load.read")?;
         self.splits = read.splits;
         files::ensure_unchanged(&self.loaded.fresh).await?;
@@ -191,7 +190,7 @@ impl<'r> Import<'r> {
             limit.is_crossed(self.report.rejected_records(), read.counted.records)
         });
         let (status, tables) = if too_many {
-            (RunStatus::Rejected, self.count_rejected(&read))
+            (RunStatus::Rejected, Box::pin(self.count_rejected(&read)).await?)
         } else {
             self.note_rejected().await?;
             progress.enter(Stage::Publishing);
@@ -285,20 +284,24 @@ impl<'r> Import<'r> {
     }
 
     /// What a run over its limit tells: what was read and rejected; nothing else happened.
-    fn count_rejected(&self, read: &load::Read) -> Vec<TableChange> {
-        let rejected = |source: usize| {
+    async fn count_rejected(&self, read: &load::Read) -> Result<Vec<TableChange>> {
+        let records = |source: usize| {
             let files = self.bound.files.iter().filter(|file| file.of == source);
             files.map(|file| self.report.rejected_of(file.input.ordinal)).sum()
         };
-        let targets = self.bound.plan.targets.iter().zip(&read.counted.tables);
-        let tally = |(target, table): (&TargetPlan, &publish::CountedTable)| Tally {
-            read: table.read,
-            filtered: table.filtered,
-            rejected: rejected(target.source),
-            ..Tally::default()
-        };
-        let change = |of| TableChange { tally: tally(of), deletions: None };
-        targets.map(change).collect()
+        let mut changes = Vec::with_capacity(self.loads.len());
+        let targets = self.bound.plan.targets.iter().zip(&read.counted.tables).enumerate();
+        for (index, (target, table)) in targets {
+            let (client, staging) = (&self.session.client, &self.staging);
+            let rejected = match target.load.is_unpivoted {
+                true => table.rejected + judge::rejected_rows(client, staging, index).await?,
+                false => records(target.source),
+            };
+            let (read, filtered) = (table.read, table.filtered);
+            let tally = Tally { read, filtered, rejected, ..Tally::default() };
+            changes.push(TableChange { tally, deletions: None });
+        }
+        Ok(changes)
     }
 
     async fn publish(

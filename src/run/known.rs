@@ -63,11 +63,23 @@ impl Seed {
 /// Whether rows of a target can be compared with what it holds by their bytes, and nothing but
 /// their own content decides what becomes of them.
 pub(super) fn is_comparable(load: &LoadTarget) -> bool {
-    let LoadTarget { mode, columns, key, duplicates: _, checks, table: _, .. } = load;
-    let LoadTarget { undo_hours: _, unresolved: _, is_looked_into, .. } = load;
-    // Lookups find rows in staging too, by what is known of them there.
-    !is_looked_into
-        && matches!(mode, LoadMode::Insert | LoadMode::Upsert)
+    let LoadTarget {
+        mode,
+        columns,
+        key,
+        duplicates: _,
+        checks,
+        table: _,
+        undo_hours: _,
+        is_unpivoted,
+        unresolved: _,
+        is_looked_into,
+    } = load;
+    matches!(mode, LoadMode::Insert | LoadMode::Upsert)
+        // A record is the same when its row is: not one of several.
+        && !is_unpivoted
+        // Lookups find rows in staging too, by what is known of them there.
+        && !is_looked_into
         && !key.is_empty()
         && checks.is_empty()
         && columns.iter().all(|column| {

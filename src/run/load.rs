@@ -188,6 +188,18 @@ impl Reading {
                 "{split} records were split off, {counted} were decoded"
             )));
         }
+        for (index, (target, table)) in
+            self.plan.targets.iter().zip(&collector.counted.tables).enumerate()
+        {
+            let files = self.files.iter().zip(&records);
+            let files = files.filter(|(file, _)| file.of == target.source);
+            let rows: u64 =
+                files.map(|(file, records)| records * file.rows_per_record(index)).sum();
+            if (table.read, table.outcomes()) != (rows, rows) {
+                let what = format!("{rows} rows were read for a target, {table:?} were counted");
+                return Err(Error::unexpected(what));
+            }
+        }
         let keys_differ = collector.keys_differ();
         let splits = collector.splits();
         let Collector { counted, notes, .. } = collector;

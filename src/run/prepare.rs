@@ -20,7 +20,7 @@ use crate::{
     diagnostic::Finding,
     error::{Context, Error, Result},
     load::LoadTarget,
-    plan::{self, BindInput, FileHeader, Plan},
+    plan::{self, BindInput, FileHeader, FileLayout, Plan},
     postgres::{catalog, prove, session::Session},
     schema::TableSchema,
     source::{self, Source, bundle::Delivered},
@@ -122,14 +122,8 @@ pub fn bind_files(
     };
     let plan = bind(pipeline, &files, tables, table_names)?;
     let files = found.iter().zip(sources).map(|(file, source)| {
-        // Binding has already reported what a file lacks.
-        let projection = plan::file_projection(
-            &plan.sources[file.of].fields,
-            plan.sources[file.of].rest,
-            source.header(),
-            &file.input.display,
-            &mut Vec::new(),
-        );
+        let FileLayout { projection, unpivoted } =
+            plan::file_layout(&plan, file.of, source.header(), &file.input.display);
         let name = Some(plan.sources[file.of].name.clone()).filter(|name| !name.is_empty());
         let (of, delivered) = (file.of, file.delivered);
         BoundFile {
@@ -140,6 +134,7 @@ pub fn bind_files(
             source,
             projection,
             skip: file.skip.clone(),
+            unpivoted,
         }
     });
     let files = Arc::new(files.collect());

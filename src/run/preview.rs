@@ -40,7 +40,7 @@ pub struct PreviewRecord {
 pub struct PreviewRow {
     /// The table.
     pub table: String,
-    /// Whether `when` leaves the record out.
+    /// Whether `when` leaves the record out, or the cell that would be a row is empty.
     pub filtered: bool,
     /// Whether its row is deleted; only what a deletion reads is in `columns` then.
     pub deletes: bool,
@@ -73,11 +73,22 @@ fn preview_bound(
     let hidden = |index: usize| !reveal && is_sensitive(index, fields, &targets);
     let mut records = Vec::new();
     first_records(file.source.as_ref(), &file.projection, count, &mut |record| {
-        let arrives = fields.iter().enumerate().map(|(index, field)| {
+        let of_record = fields.iter().enumerate().filter(|(_, field)| field.row_of.is_none());
+        let arrives = of_record.map(|(index, field)| {
             (field.names[0].to_string(), cell_text(record.cell(index), hidden(index)))
         });
-        let written = targets.iter().map(|target| written_row(record, target, reveal));
-        let shown = previewed(record, arrives.collect(), written.collect());
+        let cells = file.unpivoted.iter().flatten().map(|column| {
+            let (value, cell) = column.overlay.moved;
+            let hidden = value < fields.len() && hidden(value);
+            (column.name.clone(), cell_text(record.cell(cell), hidden))
+        });
+        let arrives = arrives.chain(cells).collect();
+        let targets = plan.targets.iter().enumerate();
+        let written =
+            targets.filter(|(_, target)| target.source == file.of).flat_map(|(index, target)| {
+                file.rows(index, record).map(|(row, _)| written_row(&row, target, reveal))
+            });
+        let shown = previewed(record, arrives, written.collect());
         records.push(PreviewRecord { file: file.name.clone(), ..shown });
     })?;
     Ok(records)

@@ -70,6 +70,11 @@ fn described(
             }
             _ => rejection.message,
         };
+        let file = &writer.files[rejection.file as usize];
+        let message = match file.column(rejection.target, rejection.row) {
+            Some(column) => format!("{message} ({column})"),
+            None => message,
+        };
         let masked = looked_up.unwrap_or_default();
         let violation = Violation { code, column: rejection.column, message, masked };
         (Some(rejection.target), violation)

@@ -43,7 +43,7 @@ impl<'e> RefusedEncoder<'e> {
         }
         let key_read = key_fields == load.key.len();
         self.encoder.begin_row(values.len() + 2);
-        self.encoder.ordinal(record.position().ordinal());
+        self.encoder.ordinal(record.ordinal());
         let mut written = self.encoder.field(&PgType::Bool, &Value::Bool(key_read));
         for (column, value) in values {
             written = written.and_then(|()| self.encoder.field(&column.pg_type, &value));

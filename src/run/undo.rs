@@ -314,6 +314,7 @@ async fn loads(session: &Session, kept: &Kept) -> Result<Vec<LoadTarget>> {
             undo_hours: None,
             unresolved: Unresolved::Record,
             is_looked_into: false,
+            is_unpivoted: false,
         });
     }
     Ok(loads)

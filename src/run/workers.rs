@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
+    outcome::Position,
     plan::Plan,
     source::{Split, Splitter, split::Tiling},
 };
@@ -89,6 +90,10 @@ impl ReadJob {
     }
 
     fn split_files(&self, splits: &Splits<'_>) -> Result<Vec<u64>> {
+        if self.files.len() as u64 > Position::FILES_MAX {
+            let message = format!("a run reads at most {} files", Position::FILES_MAX);
+            return Err(Error::source_file(message).hint("load them in several runs"));
+        }
         let mut sequence = match self.pass {
             Pass::First => 0,
             Pass::Again(before) => before,
@@ -106,6 +111,10 @@ impl ReadJob {
         let mut records = 0;
         while let Some(split) = splitter.next_split()? {
             records += split.records;
+            if records > Position::RECORDS_MAX {
+                let message = format!("a file has at most {} records", Position::RECORDS_MAX);
+                return Err(Error::source_file(message).hint("cut it into several files"));
+            }
             progress.set_bytes_read(splitter.bytes_read());
             if self.is_stopped() || !self.hand_over(*sequence, split, splits)? {
                 return Err(Error::new(ErrorKind::Interrupted, "the run was stopped"));

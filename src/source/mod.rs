@@ -28,6 +28,7 @@ mod jsonl;
 mod reading;
 mod shapefile;
 mod sheet;
+mod two_rows;
 
 pub use parts::parts;
 

@@ -9,6 +9,7 @@
 mod code_list;
 mod column;
 mod constant;
+mod empty;
 mod filter;
 pub mod geometry;
 mod operation;
@@ -19,5 +20,6 @@ mod steps;
 mod words;
 
 pub use column::{ColumnTransform, CompileEnvironment};
+pub use empty::EmptyCells;
 pub use filter::RowFilter;
 pub use operation::{Operation, Operations};

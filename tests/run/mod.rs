@@ -31,6 +31,7 @@ mod retries;
 mod round_trips;
 mod standby;
 mod undo;
+mod unpivot;
 mod untouched;
 mod versions;
 pub(crate) mod workspace;

@@ -24,6 +24,7 @@ mod source;
 mod steps;
 mod tables;
 mod target;
+mod unpivot;
 mod zone;
 
 use super::{Document, ExportDefinition, ImportDefinition, WriteMode, read::is_sound};

@@ -61,6 +61,12 @@ impl Checker<'_> {
 
     fn header(&mut self, source: &SourceDefinition, place: &Place) {
         let columns = place.key("columns");
+        if let HeaderRow::Rows([upper, lower]) = source.header
+            && (upper == 0 || upper >= lower)
+        {
+            let message = "the two rows are counted from 1, and the upper one comes first";
+            self.report("definition.range", &place.key("header"), message);
+        }
         self.repeated(&source.columns, &columns);
         let has_header = CSV_AND_SHEETS.contains(&source.format);
         if has_header && !source.columns.is_empty() && source.header != HeaderRow::Is(false) {

@@ -12,6 +12,7 @@ impl Checker<'_> {
         self.mode_and_key(target, place);
         self.history(target, place);
         self.operation(target, place);
+        self.unpivot(target, place);
         let columns: Vec<&str> = target.columns.keys().map(String::as_str).collect();
         for (list, names) in [("key", &target.key), ("scope", &target.scope)] {
             for (index, name) in names.iter().enumerate() {

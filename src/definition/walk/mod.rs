@@ -143,13 +143,11 @@ impl Walk {
     ) {
         let here = place.key(key);
         self.repairs.push(Repair { place: here.clone(), value: None });
-        let finding = planned::key(key, &here).unwrap_or_else(|| {
-            let known: Vec<_> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-            let free = known.iter().copied().filter(|known| !members.contains_key(*known));
-            let message = format!("`{key}` is not a key here");
-            let finding = Finding::new("definition.unknown_key", here, message);
-            finding.hint(suggest(key, free, &known, "keys"))
-        });
+        let known: Vec<_> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+        let free = known.iter().copied().filter(|known| !members.contains_key(*known));
+        let message = format!("`{key}` is not a key here");
+        let finding = Finding::new("definition.unknown_key", here, message);
+        let finding = finding.hint(suggest(key, free, &known, "keys"));
         self.findings.push(finding.at_key());
     }
 

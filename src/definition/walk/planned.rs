@@ -1,4 +1,4 @@
-//! Words and keys the documentation promises for later: known, and not available yet.
+//! Words the documentation promises for later: known, and not available yet.
 //!
 //! Whoever wrote one of them has not made a slip, so "unknown, did you mean"
 //! would send them on a search.
@@ -7,9 +7,6 @@ use crate::diagnostic::{Finding, PathStep, Place};
 
 /// Words by the key they stand under; the first step tells a source from an output.
 const WORDS: &[(&str, &str, &[&str])] = &[("source", "format", &["fixed", "gpkg", "gml"])];
-
-/// The key that turns columns into rows.
-const UNPIVOT: &str = "unpivot";
 
 /// A finding for a word that is to come.
 pub(super) fn word(word: &str, place: &Place) -> Option<Finding> {
@@ -23,17 +20,6 @@ pub(super) fn word(word: &str, place: &Place) -> Option<Finding> {
     };
     let (_, key, _) = WORDS.iter().find(is_planned)?;
     Some(not_available(&format!("{key} = \"{word}\""), place))
-}
-
-/// A finding for a key that is to come.
-pub(super) fn key(key: &str, place: &Place) -> Option<Finding> {
-    use PathStep::{Index, Key};
-    match place.steps.as_slice() {
-        [Key(target), Index(_), Key(_)] if target == "target" && key == UNPIVOT => {
-            Some(not_available("target.unpivot", place))
-        }
-        _ => None,
-    }
 }
 
 fn not_available(what: &str, place: &Place) -> Finding {

@@ -18,6 +18,7 @@ mod kept;
 mod keys;
 mod lookups;
 mod ordered;
+mod records;
 mod unique;
 
 pub(super) use filled::has_unknown;
@@ -48,6 +49,8 @@ pub struct StagedRejection {
     pub file: u32,
     /// The record's number within the file, from 1.
     pub record: u64,
+    /// Which of the record's rows, from 1; 0 where it has only one.
+    pub row: u32,
     /// The stable code.
     pub code: String,
     /// The column it is about, empty for the whole record.
@@ -111,6 +114,7 @@ pub async fn judge(
         judge.check_partitions().await?;
         failpoint::hit("judge.target")?;
     }
+    records::reject_whole(client, staging, loads).await?;
     // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
     for target in 0..loads.len() {
         let judge = judge_of(target);
@@ -146,7 +150,7 @@ async fn settle(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Res
 /// A rejected row may be the one that others refer to, so this goes on until nothing changes.
 async fn reject_orphans(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Result<()> {
     loop {
-        let mut found = false;
+        let mut found = records::reject_whole(client, staging, loads).await?;
         for (target, load) in loads.iter().enumerate() {
             let judge = Judge { client, staging, loads, target, load };
             judge.settle_again().await?;
@@ -170,22 +174,35 @@ fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Error {
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn staged_rejections(client: &Client, staging: &Staging) -> Result<Vec<StagedRejection>> {
     let query = format!(
-        "select target, ordinal, code, column_name, message, other_ordinal, other_key from {} where kind in ('rejected', 'row')
-         order by ordinal, target, code, column_name",
-        staging.excluded()
+        "select target, ordinal, code, column_name, message, other_ordinal, other_key from {}
+         where kind in ('rejected', 'row') and code <> '{}' order by ordinal, target, code, column_name",
+        staging.excluded(),
+        records::WHOLE
     );
     let rows = client.query_typed(&query, &[]).await;
     let rows = rows.map_err(|error| database_error(&error, "read rejections"))?;
     Ok(rows.iter().map(staged_rejection).collect())
 }
 
+/// How many staged rows of a target are rejected.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn rejected_rows(client: &Client, staging: &Staging, target: usize) -> Result<u64> {
+    let rows = staging.copied(target);
+    let query = format!("select count(*) from {rows} s where not ({})", not_rejected(staging, target));
+    let row = client.query_typed_one(&query, &[]).await.map_err(failed("count rejections"))?;
+    Ok(row.get::<_, i64>(0).cast_unsigned())
+}
+
 fn staged_rejection(row: &tokio_postgres::Row) -> StagedRejection {
-    let (file, record) = Position::split_ordinal(row.get(1));
+    let (file, record, part) = Position::split_ordinal(row.get(1));
     let target = usize::try_from(row.get::<_, i32>(0)).unwrap_or(usize::MAX);
     StagedRejection {
         target,
         file,
         record,
+        row: part,
         code: row.get(2),
         column: row.get(3),
         message: row.get(4),
@@ -196,7 +213,7 @@ fn staged_rejection(row: &tokio_postgres::Row) -> StagedRejection {
 fn other(row: &tokio_postgres::Row) -> Option<Other> {
     let ordinal: Option<i64> = row.get(5);
     let record = ordinal.map(|ordinal| {
-        let (file, record) = Position::split_ordinal(ordinal);
+        let (file, record, _) = Position::split_ordinal(ordinal);
         Other::Record(file, record)
     });
     record.or_else(|| row.get::<_, Option<_>>(6).map(Other::Row))

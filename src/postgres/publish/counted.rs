@@ -36,6 +36,13 @@ pub struct CountedTable {
     pub same: i64,
 }
 
+impl CountedTable {
+    /// What became of it all so far: one outcome for each record read, or row that it gives.
+    pub fn outcomes(&self) -> u64 {
+        (self.staged + self.rejected + self.filtered).saturating_add_signed(self.same)
+    }
+}
+
 impl Publishing<'_> {
     /// Counts the staged rows and the checkpoints again and compares them with the run's own counts.
     pub(super) async fn recount(&self, client: &Client) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     definition::SourceDefinition,
     error::{Error, Result},
-    source::{Header, block::BlockReader, split::SPLIT_BYTES_MAX},
+    source::{Header, block::BlockReader, split::SPLIT_BYTES_MAX, two_rows::names_of_two_rows},
 };
 
 /// Bytes read to find the header; more only if it is longer.
@@ -54,7 +54,10 @@ pub(super) fn read(
             Err(Error::definition("`columns` names the columns of a file without a header")
                 .hint("add `header = false`, or leave `columns` out"))
         }
-        Some(row) => rows.named(u64::from(row), text),
+        Some(row) => {
+            let upper = definition.header.upper_row().map(u64::from);
+            rows.named(upper, u64::from(row), text)
+        }
         None if definition.columns.is_empty() => rows.counted(text),
         None => rows.listed(&definition.columns, text),
     }
@@ -92,10 +95,15 @@ impl Rows {
         self.row += 1;
     }
 
-    fn named(mut self, row: u64, text: &TextInput) -> Result<Start> {
+    fn named(mut self, upper: Option<u64>, row: u64, text: &TextInput) -> Result<Start> {
+        let mut above = None;
         while let Some(piece) = self.peek()? {
-            if self.row >= row && piece.kind != PieceKind::Skipped {
-                return self.header(&piece, text);
+            let is_row = piece.kind != PieceKind::Skipped;
+            let names_above = upper.is_some_and(|upper| above.is_none() && self.row >= upper);
+            if is_row && names_above {
+                above = Some(self.names(&piece, text)?);
+            } else if is_row && self.row >= row {
+                return self.header(&piece, above, text);
             }
             self.advance(&piece);
         }
@@ -103,8 +111,17 @@ impl Rows {
             .hint("an empty delivery changes nothing; ask for the file again"))
     }
 
-    fn header(mut self, piece: &Piece, text: &TextInput) -> Result<Start> {
-        let fields = self.names(piece, text)?;
+    fn header(
+        mut self,
+        piece: &Piece,
+        above: Option<Vec<String>>,
+        text: &TextInput,
+    ) -> Result<Start> {
+        let names = self.names(piece, text)?;
+        let fields = match above {
+            Some(above) => names_of_two_rows(&above, &names),
+            None => names,
+        };
         let header = Header { fields, line: self.line, ..Header::default() };
         let line_end = self.line_end(piece);
         self.advance(piece);

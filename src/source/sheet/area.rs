@@ -21,6 +21,8 @@ pub(super) struct Area {
     pub(super) last_row: u32,
     /// The row with the names, if there is one.
     pub(super) header_row: Option<u32>,
+    /// The row above it that has names as well, if there is one.
+    pub(super) upper_row: Option<u32>,
 }
 
 impl Area {
@@ -40,6 +42,7 @@ impl Area {
             crate::definition::HeaderRow::Is(true) => Some(area.first_row),
             other => other.row(),
         };
+        area.upper_row = definition.header.upper_row();
         if let Some(header) = area.header_row {
             area.first_row = area.first_row.max(header.saturating_add(1));
         }
@@ -57,6 +60,7 @@ impl Area {
             first_row: 1,
             last_row: ROWS_MAX,
             header_row: None,
+            upper_row: None,
         }
     }
 
@@ -73,6 +77,7 @@ impl Area {
             first_row: start_row.unwrap_or(1),
             last_row: end_row.unwrap_or(whole.last_row),
             header_row: None,
+            upper_row: None,
         };
         let forwards = area.last_column.is_none_or(|last| area.first_column <= last);
         (forwards && area.first_row <= area.last_row).then_some(area)

@@ -68,6 +68,7 @@ use self::{
 use super::{
     Decoder, Header, InputFile, Projection, RejectedWriter, Source, Splitter,
     split::{SPLIT_BYTES_MAX, Tiling},
+    two_rows::names_of_two_rows,
 };
 use crate::{
     definition::{SheetRef, SourceDefinition},
@@ -77,11 +78,16 @@ use crate::{
 /// Rows looked at for the width of records that have neither header nor names.
 const SAMPLED_ROWS: usize = 100;
 
+/// A row that names columns: its number on the sheet, and its texts.
+type NamingRow = (u32, Vec<String>);
+
 /// One sheet of one workbook, opened.
 struct SheetSource {
     input: InputFile,
     area: Area,
     header: Header,
+    /// What stands in the rows that name the columns.
+    header_rows: Vec<NamingRow>,
     sheet: Option<SheetRef>,
     sheet_name: String,
     file_bytes: u64,
@@ -110,17 +116,38 @@ fn open_sheet(input: &InputFile, definition: &SourceDefinition) -> Result<SheetS
     let read = Arc::new(AtomicU64::new(0));
     let sheet = definition.sheet.clone();
     let mut workbook = Workbook::open(&input.path, sheet.as_ref(), &read)?;
-    let header = read_header(&mut workbook, &area, &definition.columns)?;
+    let (header, header_rows) = read_header(&mut workbook, &area, &definition.columns)?;
     let file_bytes = std::fs::metadata(&input.path).map_err(failure::unreadable)?.len();
     let sheet_name = workbook.sheet.clone();
     let (input, opened) = (input.clone(), Mutex::new(Some(workbook)));
-    Ok(SheetSource { input, area, header, sheet, sheet_name, file_bytes, read, opened })
+    Ok(SheetSource {
+        input,
+        area,
+        header,
+        header_rows,
+        sheet,
+        sheet_name,
+        file_bytes,
+        read,
+        opened,
+    })
 }
 
 /// The names of the fields: from the header row, else as declared, else none.
-fn read_header(workbook: &mut Workbook, area: &Area, declared: &[String]) -> Result<Header> {
+fn read_header(
+    workbook: &mut Workbook,
+    area: &Area,
+    declared: &[String],
+) -> Result<(Header, Vec<NamingRow>)> {
+    let rows = header_rows(workbook, area)?;
     let (fields, line) = match area.header_row {
-        Some(row) => (header_names(workbook, area, row)?, u64::from(row)),
+        Some(row) => {
+            let names = match &rows[..] {
+                [(_, upper), (_, lower)] => names_of_two_rows(upper, lower),
+                rows => rows.iter().flat_map(|(_, names)| names.clone()).collect(),
+            };
+            (names, u64::from(row))
+        }
         None if !declared.is_empty() => (declared.to_vec(), 0),
         None => (vec![String::new(); sampled_width(workbook, area)?], 0),
     };
@@ -128,7 +155,13 @@ fn read_header(workbook: &mut Workbook, area: &Area, declared: &[String]) -> Res
     if let Some(width) = area.width() {
         fields.resize(fields.len().max(width as usize), String::new());
     }
-    Ok(Header { fields, line, ..Header::default() })
+    Ok((Header { fields, line, ..Header::default() }, rows))
+}
+
+/// The rows that name the columns, the upper one first, each with its texts.
+fn header_rows(workbook: &mut Workbook, area: &Area) -> Result<Vec<NamingRow>> {
+    let rows = area.upper_row.into_iter().chain(area.header_row);
+    rows.map(|row| Ok((row, header_names(workbook, area, row)?))).collect()
 }
 
 fn header_names(workbook: &mut Workbook, area: &Area, row: u32) -> Result<Vec<String>> {
@@ -205,7 +238,7 @@ impl Source for SheetSource {
             sheet_name: &self.sheet_name,
             sheet: self.sheet.as_ref(),
             area: self.area,
-            header: &self.header,
+            header: &self.header_rows,
         };
         Ok(Box::new(RejectedRows::create(&self.input, folder, &layout)?))
     }

@@ -23,7 +23,7 @@ use crate::{
     definition::SheetRef,
     error::{Error, Result},
     private_file,
-    source::{Header, InputFile, RejectedWriter},
+    source::{InputFile, RejectedWriter},
 };
 
 /// Writes rejected rows; memory stays bounded since rows go to an unnamed file in the folder.
@@ -49,7 +49,8 @@ pub(super) struct Layout<'l> {
     pub(super) sheet_name: &'l str,
     pub(super) sheet: Option<&'l SheetRef>,
     pub(super) area: Area,
-    pub(super) header: &'l Header,
+    /// What stands in the rows that name the columns.
+    pub(super) header: &'l [super::NamingRow],
 }
 
 impl RejectedRows {
@@ -73,8 +74,8 @@ impl RejectedRows {
         };
         let next_row = layout.area.first_row - 1;
         let mut rows = Self { workbook, sheet, path, file, first_column, next_row, formats };
-        if let Some(row) = layout.area.header_row {
-            rows.write_header(row - 1, &layout.header.fields)?;
+        for (row, names) in layout.header {
+            rows.write_header(row - 1, names)?;
         }
         Ok(rows)
     }

@@ -93,6 +93,16 @@ enum Worked<'a> {
 }
 
 impl ColumnTransform {
+    /// The cells it reads, as indexes into the projection.
+    pub fn cells(&self) -> &[usize] {
+        match &self.input {
+            Input::Constant(_) => &[],
+            Input::Cell { cell, .. } => std::slice::from_ref(cell),
+            Input::Joined { cells, .. } => cells,
+            Input::Point(point) => &point.cells,
+        }
+    }
+
     /// The column's value for a record, decoded without fault; `None` when violations were added.
     ///
     /// The value borrows from the record's batch, from `arena`, or from the column itself.
