@@ -3,6 +3,7 @@
 mod accounts;
 mod archives;
 mod bundles;
+mod changing_hands;
 mod command_line;
 mod constraints;
 mod every_constraint;

@@ -59,9 +59,10 @@ impl Judge<'_> {
 
     /// A record that was rejected since keeps no other from being loaded: where the one that was
     /// to be loaded is gone, the records with its key are looked at again.
-    pub(super) async fn settle_again(&self) -> Result<()> {
+    /// Whether any were.
+    pub(super) async fn settle_again(&self) -> Result<bool> {
         if self.load.key.is_empty() || !self.lost_any().await? {
-            return Ok(());
+            return Ok(false);
         }
         let forget = format!(
             "delete from {} where kind = 'duplicate' and target = {}",
@@ -70,8 +71,7 @@ impl Judge<'_> {
         );
         self.execute(&forget, "settle duplicate keys again").await?;
         self.settle_duplicates().await?;
-        self.check_unique_constraints().await?;
-        self.check_exclusions().await
+        Ok(true)
     }
 
     /// Whether a record that others lost to is rejected itself.

@@ -22,10 +22,12 @@ mod guard;
 pub mod held;
 mod locks;
 mod mode;
+mod order;
 mod references;
 pub(in crate::postgres) mod rehearse;
 mod settled;
 mod statements;
+mod still_taken;
 mod target;
 
 use serde::{Deserialize, Serialize};
@@ -33,9 +35,11 @@ use tokio_postgres::{Client, error::SqlState};
 
 pub use counted::{Counted, CountedTable};
 pub use settled::settled;
+pub(in crate::postgres) use statements::{Statements, deleted_value, present_value};
+pub(in crate::postgres) use target::foresee;
 
 use super::{
-    caught::{Attempt, attempt},
+    caught::{Attempt, attempt, attempt_each},
     lease::Fence,
     ledger::RunRecord,
     session::database_error,
@@ -113,7 +117,7 @@ pub struct TableChange {
 /// `ErrorKind::Environment` when the server refuses. Nothing is published then, unless the
 /// connection was lost over the COMMIT: the ledger knows.
 pub async fn publish(client: &mut Client, publishing: &Publishing<'_>) -> Result<Published> {
-    publishing.attempt(client).await.map_err(|failure| match failure.error.transient() {
+    Box::pin(publishing.attempt(client)).await.map_err(|failure| match failure.error.transient() {
         None if failure.passes => failure.error.passing(Some(Transient::Conflict)),
         _ => failure.error,
     })
@@ -150,7 +154,20 @@ fn may_pass(sqlstate: &str) -> bool {
 
 /// Runs a statement whose failure may be about a row's values; how many rows it wrote.
 async fn guarded(client: &Client, statement: &str, doing: &'static str) -> Result<u64, Failure> {
-    match attempt(client, statement).await? {
+    settle_attempt(attempt(client, statement).await?, doing)
+}
+
+/// The same for a statement that is run for each row of a query.
+async fn guarded_each(
+    client: &Client,
+    (rows, statement): (&str, &str),
+    doing: &'static str,
+) -> Result<u64, Failure> {
+    settle_attempt(attempt_each(client, rows, statement).await?, doing)
+}
+
+fn settle_attempt(attempted: Attempt, doing: &'static str) -> Result<u64, Failure> {
+    match attempted {
         Attempt::Done(rows) => Ok(rows),
         Attempt::Refused(refused) => {
             let passes = may_pass(refused.code());
