@@ -25,7 +25,7 @@ use crate::{
     schema::Column,
 };
 
-/// The column that carries the record's ordinal ([`crate::outcome::Position::ordinal`]).
+/// The column that carries the row's ordinal ([`crate::outcome::Position::row_ordinal`]).
 pub const ORDINAL: &str = "__ordinal";
 
 /// The column that says whether a record orders its row to be deleted; only where a target
