@@ -13,6 +13,7 @@ mod held;
 mod history;
 mod increments;
 mod independence;
+mod indexes_apart;
 mod interruptions;
 mod json_lines;
 mod judging;

@@ -176,7 +176,7 @@ impl Publishing<'_> {
             publisher.write(&self.run.run, &classified.changes, &classified.removals).await?;
         }
         for (publisher, classified) in publishers {
-            publisher.write(&self.run.run, &classified.changes, &classified.writes).await?;
+            publisher.fill(&self.run.run, classified).await?;
             failpoint::hit("publish.written")?;
         }
         for (publisher, classified) in backwards().filter(|(it, _)| !goes_first(it.sql.load)) {

@@ -7,6 +7,7 @@ use super::{
     changes::{self, Changes, Kind},
     failed, guarded, guarded_each,
     held::by_scope,
+    indexes::Apart,
     mode::{Effect, Mode, Write, mode},
     references::must_be_free,
     statements::Statements,
@@ -154,6 +155,26 @@ impl TargetPublisher<'_> {
             deleted: &classified.kinds(Effect::Deletes),
         };
         Ok(undo::keep_rows(self.client, &image, replaced).await?)
+    }
+
+    /// Writes what is not a removal; into an empty table without its indexes, where they can be
+    /// spared.
+    pub(super) async fn fill(&self, run: &RunId, classified: &Classified) -> Result<(), Failure> {
+        let changes = &classified.changes;
+        let apart = match classified.noted {
+            true => None,
+            false => Apart::take_off(self.client, self.load(), changes.of(Kind::New)).await?,
+        };
+        let Some(apart) = apart else {
+            return self.write(run, changes, &classified.writes).await;
+        };
+        if apart.all {
+            let insert = Write::new(&[Kind::New], self.sql.insert_all_unindexed());
+            self.write(run, changes, &[insert]).await?;
+        } else {
+            self.write(run, changes, &classified.writes).await?;
+        }
+        apart.put_back(self.client).await
     }
 
     /// Writes what was classified; the server must have written exactly that.
