@@ -34,6 +34,23 @@ pub struct LoadTarget {
     /// Whether a record gives several rows.
     #[serde(default)]
     pub is_unpivoted: bool,
+    /// What a record loses whose lookups find no row, or several.
+    #[serde(default)]
+    pub unresolved: Unresolved,
+    /// Whether lookups of this run find its rows before they are written.
+    #[serde(default)]
+    pub is_looked_into: bool,
+}
+
+/// What a record loses whose lookups find no row, or several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unresolved {
+    /// It is rejected, for all targets.
+    #[default]
+    Record,
+    /// Its row in this target; the others are loaded.
+    Row,
 }
 
 impl LoadTarget {
@@ -240,6 +257,10 @@ pub struct LoadColumn {
     /// The rows of other tables that have its values.
     #[serde(default)]
     pub lookup: Option<Lookup>,
+    /// Whether new rows are given the column's default before they are written, since lookups of
+    /// this run take it; rows that are there keep theirs.
+    #[serde(default)]
+    pub drawn: bool,
     /// Whether no two records of the run may share a value.
     pub unique: bool,
     /// Whether its values are personal.
@@ -249,7 +270,7 @@ pub struct LoadColumn {
 impl LoadColumn {
     /// Whether its values are sent to the server as they are.
     pub fn is_staged(&self) -> bool {
-        self.computed.is_none() && self.lookup.is_none()
+        self.computed.is_none() && self.lookup.is_none() && !self.drawn
     }
 }
 

@@ -6,17 +6,18 @@ use super::{
     deletion::ModeBinder,
     fields::{FieldsInUse, file_projection},
     keys::{bind_duplicates, bind_key},
+    order,
     set_rules::{SetRuleInput, bind_set_rules},
     unpivot::{UnpivotPlan, bind_unpivot, check_names, row_fields, unpivoted_numbers},
 };
 use crate::{
     definition::{
-        CodeListFile, FieldRef, ImportDefinition, Limit, Policy, SourceDefinition,
-        TargetDefinition, split_table, undo_hours,
+        CheckDefinition, CodeListFile, FieldRef, ImportDefinition, Limit, Policy, SourceDefinition,
+        TargetDefinition, UnresolvedRule, split_table, undo_hours,
     },
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
-    load::{CountLimit, LoadCheck, LoadMode, LoadTarget},
+    load::{CountLimit, LoadCheck, LoadMode, LoadTarget, Unresolved},
     schema::{RelationKind, TableSchema},
     source::{Header, bundle::Delivered},
     transform::{CompileEnvironment, Operations, RowFilter},
@@ -96,6 +97,11 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
             check_names(target, (header, file), &mut findings);
         }
     }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let targets = order::sorted(targets);
+    let targets = order::linked(targets, &mut findings);
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -224,32 +230,27 @@ impl<'a> TargetBinder<'a> {
         let mode = ModeBinder { target: self.target, table, delivered, place, today };
         let mode = mode.bind(&bound.columns, findings);
         let duplicates = bind_duplicates(self.target, mode.as_ref(), &bound.columns);
-        let checks = self.target.check.iter().map(|check| LoadCheck {
-            sql: check.sql.clone(),
-            message: check
-                .message
-                .clone()
-                .unwrap_or_else(|| format!("`{}` does not hold", check.sql)),
-            warns: check.policy == Policy::Warn,
-        });
-        let set_rules = bind_set_rules(
-            &SetRuleInput {
-                target: self.target,
-                columns: &bound.columns,
-                table_names: input.table_names,
-                place: &self.place,
-            },
-            findings,
-        );
+        let set_rules = SetRuleInput {
+            target: self.target,
+            columns: &bound.columns,
+            table_names: input.table_names,
+            place: &self.place,
+        };
+        let set_rules = bind_set_rules(&set_rules, findings);
         let load = LoadTarget {
             table: table.clone(),
             mode: mode?,
             columns: bound.columns,
             key,
             duplicates,
-            checks: checks.collect(),
+            checks: self.checks(),
             set_rules,
             undo_hours: undo_hours(input.definition.limits.undo.as_ref()),
+            unresolved: match self.target.unresolved {
+                UnresolvedRule::RejectRecord => Unresolved::Record,
+                UnresolvedRule::RejectRow => Unresolved::Row,
+            },
+            is_looked_into: false,
             is_unpivoted: unpivot.is_some(),
         };
         let ordered = self.operations(fields);
@@ -258,7 +259,30 @@ impl<'a> TargetBinder<'a> {
             _ => (None, ordered),
         };
         let (source, columns, matched) = (self.source, bound.transforms, bound.matched);
-        Some(TargetPlan { source, load, filter, operations, departures, unpivot, columns, matched })
+        let place = self.place.clone();
+        Some(TargetPlan {
+            source,
+            load,
+            filter,
+            operations,
+            departures,
+            unpivot,
+            columns,
+            matched,
+            place,
+        })
+    }
+
+    fn checks(&self) -> Vec<LoadCheck> {
+        let message = |check: &CheckDefinition| {
+            check.message.clone().unwrap_or_else(|| format!("`{}` does not hold", check.sql))
+        };
+        let checks = self.target.check.iter().map(|check| LoadCheck {
+            sql: check.sql.clone(),
+            message: message(check),
+            warns: check.policy == Policy::Warn,
+        });
+        checks.collect()
     }
 
     fn bind_filter(

@@ -59,7 +59,14 @@ impl ColumnBinder<'_> {
         let column = self.table.column(name).filter(|_| !self.target.columns.contains_key(name))?;
         let computed = Some(moment_of_run(column, self.environment.today));
         let column = Column { not_null: true, ..column.clone() };
-        Some(LoadColumn { column, computed, lookup: None, unique: false, sensitive: false })
+        Some(LoadColumn {
+            column,
+            computed,
+            lookup: None,
+            drawn: false,
+            unique: false,
+            sensitive: false,
+        })
     }
 
     fn bind_column(
@@ -100,6 +107,7 @@ impl ColumnBinder<'_> {
             column,
             computed: definition.sql.clone(),
             lookup,
+            drawn: false,
             unique: definition.rules.unique,
             sensitive: definition.sensitive,
         });

@@ -12,6 +12,7 @@ mod fields;
 mod history;
 mod keys;
 mod lookups;
+mod order;
 mod set_rules;
 mod unpivot;
 
@@ -25,6 +26,7 @@ use bumpalo::Bump;
 
 use crate::{
     batch::Record,
+    diagnostic::Place,
     load::{CountLimit, LoadTarget},
     source::bundle::Delivered,
     transform::{ColumnTransform, Operation, Operations, RowFilter},
@@ -37,7 +39,7 @@ pub struct Plan {
     pub pipeline: String,
     /// What is read: of the one source, or of each file of a bundle.
     pub sources: Vec<SourcePlan>,
-    /// The targets in definition order.
+    /// The targets: those that others refer to come first, else as the definition has them.
     pub targets: Vec<TargetPlan>,
     /// When to publish nothing.
     pub rejected_limit: Option<CountLimit>,
@@ -80,6 +82,8 @@ pub struct TargetPlan {
     pub columns: Vec<ColumnTransform>,
     /// What is staged after them to be matched by lookups: [`LoadTarget::matched`].
     pub matched: Vec<ColumnTransform>,
+    /// Where the definition has it.
+    pub place: Place,
 }
 
 impl TargetPlan {

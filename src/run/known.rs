@@ -73,10 +73,14 @@ pub(super) fn is_comparable(load: &LoadTarget) -> bool {
         table: _,
         undo_hours: _,
         is_unpivoted,
+        unresolved: _,
+        is_looked_into,
     } = load;
     matches!(mode, LoadMode::Insert | LoadMode::Upsert)
         // A record is the same when its row is: not one of several.
         && !is_unpivoted
+        // Lookups find rows in staging too, by what is known of them there.
+        && !is_looked_into
         && !key.is_empty()
         && checks.is_empty()
         && set_rules.is_empty()

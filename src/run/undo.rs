@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    load::{DuplicateRule, LoadMode, LoadTarget},
+    load::{DuplicateRule, LoadMode, LoadTarget, Unresolved},
     postgres::{
         catalog,
         endpoint::Endpoint,
@@ -325,6 +325,8 @@ async fn loads(session: &Session, kept: &Kept) -> Result<Vec<LoadTarget>> {
             checks: Vec::new(),
             set_rules: Vec::new(),
             undo_hours: None,
+            unresolved: Unresolved::Record,
+            is_looked_into: false,
             is_unpivoted: false,
         });
     }

@@ -5,3 +5,4 @@ mod least_privilege;
 mod loads;
 mod migrations;
 mod reports;
+mod roster;

@@ -22,6 +22,7 @@ mod lease;
 mod lookups;
 mod mirror;
 mod odd_tables;
+mod one_table_twice;
 mod operations;
 mod plans;
 mod privacy;

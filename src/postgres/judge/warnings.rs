@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 
 use super::{
-    Judge, OF_DEFINITION, Reason, StagedRejection, can_be_evaluated, not_rejected_as,
+    Judge, OF_DEFINITION, Reason, StagedRejection, can_be_evaluated, not_rejected_at,
     rejections::staged_rejection,
 };
 use crate::{
@@ -41,7 +41,7 @@ pub async fn staged_warnings(client: &Client, staging: &Staging) -> Result<Vec<S
         "select target, ordinal, code, column_name, message, other_ordinal, other_key from {} w
          where {} order by ordinal, target, code, column_name, other_ordinal, other_key",
         staging.warned(),
-        not_rejected_as(staging, "w").replace(&format!("w.{ORDINAL}"), "w.ordinal")
+        not_rejected_at(staging, "w.target", "w.ordinal")
     );
     let rows = client.query_typed(&query, &[]).await;
     let rows = rows.map_err(|error| database_error(&error, "read warnings"))?;

@@ -66,10 +66,13 @@ impl Statements<'_> {
         }
     }
 
-    /// The columns an update writes: all but the key.
+    /// The columns an update writes: all but the key, and what is drawn for new rows.
     pub(super) fn updated_columns(&self) -> impl Iterator<Item = &LoadColumn> {
         let columns = self.load.columns.iter().enumerate();
-        columns.filter(|(index, _)| !self.load.key.contains(index)).map(|(_, column)| column)
+        let changes = |(index, column): &(usize, &LoadColumn)| {
+            !self.load.key.contains(index) && !column.drawn
+        };
+        columns.filter(changes).map(|(_, column)| column)
     }
 
     /// The kinds of staged rows: new where the key is unknown, else changed where `changed` says

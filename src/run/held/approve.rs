@@ -118,7 +118,7 @@ impl Approval<'_> {
             fence: self.fence,
             intent: Intent::Approve(&plan.fingerprints),
         };
-        publish::publish(&mut session.client, &publishing).await
+        Box::pin(publish::publish(&mut session.client, &publishing)).await
     }
 
     /// What the ledger knows to be published; a run that is held waits still.
