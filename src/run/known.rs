@@ -74,11 +74,14 @@ pub(super) fn is_comparable(load: &LoadTarget) -> bool {
         undo_hours: _,
         is_unpivoted,
         unresolved: _,
+        is_shared,
         is_looked_into,
     } = load;
     matches!(mode, LoadMode::Insert | LoadMode::Upsert)
         // A record is the same when its row is: not one of several.
         && !is_unpivoted
+        // Of records that share a row, one is the same and the others are merged.
+        && !is_shared
         // Lookups find rows in staging too, by what is known of them there.
         && !is_looked_into
         && !key.is_empty()

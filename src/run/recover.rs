@@ -159,7 +159,7 @@ fn holds_any(split: &Split, records: &BTreeMap<u64, Violations>) -> bool {
 }
 
 /// The codes that judging over staging gives.
-const CODES: [&str; 22] = [
+const CODES: [&str; 23] = [
     "constraint.check",
     "constraint.exclusion",
     "constraint.foreign_key",
@@ -179,6 +179,7 @@ const CODES: [&str; 22] = [
     "rule.not_null",
     "rule.overlap",
     "rule.required",
+    "rule.shared_row",
     "rule.total",
     "rule.unique",
     "sql.error",
