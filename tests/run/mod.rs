@@ -6,6 +6,7 @@ mod bundles;
 mod changing_hands;
 mod command_line;
 mod constraints;
+mod cycles;
 mod every_constraint;
 mod export_sets;
 mod exports;
