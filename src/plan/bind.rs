@@ -100,7 +100,7 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
     if !findings.is_empty() {
         return Err(findings);
     }
-    let targets = order::sorted(targets);
+    let targets = order::sorted(targets, &mut findings);
     let targets = order::linked(targets, &mut findings);
     if !findings.is_empty() {
         return Err(findings);

@@ -19,7 +19,7 @@ use crate::{
     failpoint,
     load::{CountLimit, LoadMode, LoadTarget, deletes_first},
     outcome::Tally,
-    postgres::{ledger, session::TRANSACTION_SETTINGS, undo, watch},
+    postgres::{ledger, references::check_late, session::TRANSACTION_SETTINGS, undo, watch},
     run_id::RunId,
 };
 
@@ -34,6 +34,9 @@ impl Publishing<'_> {
         set_limits(client, &self.run.run).await?;
         self.fence.check(client).await?;
         lock_targets(client, self.loads).await?;
+        if let Some(late) = check_late(self.loads) {
+            client.batch_execute(&late).await.map_err(failed("have foreign keys wait"))?;
+        }
         failpoint::hit("publish.begun")?;
         if let Intent::Approve(_) = self.intent {
             Box::pin(still_taken(client, self.staging, self.loads)).await?;
