@@ -14,6 +14,7 @@ mod doctor;
 mod ended;
 mod exit;
 mod export;
+mod generate;
 mod held;
 mod history;
 mod migrate;
@@ -26,6 +27,7 @@ mod replay;
 mod run;
 mod schema;
 mod show;
+mod streams;
 mod tally;
 mod undo;
 mod validate;
@@ -60,7 +62,15 @@ pub fn main() -> ExitCode {
             console.error(&Error::environment("no runtime can be started").caused_by(cause))
         }
     };
-    status.into()
+    end(status, &console).into()
+}
+
+/// Whoever reads the output of a command has to know that it is not all there.
+fn end(status: ExitStatus, console: &Console) -> ExitStatus {
+    let Some(lost) = streams::lost() else { return status };
+    let error = Error::environment(format!("standard output could not be written: {lost}"))
+        .hint("what the command did is done all the same: `longshore history` tells of runs");
+    status.merge(console.complain(&error))
 }
 
 /// Help and version are no errors; everything else clap says is one of usage.
@@ -92,6 +102,7 @@ async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {
         Command::Migrate(command) => migrate::migrate(&command, global, console).await,
         Command::Doctor(command) => doctor::doctor(&command, global, console).await,
         Command::Db(command) => db::db(&command, console).await,
+        Command::Generate(command) => generate::generate(&command, console),
         Command::Schema => schema::schema(console),
         Command::Completions(command) => completions::completions(&command, console),
     };

@@ -95,6 +95,7 @@ impl<'r> Undo<'r> {
             definition_sha256: of.definition_sha256.clone(),
             files: Vec::new(),
             violations: Vec::new(),
+            warnings: Vec::new(),
             report: None,
             pipeline_file: None,
             replay: None,
@@ -165,6 +166,7 @@ impl<'r> Undo<'r> {
             fence: self.lease.fence(),
             force: self.request.force,
             commit: !self.request.dry_run,
+            stop: progress.stop(),
         };
         let canceller = self.session.canceller();
         let work = undo::undo(&mut self.session.client, &undoing);
@@ -255,6 +257,7 @@ impl<'r> Undo<'r> {
             files: Vec::new(),
             bundle: None,
             rejections: RejectionSummary::default(),
+            warnings: None,
             geometry: None,
             replay: None,
             resumed: None,
@@ -322,6 +325,7 @@ async fn loads(session: &Session, kept: &Kept) -> Result<Vec<LoadTarget>> {
             duplicates: DuplicateRule::Identical,
             is_shared: false,
             checks: Vec::new(),
+            set_rules: Vec::new(),
             undo_hours: None,
             unresolved: Unresolved::Record,
             is_looked_into: false,

@@ -33,6 +33,7 @@ mod replay;
 mod resume;
 mod retries;
 mod round_trips;
+mod set_rules;
 mod standby;
 mod undo;
 mod unpivot;
