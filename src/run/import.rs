@@ -357,6 +357,7 @@ impl<'r> Import<'r> {
             run: &self.record,
             fence: self.lease.fence(),
             intent,
+            stop: progress.stop(),
         };
         let work = async {
             if again {

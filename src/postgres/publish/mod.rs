@@ -31,6 +31,8 @@ mod statements;
 mod still_taken;
 mod target;
 
+use std::sync::atomic::AtomicBool;
+
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, error::SqlState};
 
@@ -66,6 +68,8 @@ pub struct Publishing<'a> {
     pub fence: &'a Fence,
     /// How far to go.
     pub intent: Intent<'a>,
+    /// Whether the operator does not want it any more.
+    pub stop: &'a AtomicBool,
 }
 
 /// How far publishing goes.
