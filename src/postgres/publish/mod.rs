@@ -38,7 +38,7 @@ use tokio_postgres::{Client, error::SqlState};
 
 pub use counted::{Counted, CountedTable};
 pub use settled::settled;
-pub(in crate::postgres) use statements::{Statements, deleted_value, present_value};
+pub(in crate::postgres) use statements::{Statements, content, deleted_value, present_value};
 pub(in crate::postgres) use target::foresee;
 
 use super::{
