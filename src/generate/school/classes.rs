@@ -43,7 +43,7 @@ pub(super) fn student_id(place: u64) -> String {
 
 /// The grade and section of a student's class.
 pub(super) fn class(place: u64) -> (u64, &'static str) {
-    (7 + place % 3, if place / 3 % 2 == 0 { "A" } else { "B" })
+    (7 + place % 3, if (place / 3).is_multiple_of(2) { "A" } else { "B" })
 }
 
 pub(super) fn subjects(order: &Order) -> Result<MadeFile> {
