@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use lookup::{Lookup, LookupTerm, LookupWay, Matched, TermValue};
 
-use crate::schema::{Column, TableSchema};
+use crate::schema::{Column, TableName, TableSchema};
 
 /// One target table of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,30 @@ pub struct LoadTarget {
     /// Whether a record gives several rows.
     #[serde(default)]
     pub is_unpivoted: bool,
+    /// The ranges that the table is partitioned by, where they are those of one loaded column.
+    #[serde(default)]
+    pub range: Option<RangePartitions>,
+}
+
+/// How a table is partitioned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RangePartitions {
+    /// The column, as an index into the target's `columns`.
+    pub column: usize,
+    /// How long a period each partition holds that is made; `None` where none are.
+    pub every: Option<Every>,
+}
+
+/// A period of the calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Every {
+    /// A day.
+    Day,
+    /// A month.
+    Month,
+    /// A year.
+    Year,
 }
 
 impl LoadTarget {
@@ -186,12 +210,70 @@ impl CountLimit {
     /// Deletions where the definition says nothing.
     pub const DELETED_DEFAULT: CountLimit = CountLimit::Share(0.05);
 
+    /// Rows written from which on a table is analysed, where the definition says nothing.
+    pub const ANALYZE_DEFAULT: CountLimit = CountLimit::Share(0.1);
+
     /// Whether `count` of `all` are too many.
     pub fn is_crossed(self, count: u64, all: u64) -> bool {
         match self {
             CountLimit::Count(limit) => count > limit,
             #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
             CountLimit::Share(limit) => count as f64 > limit * all as f64,
+        }
+    }
+}
+
+/// Whose rows a run is for, where row-level security keeps tenants apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// The setting that the tables' policies read.
+    pub setting: String,
+    /// What it says.
+    pub value: String,
+}
+
+/// What else happens when a run is published.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AfterLoad {
+    /// The channel that is notified.
+    pub notify: Option<String>,
+    /// From how many rows written on a table is analysed.
+    pub analyze: Option<CountLimit>,
+    /// The row that is written to a log.
+    pub log: Option<LogRow>,
+}
+
+/// A row of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRow {
+    /// The table.
+    pub table: TableName,
+    /// Its columns and what they say.
+    pub columns: Vec<(String, LogValue)>,
+}
+
+/// What a column of a log says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogValue {
+    /// Always this.
+    Constant(String),
+    /// The counts of all tables, as JSON.
+    Tally,
+    /// The run.
+    Run,
+    /// The pipeline.
+    Pipeline,
+}
+
+impl LogValue {
+    /// What a text of the definition means.
+    pub fn of(text: String) -> Self {
+        match text.as_str() {
+            ":tally" => LogValue::Tally,
+            ":run" => LogValue::Run,
+            ":pipeline" => LogValue::Pipeline,
+            _ => LogValue::Constant(text),
         }
     }
 }
@@ -210,6 +292,9 @@ pub struct LoadColumn {
     pub unique: bool,
     /// Whether its values are personal.
     pub sensitive: bool,
+    /// Whether an update adds the members of its objects to those that are there.
+    #[serde(default)]
+    pub merges: bool,
 }
 
 impl LoadColumn {

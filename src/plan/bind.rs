@@ -238,6 +238,7 @@ impl<'a> TargetBinder<'a> {
             checks: checks.collect(),
             undo_hours: undo_hours(input.definition.limits.undo.as_ref()),
             is_unpivoted: unpivot.is_some(),
+            range: None,
         };
         let ordered = self.operations(fields);
         let (operations, departures) = match load.mode {
@@ -306,7 +307,6 @@ fn is_elsewhere(known: &str, wanted: &str) -> bool {
 }
 
 /// The limit as a number; its spelling was checked with the definition.
-/// A limit as the definition has it; `None` for a share that is no number.
 pub fn count_limit(limit: &Limit) -> Option<CountLimit> {
     match limit {
         Limit::Count(count) => Some(CountLimit::Count(*count)),

@@ -13,7 +13,7 @@ use super::{
     loaded::{Loaded, summary_of},
     prepare::Bound,
     progress::{Progress, Stage},
-    recover,
+    recover, refresh,
     replay::{self, Replay},
     resume::{self, Staged},
     retry::Retry,
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     error::Result,
     failpoint,
-    load::LoadTarget,
+    load::{LoadTarget, Tenant},
     outcome::Tally,
     postgres::{
         endpoint::Endpoint,
@@ -33,7 +33,7 @@ use crate::{
         resume::{Adopted, adopt},
         session::Session,
         staging::Staging,
-        undo, watch,
+        tenant, undo, watch,
     },
     report::{
         self, FileSummary, GeometrySummary, RejectionSummary, ReplaySummary, Report,
@@ -74,8 +74,10 @@ async fn begin(
     client: &mut Client,
     record: &RunRecord,
     staging: &Staging,
+    tenant: Option<&Tenant>,
 ) -> Result<Option<Adopted>> {
     ledger::record_started(client, record).await?;
+    tenant::note(client, &record.run, tenant).await?;
     failpoint::hit("ledger.started")?;
     let adopted = adopt(client, record, staging).await?;
     lease::clear_abandoned(client, &record.pipeline).await?;
@@ -110,7 +112,7 @@ impl<'r> Import<'r> {
         }
         let folder = std::path::absolute(report.folder());
         let folder = folder.unwrap_or_else(|_| report.folder().to_owned());
-        let staging = Staging::new(&run, loads.len());
+        let staging = Staging::new(&run, loads.len()).of_tenant(bound.tenant.clone());
         let resume_key = resume::key(request, &loaded, &loads);
         let record = RunRecord {
             run,
@@ -125,7 +127,8 @@ impl<'r> Import<'r> {
             undoes: None,
         };
         let mut session = held.session;
-        let beginning = begin(&mut session.client, &record, &staging);
+        let tenant = bound.tenant.as_ref();
+        let beginning = begin(&mut session.client, &record, &staging, tenant);
         let beginning = watch::attended(held.endpoint, &record.run, beginning);
         let adopted = held.lease.keeping(beginning).await?;
         if let Some(replay) = &loaded.replay {
@@ -195,6 +198,11 @@ impl<'r> Import<'r> {
             self.note_rejected().await?;
             progress.enter(Stage::Publishing);
             let published = Box::pin(self.publish(endpoint, progress, &read)).await?;
+            if published.ending == Ending::Published {
+                let tallies: Vec<_> = published.tables.iter().map(|table| table.tally).collect();
+                let changed = (&self.loads[..], &tallies[..]);
+                Box::pin(refresh::statistics(endpoint, &self.bound.after, changed, progress)).await;
+            }
             (status_of(published.ending), published.tables)
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
@@ -296,7 +304,7 @@ impl<'r> Import<'r> {
             };
             let (read, filtered) = (table.read, table.filtered);
             let tally = Tally { read, filtered, rejected, ..Tally::default() };
-            changes.push(TableChange { tally, deletions: None });
+            changes.push(TableChange { tally, ..TableChange::default() });
         }
         Ok(changes)
     }
@@ -341,6 +349,7 @@ impl<'r> Import<'r> {
             counted: &read.counted,
             run: &self.record,
             fence: self.lease.fence(),
+            after: &self.bound.after,
             intent,
         };
         let work = async {
@@ -386,7 +395,8 @@ impl<'r> Import<'r> {
 
     fn summary(&self, ended: Ended) -> RunSummary {
         let tables = self.loads.iter().zip(ended.tables).map(|(load, change)| {
-            TableSummary::new(&load.table.name, change.tally, change.deletions)
+            let table = TableSummary::new(&load.table.name, change.tally, change.deletions);
+            table.with_partitions(change.partitions)
         });
         let records = self.record.files.iter().map(|file| file.records);
         let fresh = self.loaded.fresh.iter().zip(records);

@@ -72,10 +72,13 @@ pub(super) fn is_comparable(load: &LoadTarget) -> bool {
         table: _,
         undo_hours: _,
         is_unpivoted,
+        range,
     } = load;
     matches!(mode, LoadMode::Insert | LoadMode::Upsert)
         // A record is the same when its row is: not one of several.
         && !is_unpivoted
+        // Of a partitioned table only some partitions matter, and here all would be read.
+        && range.is_none()
         && !key.is_empty()
         && checks.is_empty()
         && columns.iter().all(|column| {

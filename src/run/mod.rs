@@ -4,6 +4,7 @@
 //! whatever ends a run earlier leaves the targets as they were, drops the
 //! staging tables, and is noted in the ledger.
 
+pub mod beside;
 mod bound;
 mod clean_up;
 mod collect;
@@ -22,6 +23,7 @@ pub mod prepare;
 pub mod preview;
 pub mod progress;
 mod recover;
+mod refresh;
 mod refused;
 mod replay;
 mod resume;
@@ -158,6 +160,10 @@ async fn prepare_import<'r>(
         bound = bound.of_part()?;
     }
     in_time(prove_sql(&session, &bound.plan)).await?;
+    let definition = &request.pipeline.definition;
+    in_time(beside::bind_partitions(&session, &mut bound, definition)).await?;
+    bound.tenant = in_time(beside::bind_tenant(&session, &bound, definition)).await?;
+    bound.after = in_time(beside::bind_after(&session, &request.pipeline.definition)).await?;
     let loads = bound.loads();
     let lease = Lease::take(endpoint, &run, &request.pipeline.name, &loads).await?;
     failpoint::hit("lease.taken")?;

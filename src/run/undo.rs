@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    load::{DuplicateRule, LoadMode, LoadTarget},
+    load::{DuplicateRule, LoadMode, LoadTarget, Tenant},
     postgres::{
         catalog,
         endpoint::Endpoint,
@@ -21,6 +21,7 @@ use crate::{
         publish,
         session::Session,
         sql::qualified,
+        tenant,
         undo::{self, Kept, KeptRun, Undoing, Undone},
         watch,
     },
@@ -71,6 +72,7 @@ struct Undo<'r> {
     request: &'r UndoRequest,
     of: KeptRun,
     kept: Kept,
+    tenant: Option<Tenant>,
     session: Session,
     lease: Lease,
     record: RunRecord,
@@ -99,11 +101,13 @@ impl<'r> Undo<'r> {
             undoes: Some(of.run.clone()),
             resume_key: None,
         };
+        let tenant = tenant::of_run(&session.client, &of.run).await?;
         let loads = loads(&session, &kept).await?;
         let lease = Lease::take(endpoint, &record.run, &record.pipeline, &loads).await?;
         let begun = async {
             lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
-            ledger::record_started(&session.client, &record).await
+            ledger::record_started(&session.client, &record).await?;
+            tenant::note(&session.client, &record.run, tenant.as_ref()).await
         };
         let begun = watch::attended(endpoint, &record.run, begun);
         if let Err(error) = lease.keeping(begun).await {
@@ -111,7 +115,7 @@ impl<'r> Undo<'r> {
             drop(lease.fence().release_anew(endpoint).await);
             return Err(error);
         }
-        Ok(Self { request, of, kept, session, lease, record })
+        Ok(Self { request, of, kept, tenant, session, lease, record })
     }
 
     /// All of it, for as long as the targets are this run's.
@@ -153,6 +157,7 @@ impl<'r> Undo<'r> {
             run: &self.record.run,
             of: &self.of,
             kept: &self.kept,
+            tenant: self.tenant.as_ref(),
             fence: self.lease.fence(),
             force: self.request.force,
             commit: !self.request.dry_run,
@@ -313,6 +318,7 @@ async fn loads(session: &Session, kept: &Kept) -> Result<Vec<LoadTarget>> {
             checks: Vec::new(),
             undo_hours: None,
             is_unpivoted: false,
+            range: None,
         });
     }
     Ok(loads)

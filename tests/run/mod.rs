@@ -1,6 +1,7 @@
 //! Whole runs: files in, tables, tallies and reports out.
 
 mod accounts;
+mod after;
 mod archives;
 mod bundles;
 mod command_line;
@@ -18,9 +19,11 @@ mod judging;
 mod known_rows;
 mod lease;
 mod lookups;
+mod merging;
 mod mirror;
 mod odd_tables;
 mod operations;
+mod partitions;
 mod plans;
 mod privacy;
 mod replace;
@@ -29,6 +32,7 @@ mod resume;
 mod retries;
 mod round_trips;
 mod standby;
+mod tenants;
 mod undo;
 mod unpivot;
 mod untouched;

@@ -352,7 +352,7 @@ impl Judge<'_> {
         expression: &str,
         failing: &Failing<'_>,
     ) -> Result<()> {
-        let refused = match attempt_alone(self.client, statement).await? {
+        let refused = match attempt_alone(self.client, self.staging.tenant(), statement).await? {
             Attempt::Done(_) => return Ok(()),
             Attempt::Refused(refused) => refused,
         };
@@ -360,8 +360,8 @@ impl Judge<'_> {
             return Err(failing.stop(refused));
         }
         let find = self.find_offenders(expression, failing);
-        attempt_alone(self.client, &find).await?.rows(failing.doing)?;
-        attempt_alone(self.client, statement).await?.rows(failing.doing)?;
+        attempt_alone(self.client, self.staging.tenant(), &find).await?.rows(failing.doing)?;
+        attempt_alone(self.client, self.staging.tenant(), statement).await?.rows(failing.doing)?;
         Ok(())
     }
 
@@ -389,7 +389,7 @@ impl Judge<'_> {
     }
 
     async fn execute(&self, statement: &str, doing: &str) -> Result<u64> {
-        attempt_alone(self.client, statement).await?.rows(doing)
+        attempt_alone(self.client, self.staging.tenant(), statement).await?.rows(doing)
     }
 }
 

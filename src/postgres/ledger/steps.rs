@@ -14,13 +14,14 @@ use crate::{
 };
 
 /// The steps in order: a name that stays, and what it does.
-const STEPS: [(&str, &str); 6] = [
+const STEPS: [(&str, &str); 7] = [
     ("runs", include_str!("1_runs.sql")),
     ("held", include_str!("2_held.sql")),
     ("lease", include_str!("5_lease.sql")),
     ("replays", include_str!("6_replays.sql")),
     ("undo", include_str!("7_undo.sql")),
     ("exports", include_str!("20_exports.sql")),
+    ("tenants", include_str!("25_tenants.sql")),
 ];
 
 /// Creates the ledger where it is missing, and brings an older one up to date.

@@ -19,9 +19,11 @@ use crate::{
     postgres::{
         caught::{Attempt, Refused, attempt},
         judge::has_unknown,
+        partitions,
         session::{TRANSACTION_SETTINGS, database_error},
         sql::quote_literal,
         staging::{ORDINAL, Staging},
+        tenant::and_tenant,
     },
     schema::RelationKind,
 };
@@ -47,7 +49,8 @@ pub(in crate::postgres) async fn rehearse(
         return Ok(false);
     }
     let failed = |error| database_error(&error, "rehearse publishing");
-    let begin = format!("begin isolation level repeatable read; {TRANSACTION_SETTINGS}");
+    let tenant = and_tenant(staging.tenant());
+    let begin = format!("begin isolation level repeatable read; {TRANSACTION_SETTINGS}{tenant}");
     client.batch_execute(&begin).await.map_err(failed)?;
     let offenders = find_offenders(client, staging, loads).await;
     let ended = client.batch_execute("rollback").await;
@@ -162,9 +165,10 @@ async fn find_offenders(
     loads: &[LoadTarget],
 ) -> Result<Vec<Offender>> {
     let mut offenders = Vec::new();
+    partitions::make_inside(client, staging, loads).await?;
     for (target, load) in loads.iter().enumerate() {
         let drawn = drawn(client, staging, target, load).await?;
-        let sql = Statements { staging, target, load, any_excluded: true, drawn };
+        let sql = Statements { staging, target, load, any_excluded: true, drawn, within: None };
         let has_policies = has_policies(client, load).await?;
         let offenders = &mut offenders;
         let mut rehearsal = Rehearsal { client, sql, offenders, has_policies, indexed: false };

@@ -103,6 +103,7 @@ impl TargetPublisher<'_> {
             target,
             load,
             changes: &self.sql.changes(),
+            within: self.sql.within.as_deref(),
             updated: &classified.kinds(Effect::Updates),
             deleted: &classified.kinds(Effect::Deletes),
         };

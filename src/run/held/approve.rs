@@ -16,6 +16,7 @@ use crate::{
     report::{RunStatus, RunSummary, Seconds, TableSummary},
     run::{
         progress::{Progress, Stage},
+        refresh,
         retry::Retry,
         stopping,
     },
@@ -36,6 +37,7 @@ pub async fn approve(
     let session = endpoint.connect().await?;
     let held = ledger::held_run(&session.client, run).await?;
     let staging = Staging::new(run, held.plan.loads.len());
+    let staging = staging.of_tenant(held.plan.tenant.clone());
     staging.must_be_there(&session.client, held.plan.counted.records).await?;
     let lease = Lease::take(endpoint, run, &held.record.pipeline, &held.plan.loads).await?;
     progress.enter(Stage::Publishing);
@@ -53,6 +55,9 @@ pub async fn approve(
     };
     if status == RunStatus::Published {
         staging.drop(&session.client).await?;
+        let tallies: Vec<_> = published.tables.iter().map(|table| table.tally).collect();
+        let changed = (&held.plan.loads[..], &tallies[..]);
+        refresh::statistics(endpoint, &held.plan.after, changed, progress).await;
     }
     let tables = held.plan.loads.iter().zip(published.tables);
     let tables = tables
@@ -89,7 +94,7 @@ impl Approval<'_> {
             *session = self.endpoint.connect().await?;
             let run = &self.held.record.run;
             if let Some(tallies) = ledger::published(&session.client, run).await? {
-                let change = |tally| TableChange { tally, deletions: None };
+                let change = |tally| TableChange { tally, ..TableChange::default() };
                 let tables = tallies.into_iter().map(change).collect();
                 return Ok(Published { ending: Ending::Published, tables });
             }
@@ -100,6 +105,7 @@ impl Approval<'_> {
             counted: &plan.counted,
             run: &self.held.record,
             fence: self.fence,
+            after: &plan.after,
             intent: Intent::Approve(&plan.fingerprints),
         };
         publish::publish(&mut session.client, &publishing).await
