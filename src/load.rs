@@ -67,18 +67,20 @@ impl LoadTarget {
 }
 
 /// Whether deletions that records order come before anything is written: where a table has
-/// unique constraints beside its key, another row may take what a deleted one held. Elsewhere
-/// they come last, when rows that are written no longer refer to what is deleted.
+/// unique or exclusion constraints beside its key, another row may take what a deleted one held.
+/// Elsewhere they come last, when rows that are written no longer refer to what is deleted.
 pub fn deletes_first(loads: &[LoadTarget]) -> bool {
-    let ordered = loads.iter().filter(|load| load.mode == LoadMode::Operations);
-    ordered.flat_map(|load| load.table.unique_keys.iter().map(move |unique| (load, unique))).any(
-        |(load, unique)| {
-            let is_key = |name: &String| {
-                load.key.iter().any(|index| load.columns[*index].column.name == *name)
-            };
-            !(unique.columns.len() == load.key.len() && unique.columns.iter().all(is_key))
-        },
-    )
+    let ordered = || loads.iter().filter(|load| load.mode == LoadMode::Operations);
+    let excludes = ordered().any(|load| !load.table.exclusions.is_empty());
+    excludes
+        || ordered()
+            .flat_map(|load| load.table.unique_keys.iter().map(move |unique| (load, unique)))
+            .any(|(load, unique)| {
+                let is_key = |name: &String| {
+                    load.key.iter().any(|index| load.columns[*index].column.name == *name)
+                };
+                !(unique.columns.len() == load.key.len() && unique.columns.iter().all(is_key))
+            })
 }
 
 /// What happens to rows that are there already, with what each way needs to know.
@@ -120,6 +122,18 @@ pub struct Validity {
     pub current: Option<String>,
     /// What `valid_to` holds while no end is known; NULL unless given.
     pub open_end: Option<String>,
+    /// What ends rows that the files do not have; `None` where they stay as they are.
+    #[serde(default)]
+    pub absent: Option<Absent>,
+}
+
+/// How rows of a history end that the files do not have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absent {
+    /// As for `Mirror`.
+    pub scope: Vec<usize>,
+    /// The moment of the run, as SQL.
+    pub moment: String,
 }
 
 /// A column that says which rows are deleted.
@@ -156,9 +170,14 @@ impl LoadMode {
         }
     }
 
-    /// Whether rows that the files do not have are deleted.
+    /// Whether rows that the files do not have are deleted, or end.
     pub fn deletes(&self) -> bool {
-        matches!(self, LoadMode::Mirror { whole: true, .. } | LoadMode::Replace)
+        match self {
+            LoadMode::Mirror { whole, .. } => *whole,
+            LoadMode::Replace => true,
+            LoadMode::History(validity) => validity.absent.is_some(),
+            _ => false,
+        }
     }
 
     /// The same for files that hold some records of a delivery only: nothing is deleted.
@@ -166,6 +185,7 @@ impl LoadMode {
     pub fn of_part(self, has_key: bool) -> Self {
         match self {
             LoadMode::Mirror { scope, soft, .. } => LoadMode::Mirror { scope, soft, whole: false },
+            LoadMode::History(validity) => LoadMode::History(Validity { absent: None, ..validity }),
             LoadMode::Replace if has_key => LoadMode::Upsert,
             LoadMode::Replace => LoadMode::Append,
             mode => mode,
@@ -176,20 +196,32 @@ impl LoadMode {
     pub fn scope(&self) -> &[usize] {
         match self {
             LoadMode::Mirror { scope, .. } => scope,
+            LoadMode::History(validity) => {
+                validity.absent.as_ref().map_or(&[], |absent| &absent.scope)
+            }
             _ => &[],
         }
     }
 }
 
 impl LoadTarget {
+    /// The columns that tell rows apart; of a history all versions of a row have the same.
+    pub fn row_key(&self) -> Vec<usize> {
+        let moment = match &self.mode {
+            LoadMode::History(validity) => Some(validity.valid_from),
+            _ => None,
+        };
+        self.key.iter().copied().filter(|index| Some(*index) != moment).collect()
+    }
+
     /// The columns that say which row of the target a rejected record may be, as indexes: it
     /// keeps that row. Empty where nothing is deleted, or nothing could tell.
     pub fn identifying(&self) -> Vec<usize> {
         if !self.mode.deletes() {
             return Vec::new();
         }
-        let all = self.key.iter().chain(self.mode.scope());
-        let mut columns: Vec<usize> = all.copied().collect();
+        let mut columns = self.row_key();
+        columns.extend(self.mode.scope());
         columns.sort_unstable();
         columns.dedup();
         columns

@@ -258,6 +258,12 @@ pub struct Exclusion {
     pub predicate: Option<String>,
     /// The columns that parts and predicate need.
     pub uses: Vec<String>,
+    /// Whether it is checked at commit.
+    #[serde(default)]
+    pub deferrable: bool,
+    /// Whether it is a key WITHOUT OVERLAPS, the last part being the period.
+    #[serde(default)]
+    pub temporal: bool,
 }
 
 /// What an exclusion constraint compares, and how.

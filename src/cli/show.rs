@@ -49,6 +49,11 @@ fn text(shown: &ShownRun) -> String {
         table.scopes.iter().for_each(|scope| push_scope(&mut text, table, scope));
         text.truncate(text.trim_end().len());
     }
+    for table in shown.published.iter().flatten().filter(|table| !table.scopes.is_empty()) {
+        let _ = writeln!(text, "\n  changed in {}:", table.summary.table);
+        table.scopes.iter().for_each(|scope| push_scope(&mut text, table, scope));
+        text.truncate(text.trim_end().len());
+    }
     text
 }
 

@@ -24,4 +24,25 @@ pub struct HistoryDefinition {
     /// What `valid_to` holds while no end is known: `infinity` or a day; NULL unless given.
     #[serde(default)]
     pub open_end: Option<String>,
+    /// What becomes of rows that the files do not have: they stay as they are, or their current
+    /// version ends with the run.
+    #[serde(default, skip_serializing_if = "AbsentRule::is_keep")]
+    pub absent: AbsentRule,
+}
+
+/// What becomes of rows of a history that the files do not have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AbsentRule {
+    /// They stay as they are: the files are a delivery of changes.
+    #[default]
+    Keep,
+    /// Their current version ends: the files are all there is.
+    Close,
+}
+
+impl AbsentRule {
+    fn is_keep(&self) -> bool {
+        *self == AbsentRule::Keep
+    }
 }

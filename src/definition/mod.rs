@@ -35,7 +35,7 @@ pub use export::{
     OutputDefinition, OutputFormat, PART, Quoting, RUN, ReplicaDefinition, SensitiveColumn,
     Treatment, Unencodable,
 };
-pub use history::HistoryDefinition;
+pub use history::{AbsentRule, HistoryDefinition};
 pub use lookup::{LookupAlternative, LookupWay, MatchValue};
 pub use operation::OperationDefinition;
 pub use partitions::{PartitionsDefinition, Period};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{
-    FieldRef, HistoryDefinition, LookupAlternative, MatchValue, OperationDefinition,
+    AbsentRule, FieldRef, HistoryDefinition, LookupAlternative, MatchValue, OperationDefinition,
     PartitionsDefinition, UnpivotDefinition,
 };
 
@@ -85,10 +85,12 @@ pub enum WriteMode {
     Manifest,
 }
 
-impl WriteMode {
-    /// Whether rows that the files do not have are deleted.
-    pub fn deletes(self) -> bool {
-        matches!(self, WriteMode::Mirror | WriteMode::Replace | WriteMode::Manifest)
+impl TargetDefinition {
+    /// Whether rows that the files do not have are deleted, or end.
+    pub fn deletes(&self) -> bool {
+        let closes = |history: &HistoryDefinition| history.absent == AbsentRule::Close;
+        matches!(self.mode, WriteMode::Mirror | WriteMode::Replace | WriteMode::Manifest)
+            || self.history.as_ref().is_some_and(closes)
     }
 }
 

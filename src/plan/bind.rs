@@ -219,7 +219,8 @@ impl<'a> TargetBinder<'a> {
         let filter = self.bind_filter(fields, findings);
         let key = bind_key(self.target, table, &bound.columns, &self.place, findings);
         let delivered = input.delivered.get(self.source).copied().unwrap_or_default();
-        let mode = ModeBinder { target: self.target, table, delivered, place: &self.place };
+        let (place, today) = (&self.place, environment.today);
+        let mode = ModeBinder { target: self.target, table, delivered, place, today };
         let mode = mode.bind(&bound.columns, findings);
         let duplicates = bind_duplicates(self.target, mode.as_ref(), &bound.columns);
         let checks = self.target.check.iter().map(|check| LoadCheck {

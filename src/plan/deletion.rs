@@ -1,10 +1,10 @@
 //! Modes: names of the definition become indexes, and marks of soft deletion fit their column.
 
-use super::history::bind_validity;
+use super::history::{bind_validity, moment_of_run};
 use crate::{
     definition::{Scalar, SoftDeleteDefinition, TargetDefinition, WriteMode},
     diagnostic::{Finding, Place},
-    load::{LoadColumn, LoadMode, Mark, SoftDelete},
+    load::{Absent, LoadColumn, LoadMode, Mark, SoftDelete, Validity},
     schema::{Column, Generated, PgType, TableSchema},
     source::bundle::Delivered,
 };
@@ -16,6 +16,8 @@ pub(super) struct ModeBinder<'a> {
     /// What the delivery says of the target's file.
     pub(super) delivered: Delivered,
     pub(super) place: &'a Place,
+    /// The day of the run.
+    pub(super) today: jiff::civil::Date,
 }
 
 impl ModeBinder<'_> {
@@ -35,6 +37,8 @@ impl ModeBinder<'_> {
 
     fn whole(&self, columns: &[LoadColumn], findings: &mut Vec<Finding>) -> Option<LoadMode> {
         let Self { target, table, place, .. } = self;
+        let index = |name: &String| columns.iter().position(|c| c.column.name == *name);
+        let scope: Vec<usize> = target.scope.iter().filter_map(index).collect();
         Some(match target.mode {
             WriteMode::Append => LoadMode::Append,
             WriteMode::Insert => LoadMode::Insert,
@@ -42,12 +46,13 @@ impl ModeBinder<'_> {
             WriteMode::Manifest if self.delivered == Delivered::Delta => LoadMode::Operations,
             WriteMode::Upsert => LoadMode::Upsert,
             WriteMode::History => {
-                LoadMode::History(bind_validity(target, table, columns, place, findings)?)
+                let validity = bind_validity(target, table, columns, place, findings)?;
+                let moment = moment_of_run(&columns[validity.valid_from].column, self.today);
+                let absent = target.deletes().then_some(Absent { scope, moment });
+                LoadMode::History(Validity { absent, ..validity })
             }
             WriteMode::Replace => LoadMode::Replace,
             WriteMode::Mirror | WriteMode::Manifest => {
-                let index = |name: &String| columns.iter().position(|c| c.column.name == *name);
-                let scope = target.scope.iter().filter_map(index).collect();
                 let soft = target.soft_delete.as_ref();
                 let place = place.key("soft_delete");
                 let soft = soft.and_then(|soft| bind_soft(soft, table, &place, findings));

@@ -39,6 +39,7 @@ pub(super) fn bind_validity(
         valid_to: history.valid_to.clone(),
         current: history.current.clone(),
         open_end: history.open_end.clone(),
+        absent: None,
     })
 }
 

@@ -74,16 +74,152 @@ struct Outcome {
 /// # Errors
 /// `ErrorKind::Environment` when the connection fails or the statement was cancelled.
 pub(super) async fn attempt(client: &Client, statement: &str) -> Result<Attempt> {
+    run(
+        client,
+        &block(&format!(
+            "execute {}; get diagnostics written = row_count;",
+            quote_literal(statement)
+        )),
+    )
+    .await
+}
+
+/// Runs a statement for each row of a query, in its order; `$1` to `$3` are `ordinal`,
+/// `table_oid` and `row_id` of the row. The rows written are those of all together.
+///
+/// # Errors
+/// As [`attempt`].
+pub(super) async fn attempt_each(client: &Client, rows: &str, statement: &str) -> Result<Attempt> {
+    let each = format!(
+        "for r in execute {} loop
+           execute {} using r.ordinal, r.table_oid, r.row_id;
+           get diagnostics one = row_count; written := written + one;
+         end loop;",
+        quote_literal(rows),
+        quote_literal(statement)
+    );
+    run(client, &block(&each)).await
+}
+
+/// Runs a statement for each row of a query whose only column is a `tid`, `$1`, in whatever
+/// order breaks no unique or exclusion constraint on the way; each round goes through what is
+/// left the other way round.
+///
+/// # Errors
+/// As [`attempt`].
+pub(super) async fn attempt_in_rounds(
+    client: &Client,
+    rows: &str,
+    statement: &str,
+) -> Result<Attempt> {
+    let statement = quote_literal(statement);
+    let rounds = format!(
+        "execute {} into waiting;
+         while cardinality(waiting) > 0 loop
+           remaining := '{{}}';
+           foreach id in array waiting loop
+             begin
+               execute {statement} using id;
+               get diagnostics one = row_count; written := written + one;
+             exception when unique_violation or exclusion_violation then remaining := id || remaining;
+             end;
+           end loop;
+           if cardinality(remaining) = cardinality(waiting) then execute {statement} using remaining[1]; end if;
+           waiting := remaining;
+         end loop;",
+        quote_literal(&format!("select array({rows})"))
+    );
+    run(client, &block(&rounds)).await
+}
+
+/// The code of a statement that was taken back since it did not write as many rows as it should.
+pub(super) const MISCOUNTED: &str = "ZZ001";
+
+/// Runs a statement that has to write so many rows; else it is refused as [`MISCOUNTED`].
+///
+/// # Errors
+/// As [`attempt`].
+pub(super) async fn attempt_exactly(
+    client: &Client,
+    statement: &str,
+    rows: u64,
+) -> Result<Attempt> {
+    let exactly = format!(
+        "execute {}; get diagnostics written = row_count;
+         if written <> {rows} then raise exception sqlstate '{MISCOUNTED}'; end if;",
+        quote_literal(statement)
+    );
+    run(client, &block(&exactly)).await
+}
+
+/// Runs a statement once for each number, which both settings are set to, each time in a
+/// subtransaction of its own, and has to write one row; gives what was refused.
+///
+/// The statement stands in the block itself, so that it is planned once: planning it takes
+/// longer than running it.
+///
+/// # Errors
+/// As [`attempt`].
+pub(super) async fn attempt_numbers(
+    client: &Client,
+    numbers: &[i64],
+    (from, to): (&str, &str),
+    statement: &str,
+) -> Result<Vec<(i64, Refused)>> {
+    let list: Vec<String> = numbers.iter().map(i64::to_string).collect();
+    let body = format!(
+        "#variable_conflict use_column
+         declare __number bigint; __written bigint; __found jsonb := '[]';
+           __s text; __t text; __c text; __d text; __k text;
+         begin
+           foreach __number in array '{{{list}}}'::bigint[] loop
+             begin
+               perform pg_catalog.set_config('{from}', __number::text, true),
+                 pg_catalog.set_config('{to}', __number::text, true);
+               {statement};
+               get diagnostics __written = row_count;
+               if __written <> 1 then raise exception sqlstate '{MISCOUNTED}'; end if;
+             exception when others then
+               get stacked diagnostics __s = schema_name, __t = table_name, __c = column_name,
+                 __d = pg_datatype_name, __k = constraint_name;
+               __found := __found || pg_catalog.jsonb_build_object('rows', __number, 'sqlstate', sqlstate,
+                 'message', sqlerrm, 'schema', __s, 'table', __t, 'column', __c, 'data_type', __d, 'constraint', __k);
+             end;
+           end loop;
+           perform pg_catalog.set_config('longshore.outcome', __found::text, true);
+         end",
+        list = list.join(",")
+    );
+    let block = format!("do {}", quote_literal(&body));
+    let outcomes: Vec<Outcome> = read_outcome(&block_outcome(client, &block).await?)?;
+    let numbered = outcomes.into_iter().filter_map(|outcome| {
+        let number = outcome.rows?;
+        match outcome.into_attempt() {
+            Attempt::Refused(refused) => Some((number, refused)),
+            Attempt::Done(_) => None,
+        }
+    });
+    Ok(numbered.collect())
+}
+
+async fn run(client: &Client, block: &str) -> Result<Attempt> {
+    let outcome: Outcome = read_outcome(&block_outcome(client, block).await?)?;
+    Ok(outcome.into_attempt())
+}
+
+fn read_outcome<'o, T: Deserialize<'o>>(text: &'o str) -> Result<T> {
+    serde_json::from_str(text).map_err(|cause| {
+        Error::unexpected("the outcome of a statement was not understood").caused_by(cause)
+    })
+}
+
+async fn block_outcome(client: &Client, block: &str) -> Result<String> {
     let doing = "run a statement";
-    client.batch_execute(&block(statement)).await.map_err(|error| database_error(&error, doing))?;
+    client.batch_execute(block).await.map_err(|error| database_error(&error, doing))?;
     let query = "select pg_catalog.current_setting('longshore.outcome')";
     let row = client.query_typed_one(query, &[]).await;
     let row = row.map_err(|error| database_error(&error, doing))?;
-    let text: &str = row.try_get(0).map_err(|error| database_error(&error, doing))?;
-    let outcome: Outcome = serde_json::from_str(text).map_err(|cause| {
-        Error::unexpected("the outcome of a statement was not understood").caused_by(cause)
-    })?;
-    Ok(outcome.into_attempt())
+    row.try_get(0).map_err(|error| database_error(&error, doing))
 }
 
 /// Runs a statement in a transaction of its own, as whom the tenant says.
@@ -107,13 +243,12 @@ pub(super) async fn attempt_alone(
 }
 
 /// The block's variables are out of the statement's sight: it is a text to it.
-fn block(statement: &str) -> String {
+fn block(guarded: &str) -> String {
     let body = format!(
-        "declare written bigint; s text; t text; c text; d text; k text;
+        "declare written bigint := 0; one bigint; r record; waiting tid[]; remaining tid[]; id tid; s text; t text; c text; d text; k text;
          begin
            begin
-             execute {};
-             get diagnostics written = row_count;
+             {guarded}
              perform pg_catalog.set_config('longshore.outcome',
                pg_catalog.json_build_object('rows', written)::text, true);
            exception when others then
@@ -123,8 +258,7 @@ fn block(statement: &str) -> String {
                'sqlstate', sqlstate, 'message', sqlerrm, 'schema', s, 'table', t, 'column', c,
                'data_type', d, 'constraint', k)::text, true);
            end;
-         end",
-        quote_literal(statement)
+         end"
     );
     format!("do {}", quote_literal(&body))
 }

@@ -25,7 +25,7 @@ use crate::{
     schema::Column,
 };
 
-/// The column that carries the record's ordinal ([`crate::outcome::Position::ordinal`]).
+/// The column that carries the row's ordinal ([`crate::outcome::Position::row_ordinal`]).
 pub const ORDINAL: &str = "__ordinal";
 
 /// The column that says whether a record orders its row to be deleted; only where a target
@@ -105,12 +105,27 @@ impl Staging {
         self.table(&format!("{target}_generated"))
     }
 
-    /// What an exclusion constraint compares, of the staged rows.
+    /// What a unique or exclusion constraint compares, of the rows to be written.
     pub fn compared(&self, target: usize) -> String {
         self.table(&format!("{target}_compared"))
     }
 
-    /// What would become of each staged row; only while publishing is rehearsed.
+    /// Rows of the table that stand against rows to be written.
+    pub fn clashes(&self, target: usize) -> String {
+        self.table(&format!("{target}_clashes"))
+    }
+
+    /// Rows to be written that take what rows of the table give up, for all constraints.
+    pub fn takes(&self, target: usize) -> String {
+        self.table(&format!("{target}_takes"))
+    }
+
+    /// What would become of each row; only while publishing is rehearsed.
+    pub fn tried(&self, target: usize) -> String {
+        self.table(&format!("{target}_tried"))
+    }
+
+    /// Of these the ones that one statement writes, numbered.
     pub fn rehearsed(&self, target: usize) -> String {
         self.table(&format!("{target}_rehearsed"))
     }
@@ -287,9 +302,18 @@ impl Staging {
             script.push_str(&format!("alter table {} rename to {new};\n", old.table(&suffix)));
         }
         for target in 0..self.targets {
-            let judged =
-                [old.resolved(target), old.computed(target), old.changes(target), old.kept(target)];
-            let judged = judged.join(", ");
+            let judged = [
+                old.resolved(target),
+                old.computed(target),
+                old.changes(target),
+                old.kept(target),
+                old.filled(target),
+                old.generated(target),
+                old.compared(target),
+                old.clashes(target),
+                old.takes(target),
+            ]
+            .join(", ");
             script.push_str(&format!("drop table if exists {judged};\n"));
             // Only targets that delete have one.
             let new = quote_identifier(&format!("{}_{target}_refused", self.prefix));
@@ -363,6 +387,7 @@ impl Staging {
             tables.extend([self.copied(target), self.resolved(target), self.computed(target)]);
             tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
             tables.extend([self.filled(target), self.generated(target), self.compared(target)]);
+            tables.extend([self.clashes(target), self.takes(target)]);
         }
         let script = format!("drop table if exists {}", tables.join(", "));
         let dropped = client.batch_execute(&with_settings(&script)).await;

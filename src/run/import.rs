@@ -251,7 +251,7 @@ impl<'r> Import<'r> {
                 watch::end_sessions(client, self.record.run.as_str()).await?;
                 self.staging.forget_judgement(client).await?;
             }
-            judge::judge(client, &self.staging, &self.loads, &read.keys_differ).await?;
+            Box::pin(judge::judge(client, &self.staging, &self.loads, &read.keys_differ)).await?;
             failpoint::hit("judge.judged")?;
             judge::staged_rejections(client, &self.staging).await
         };

@@ -347,7 +347,7 @@ pub fn deletes(definition: &ImportDefinition, found: &[FoundFile]) -> bool {
     let whole = |source| found.iter().any(|it| it.of == source && it.delivered == Delivered::Bulk);
     definition.targets.iter().any(|target| match target.mode {
         WriteMode::Manifest => whole(definition.source_of(target)),
-        mode => mode.deletes(),
+        _ => target.deletes(),
     })
 }
 

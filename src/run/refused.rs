@@ -27,6 +27,7 @@ impl<'e> RefusedEncoder<'e> {
         let identifying = load.identifying();
         let staged = load.columns.iter().enumerate().filter(|(_, column)| column.is_staged());
         let mut values = Vec::with_capacity(identifying.len());
+        let row_key = load.row_key();
         let mut key_fields = 0;
         for ((index, column), transform) in staged.zip(&self.target.columns) {
             if !identifying.contains(&index) {
@@ -38,10 +39,10 @@ impl<'e> RefusedEncoder<'e> {
                 None => transform.apply(record, self.arena, &mut notes, &mut violations),
             };
             let value = value.unwrap_or(Value::Null);
-            key_fields += usize::from(load.key.contains(&index) && value != Value::Null);
+            key_fields += usize::from(row_key.contains(&index) && value != Value::Null);
             values.push((&column.column, value));
         }
-        let key_read = key_fields == load.key.len();
+        let key_read = key_fields == row_key.len();
         self.encoder.begin_row(values.len() + 2);
         self.encoder.ordinal(record.ordinal());
         let mut written = self.encoder.field(&PgType::Bool, &Value::Bool(key_read));

@@ -508,6 +508,43 @@ async fn a_manifest_that_does_not_fit_the_files_is_refused() {
 }
 
 #[tokio::test]
+async fn version_1_2_has_its_roles_beside_the_users() {
+    let tables = format!(
+        "{ROSTER_TABLES}; create table role (id text primary key, member text not null references member, role text not null)"
+    );
+    let space = Workspace::with(&tables).await;
+    let roles = r#"
+[[target]]
+table = "public.role"
+from = "roles"
+mode = "manifest"
+key = ["id"]
+operation = { from = "status", update = ["active", ""], delete = ["tobedeleted"] }
+columns = { id = { from = "sourcedId" }, member = { from = "userSourcedId" }, role = { from = "role" } }
+"#;
+    let toml = ROSTER.replace("[limits]", "[[file]]\nname = \"roles\"\n[limits]") + roles;
+    let toml =
+        toml.replace("\"orgSourcedIds\"", "\"orgSourcedIds\", aliases = [\"primaryOrgSourcedId\"]");
+    let users = "sourcedId,status,dateLastModified,enabledUser,username,givenName,familyName,primaryOrgSourcedId\nu1,,,true,ana,A,N,o1\n";
+    let roles = "sourcedId,status,dateLastModified,userSourcedId,roleType,role,beginDate,endDate,orgSourcedId\nr1,,,u1,primary,teacher,,,o1\nr2,,,u9,primary,teacher,,,o1\n";
+    let said = manifest(&[("orgs", "bulk"), ("users", "bulk"), ("roles", "bulk")]);
+    let members = [("orgs.csv", ORGS), ("users.csv", users), ("roles.csv", roles)];
+    deliver(&space, &[&[("manifest.csv", said.as_str())], &members[..]].concat());
+    // What 1.1 requires of users is elsewhere in 1.2.
+    let error = refused(&space, &toml).await;
+    assert!(error.to_string().contains("has no `orgSourcedIds`, `role`"), "{error}");
+    let said = said.replace("oneroster.version,1.1", "oneroster.version,1.2");
+    deliver(&space, &[&[("manifest.csv", said.as_str())], &members[..]].concat());
+    let summary = space.run(&toml).await;
+    assert_eq!(summary.bundle.as_ref().and_then(|it| it.version.as_deref()), Some("1.2"));
+    assert_eq!(codes(&summary), [("constraint.foreign_key", 1)]);
+    assert_eq!(
+        space.value("select string_agg(member || ' ' || role, ',') from role").await,
+        "u1 teacher"
+    );
+}
+
+#[tokio::test]
 async fn a_preview_shows_the_first_records_of_each_file() {
     let space = Workspace::with(TABLES).await;
     deliver(&space, &[("parcels.csv", PARCELS), ("owners.csv", OWNERS)]);

@@ -253,3 +253,70 @@ async fn no_value_of_a_row_reaches_ledger_or_summary_of_a_held_run() {
     let shown = format!("{shown:?}");
     assert!(shown.contains("***") && !shown.contains("Zanzibar"), "{shown}");
 }
+
+#[tokio::test]
+async fn an_approval_judges_again_what_may_have_moved() {
+    for (change, said) in [
+        ("delete from school where name = 'Z'", "foreign key `has_school`"),
+        ("insert into pupil values (300, null, 'somebody', 'late@x')", "unique constraint `one_mail`"),
+        ("alter table pupil add constraint no_late check (mail <> 'late@x')", "public.pupil was altered"),
+        ("create function no() returns trigger language plpgsql as
+            $$ begin if new.mail = 'late@x' then raise exception 'no %', new.mail; end if; return new; end $$;
+          create trigger no before insert on pupil for each row execute function no()", "SQLSTATE P0001"),
+    ] {
+        let space = workspace().await;
+        let tables = "create table school (name text primary key);
+            insert into school values ('A'), ('B'), ('C'), ('Z');
+            alter table pupil rename note to mail;
+            alter table pupil add constraint has_school foreign key (school) references school,
+              add constraint one_mail unique (mail)";
+        space.client.batch_execute(tables).await.expect("constraints");
+        space.write("pupils.csv", format!("{}400,Z,new,late@x\n", without(|n| n < 30).replace("\n", ",\n").replace("name,", "name,mail")));
+        let toml = format!("{PIPELINE}mail = {{ from = \"mail\" }}\n");
+        let summary = space.run(&toml).await;
+        assert_eq!(summary.status, RunStatus::Held, "{change}");
+        space.client.batch_execute(change).await.expect("somebody else's change");
+        let before = rows(&space).await;
+        let error = approve(&space, &summary).await.expect_err("it cannot be published any more");
+        let text = format!("{error}");
+        assert!(text.contains(said) && text.contains("stays held"), "{change}: {text}");
+        assert!(!text.contains("late@x") && !text.contains("400"), "{text}");
+        assert_eq!(rows(&space).await, before, "{change}");
+        assert_eq!(space.value("select status from longshore.run").await, "held");
+        assert!(!space.database.server_log().contains("late@x)"), "{change}");
+        if said.starts_with("foreign") {
+            space.client.batch_execute("insert into school values ('Z')").await.expect("a row");
+            let approved = approve(&space, &summary).await.expect("it fits again");
+            assert_eq!(approved.status, RunStatus::Published);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_published_run_shows_its_change_by_scope_for_as_long_as_it_can_be_undone() {
+    let space = workspace().await;
+    space.write(
+        "pupils.csv",
+        without(|n| n == 3).replace("name 50", "other").replace("name 51", "other"),
+    );
+    let summary = space.run(PIPELINE).await;
+    assert_eq!(summary.status, RunStatus::Published);
+    let shown =
+        held::show(&space.client, &run_id(&summary), 10).await.expect("shown").expect("a run");
+    let tables = shown.published.expect("its change");
+    assert_eq!(tables[0].scope, ["school"]);
+    let lines = tables[0].scopes.iter().map(|one| {
+        format!("{:?} {} {} {} {}", one.scope, one.rows, one.inserted, one.updated, one.deleted)
+    });
+    assert_eq!(lines.collect::<Vec<_>>(), ["[Some(\"A\")] 40 0 0 1", "[Some(\"B\")] 40 0 2 0"]);
+    let ledger = "select string_agg(r::text, '') from longshore.run r";
+    assert!(!space.value(ledger).await.contains("\"A\""));
+    space.client.batch_execute("update longshore.undo set expires_at = now()").await.expect("time");
+    space.write("pupils.csv", without(|n| n == 3));
+    space.run(PIPELINE).await;
+    let shown =
+        held::show(&space.client, &run_id(&summary), 10).await.expect("shown").expect("a run");
+    assert!(shown.published.is_none(), "its time is over");
+    let left = "select count(*) from pg_tables where schemaname = 'longshore_undo' and tablename like '%scopes'";
+    assert_eq!(space.value(left).await, "1", "that of the second run");
+}

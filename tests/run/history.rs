@@ -225,3 +225,72 @@ async fn partial_indexes_and_partitions_are_key_enough() {
         );
     }
 }
+
+const SNAPSHOT: &str = r#"
+[source]
+format = "csv"
+path = "$DIR/moves.csv"
+
+[limits]
+deleted = "50%"
+
+[[target]]
+table = "public.address"
+mode = "history"
+key = ["student"]
+scope = ["town"]
+history = { valid_from = "since", valid_to = "until", current = "is_current", absent = "close" }
+[target.columns]
+student = { from = "student" }
+street = { from = "street" }
+town = { from = "town" }
+since = { from = "since" }
+"#;
+
+#[tokio::test]
+async fn rows_that_a_snapshot_does_not_have_end_with_the_run() {
+    let space = Workspace::with(TABLE).await;
+    let deliver = |rows: &str| {
+        space.write("moves.csv", format!("student,street,town,since\n{rows}"));
+        space.run(SNAPSHOT)
+    };
+    deliver("a,Elm,N,2024-01-01\nb,Oak,N,2024-01-01\nc,Fir,S,2024-01-01\nd,Yew,N,2999-01-01\n")
+        .await;
+    // a is gone, c is of another town, d begins later; b has moved.
+    let summary = deliver("b,Ash,N,2024-02-01\ne,Box,N,2024-02-01\n").await;
+    assert_eq!(summary.status, longshore::report::RunStatus::Published);
+    let table = &summary.tables[0];
+    assert_eq!((first(&summary), table.tally.deleted), ([2, 0, 0, 0, 1, 1, 0], 1));
+    assert_eq!(table.deletions.as_ref().map(|found| (found.rows, found.gone)), Some((2, 1)));
+    let lines = "select string_agg(concat_ws(' ', student, street, case until when current_date then 'today' else until::text end, case when is_current then '*' end), '; ' order by student, since) from address";
+    let after = "a Elm today; b Oak 2024-02-01; b Ash *; c Fir *; d Yew *; e Box *";
+    assert_eq!(space.value(lines).await, after);
+    // It is closed once, and comes back as a further version, not before the day it ended.
+    let summary = deliver("b,Ash,N,2024-02-01\ne,Box,N,2024-02-01\n\n").await;
+    assert_eq!(summary.tables[0].tally.deleted, 0);
+    assert_eq!(space.value(lines).await, after);
+    let summary = deliver("a,Elm,N,2999-05-05\nb,Ash,N,2024-02-01\ne,Box,N,2024-02-01\n").await;
+    assert_eq!(first(&summary), [3, 0, 0, 0, 0, 1, 2]);
+    // A rejected record is not an absent one, by its key or by its town.
+    let summary = deliver("b,Ash,N,2024-02-01\ne,Box,N,never\n").await;
+    assert_eq!((summary.tables[0].tally.deleted, summary.tables[0].tally.rejected), (0, 1));
+    let summary = deliver("b,Ash,N,2024-02-01\n,Box,N,2024-02-01\n").await;
+    assert_eq!((summary.tables[0].tally.deleted, summary.tables[0].tally.rejected), (0, 1));
+    // More than half of a town wait, are shown, and end when they are approved.
+    let held = deliver("f,Ivy,N,2024-03-01\n").await;
+    assert_eq!(held.status, longshore::report::RunStatus::Held);
+    let run = longshore::run_id::RunId::parse(&held.run).expect("a run");
+    let shown =
+        longshore::run::held::show(&space.client, &run, 9).await.expect("shown").expect("a run");
+    let scope = &shown.held.expect("held")[0].scopes[0];
+    assert_eq!((scope.rows, scope.deleted, scope.inserted), (2, 2, 1), "{scope:?}");
+    let (endpoint, progress) = (space.database.endpoint(), std::sync::Arc::default());
+    let approved = longshore::run::held::approve(&endpoint, &run, &progress).await;
+    approved.expect("approved");
+    let current = "select string_agg(student, ' ' order by student) from address where is_current";
+    assert_eq!(space.value(current).await, "a c d f");
+    let request = longshore::run::UndoRequest { of: run, force: false, dry_run: false };
+    let undone = longshore::run::undo(&endpoint, &request, &progress).await;
+    undone.expect("undone");
+    assert_eq!(space.value(current).await, "a b c d e");
+}

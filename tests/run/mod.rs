@@ -4,6 +4,7 @@ mod accounts;
 mod after;
 mod archives;
 mod bundles;
+mod changing_hands;
 mod command_line;
 mod constraints;
 mod every_constraint;

@@ -277,3 +277,40 @@ async fn ordered_deletions_wait_for_approval_above_a_limit_of_the_author() {
     space.write("changes.csv", "op,id,name,price,email\nD,10,,,\nD,11,,,\n");
     assert_eq!(space.run(&limited).await.status, RunStatus::Published, "at the limit");
 }
+
+/// What the table does not let go is a rejection of the record that ordered it, whoever says no.
+#[tokio::test]
+async fn a_deletion_that_a_trigger_or_an_unseen_table_forbids_is_rejected() {
+    let space = Workspace::with(&format!(
+        "{TABLE};
+         create function stays() returns trigger language plpgsql as
+           $$ begin if old.id = 1 then raise exception 'not %', old.name; end if;
+                if old.id = 2 then return null; end if; return old; end $$;
+         create trigger stays before delete on item for each row execute function stays();
+         insert into item values (4, 'dowel', 1, 'd@x', '0'), (5, 'eyelet', 1, 'e@x', '0');
+         create table part (id int primary key, item int not null constraint part_item references item on delete set null);
+         insert into part values (1, 4)"
+    ))
+    .await;
+    let summary = deliver(
+        &space,
+        &["D,1,,,", "D,2,,,", "D,3,,,", "D,4,,,", "U,5,eye,1,a@x", "I,6,fork,1,f@x"],
+    )
+    .await;
+    let lines = space.rejections(&summary).join("\n");
+    assert_eq!(
+        codes(&summary),
+        [("constraint.refused", 2), ("constraint.unique", 1), ("rule.not_null", 1)],
+        "{lines}"
+    );
+    assert_eq!(
+        space.value("select string_agg(id::text, ' ' order by id) from item").await,
+        "1 2 4 5 6"
+    );
+    assert_eq!(
+        space.value("select email from item where id = 5").await,
+        "e@x",
+        "what 1 keeps is not free"
+    );
+    assert!(!space.database.server_log().contains("not anvil"));
+}

@@ -28,13 +28,27 @@ fn pipeline(mode: &str) -> String {
     )
 }
 
-const MODES: [&str; 5] = [
+const MODES: [&str; 6] = [
     "mode = 'insert'\nkey = ['id']",
     "mode = 'upsert'\nkey = ['id']",
     "mode = 'mirror'\nkey = ['id']",
     "mode = 'replace'\nkey = ['id']",
     "mode = 'replace'",
+    HISTORY,
 ];
+
+const HISTORY: &str = "mode = 'history'\nkey = ['id']
+history = { valid_from = 'since', valid_to = 'until', current = 'is_current', absent = 'close' }";
+
+/// The table for a mode: of a history each row is the only version of its key.
+fn table(mode: &str) -> String {
+    if mode != HISTORY {
+        return TABLE.to_owned();
+    }
+    let versions = "id int, since date not null default '2020-01-01', until date,
+        is_current bool not null default true, unique (id, since),";
+    TABLE.replace("id int primary key,", versions)
+}
 
 fn items(rows: impl Iterator<Item = u32>) -> String {
     format!("id,label\n{}", rows.map(|n| format!("{n},label {n}\n")).collect::<String>())
@@ -44,8 +58,13 @@ async fn versions(space: &Workspace) -> String {
     space.value("select md5(string_agg(ctid::text || xmin::text || xmax::text || i::text, '' order by id)) from item i where id <= 500").await
 }
 
-/// What the server counts about writing to the table, and the sequence.
+/// What the server counts about writing to the table, and the sequence. A session has told all it
+/// did once it is gone.
 async fn written(space: &Workspace) -> String {
+    let others = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'";
+    while space.value(others).await != "0" {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     space.client.batch_execute("select pg_stat_force_next_flush()").await.ok();
     let counts = "select concat_ws(' ', n_tup_ins, n_tup_upd, n_tup_del, n_tup_hot_upd, n_dead_tup, (select last_value from item_serial_seq), (select count(*) from fired))
         from pg_stat_user_tables where relname = 'item'";
@@ -55,7 +74,7 @@ async fn written(space: &Workspace) -> String {
 #[tokio::test]
 async fn loading_the_same_again_writes_nothing_to_the_table() {
     for mode in MODES {
-        let space = Workspace::with(TABLE).await;
+        let space = Workspace::with(&table(mode)).await;
         space.write("items.csv", items(1..=500));
         let (rows, counts) = (versions(&space).await, written(&space).await);
         let summary = space.run_how(&pipeline(mode), How { force: true, ..How::default() }).await;
@@ -73,9 +92,9 @@ async fn loading_the_same_again_writes_nothing_to_the_table() {
 #[tokio::test]
 async fn a_change_of_one_row_touches_that_row_alone() {
     for mode in MODES {
-        let space = Workspace::with(TABLE).await;
+        let space = Workspace::with(&table(mode)).await;
         space.write("items.csv", items(1..=501));
-        let rows = versions(&space).await;
+        let (rows, counts) = (versions(&space).await, written(&space).await);
         let tally = space.run(&pipeline(mode)).await.tables[0].tally;
         assert_eq!(
             [tally.inserted, tally.updated, tally.unchanged, tally.deleted],
@@ -83,6 +102,7 @@ async fn a_change_of_one_row_touches_that_row_alone() {
             "{mode}"
         );
         assert_eq!(versions(&space).await, rows, "{mode}");
+        assert_ne!(written(&space).await, counts, "what writes is counted: {mode}");
         assert_eq!(space.value("select count(*) from fired").await, "1", "{mode}");
         assert_eq!(space.value("select last_value from item_serial_seq").await, "501", "{mode}");
     }
@@ -113,7 +133,7 @@ async fn unchanged_rows_are_not_in_the_write_ahead_log() {
     }
     space.client.batch_execute("create extension pg_walinspect").await.expect("an extension");
     space.client.batch_execute("vacuum (freeze, analyze) item").await.expect("hint bits are set");
-    for mode in MODES {
+    for mode in MODES.into_iter().filter(|mode| *mode != HISTORY) {
         space.write("items.csv", items(1..=500));
         let lsn = space.value("select pg_current_wal_insert_lsn()").await;
         space.run_how(&pipeline(mode), How { force: true, ..How::default() }).await;
@@ -126,4 +146,17 @@ async fn unchanged_rows_are_not_in_the_write_ahead_log() {
         .await
         .expect("a row");
     assert_ne!(wal_of_the_table(&space, &lsn).await, "0", "what writes is seen");
+}
+
+/// There is no row that is the same to `append`; what it has loaded it does not load again.
+#[tokio::test]
+async fn appending_a_file_that_was_loaded_writes_nothing() {
+    let space = Workspace::with(TABLE).await;
+    space.write("items.csv", items(501..=600));
+    assert_eq!(space.run(&pipeline("mode = 'append'")).await.tables[0].tally.inserted, 100);
+    let (rows, counts) = (versions(&space).await, written(&space).await);
+    let again = space.run(&pipeline("mode = 'append'")).await;
+    assert_eq!(again.status, longshore::report::RunStatus::Unchanged);
+    assert_eq!((versions(&space).await, written(&space).await), (rows, counts));
+    assert_eq!(space.value("select count(*) from item").await, "600");
 }

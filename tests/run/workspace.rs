@@ -94,7 +94,7 @@ impl Workspace {
             dry_run: how.dry_run,
             options: how.options,
         };
-        run::import(endpoint, &request, &Arc::new(Progress::default())).await
+        Box::pin(run::import(endpoint, &request, &Arc::new(Progress::default()))).await
     }
 
     /// Runs a pipeline as another role.

@@ -11,10 +11,10 @@ use crate::support::cluster::OwnCluster;
 
 /// Where a run is stopped while it stages, and the most arrivals there.
 const STAGING: [(&str, u64); 5] = [
-    ("split.begun", 20),
-    ("split.copying", 20),
-    ("split.before_commit", 20),
-    ("split.committed", 20),
+    ("split.begun", 15),
+    ("split.copying", 15),
+    ("split.before_commit", 15),
+    ("split.committed", 15),
     ("load.read", 1),
 ];
 

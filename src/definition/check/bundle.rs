@@ -166,10 +166,7 @@ impl<'a> Checker<'a> {
             }
             _ => {}
         }
-        if kind == BundleKind::Oneroster
-            && target.mode.deletes()
-            && target.mode != WriteMode::Manifest
-        {
+        if kind == BundleKind::Oneroster && target.deletes() && target.mode != WriteMode::Manifest {
             let message = "this mode deletes what a delta file does not mention";
             self.report("definition.conflict", &place.key("mode"), message).hint = hinted(
                 "`manifest` mirrors bulk files only, and goes by `operation` for delta files",

@@ -28,7 +28,7 @@ mod unpivot;
 mod zone;
 
 use super::{
-    Document, ExportDefinition, ImportDefinition, WriteMode, read::is_sound,
+    Document, ExportDefinition, ImportDefinition, TargetDefinition, WriteMode, read::is_sound,
     table_name::split_table,
 };
 use crate::diagnostic::{Finding, Place};
@@ -150,13 +150,14 @@ impl Checker<'_> {
         if (0..modes.len()).any(|index| !self.is_sound(&mode(index))) {
             return;
         }
-        let deletes = modes.iter().any(|mode| mode.deletes());
+        let deletes = definition.targets.iter().any(TargetDefinition::deletes);
         let deleted = limits.key("deleted");
         let orders = definition.targets.iter().any(|target| target.operation.is_some());
         if !deletes && !orders && self.is_given(&deleted) {
             let message = "no target of this pipeline deletes rows";
-            self.report_key("definition.no_effect", &deleted, message).hint =
-                hinted("it is for `mode = \"mirror\"`, `mode = \"replace\"` and `operation`");
+            self.report_key("definition.no_effect", &deleted, message).hint = hinted(
+                "it is for `mode = \"mirror\"`, `mode = \"replace\"`, `absent = \"close\"` and `operation`",
+            );
         }
         let appends = modes.iter().position(|mode| *mode == WriteMode::Append);
         if let (true, Some(index)) = (deletes, appends) {

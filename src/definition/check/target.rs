@@ -60,15 +60,18 @@ impl Checker<'_> {
             return;
         }
         let (scope, soft) = (place.key("scope"), place.key("soft_delete"));
+        let closes = target.mode == WriteMode::History && target.deletes();
         if target.mode != WriteMode::Mirror {
             let scoped = target.mode == WriteMode::Manifest;
             for (key, place) in [("scope", &scope), ("soft_delete", &soft)] {
-                if self.is_given(place) && !(scoped && key == "scope") {
+                if self.is_given(place) && !((closes || scoped) && key == "scope") {
                     let message = format!("`{key}` means something with `mode = \"mirror\"` only");
                     self.report_key("definition.conflict", place, message).hint =
                         hinted("use `mirror`, or take the key out");
                 }
             }
+        }
+        if target.mode != WriteMode::Mirror && !closes {
             return;
         }
         let keyed =

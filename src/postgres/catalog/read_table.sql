@@ -192,13 +192,16 @@ select jsonb_build_object(
             'uses', coalesce((
                 select jsonb_agg(distinct u.attname) from needed u
                 where u.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and u.objid = k.conindid
-            ), '[]')
+            ), '[]'),
+            'deferrable', not i.indimmediate,
+            'temporal', k.contype <> 'x'
         ) order by k.conname)
         from pg_catalog.pg_constraint k
         join pg_catalog.pg_index i on i.indexrelid = k.conindid
         join pg_catalog.pg_class ic on ic.oid = k.conindid
         join pg_catalog.pg_am am on am.oid = ic.relam
-        where k.conrelid = r.oid and k.contype = 'x'
+        -- Keys WITHOUT OVERLAPS too, which are called primary or unique.
+        where k.conrelid = r.oid and k.contype in ('x', 'p', 'u') and i.indisexclusion
     ), '[]'),
     -- A function's value may differ each time, and a sequence's is used up; constants, the
     -- moment of the transaction and the like may be asked for.

@@ -35,9 +35,11 @@ const COMMON: [(&str, &str); 18] = [
 ];
 
 /// What only tests may do.
-const NOT_DURABLE: [(&str, &str); 7] = [
+const NOT_DURABLE: [(&str, &str); 8] = [
     ("fsync", "off"),
     ("max_wal_size", "256MB"),
+    // A test reads what was logged since it began, while others log gigabytes.
+    ("wal_keep_size", "1GB"),
     ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
     ("autovacuum", "off"),

@@ -3,11 +3,7 @@
 use super::{Failing, Judge, OF_DEFINITION, Reason};
 use crate::{
     error::Result,
-    postgres::{
-        caught::{Attempt, attempt_alone},
-        partitions,
-        sql::quote_identifier,
-    },
+    postgres::{caught::Attempt, partitions, sql::quote_identifier},
     schema::CheckConstraint,
 };
 
@@ -28,6 +24,27 @@ impl Judge<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Of a history, the CHECK constraints about when versions end; whether any row breaks one.
+    pub(super) async fn check_ends(&self) -> Result<bool> {
+        if !self.needs_ends() {
+            return Ok(false);
+        }
+        self.fill().await?;
+        let before = self.count_rejections().await?;
+        for check in self.load.table.checks.iter().filter(|check| self.needs_end(&check.uses)) {
+            if let Some(rows) = self.with_columns(&check.uses) {
+                self.reject_by_check(&rows, check, "", &format!("({})", check.sql)).await?;
+            }
+        }
+        Ok(self.count_rejections().await? > before)
+    }
+
+    async fn count_rejections(&self) -> Result<i64> {
+        let count = format!("select count(*) from {}", self.staging.excluded());
+        let row = self.client.query_typed_one(&count, &[]).await;
+        Ok(row.map_err(super::failed("count rejections"))?.get(0))
     }
 
     async fn reject_by_check(
@@ -70,10 +87,7 @@ impl Judge<'_> {
     /// Whether an expression needs no columns but the loaded ones: the server parses it, no more.
     async fn understands(&self, sql: &str) -> Result<bool> {
         let explain = format!("explain (costs off) select ({sql}) from {} s", self.rows());
-        Ok(matches!(
-            attempt_alone(self.client, self.staging.tenant(), &explain).await?,
-            Attempt::Done(_)
-        ))
+        Ok(matches!(self.attempt(&explain).await?, Attempt::Done(_)))
     }
 }
 

@@ -30,7 +30,7 @@ impl Judge<'_> {
         if has_computed(self.load) {
             // Its SQL failed, here or for another target: computed values are not known.
             let is_staged = |index: &usize| self.load.columns[*index].is_staged();
-            let key_read = self.load.key.iter().all(is_staged).to_string();
+            let key_read = self.load.row_key().iter().all(is_staged).to_string();
             let lost = format!(
                 "not exists (select from {} c where c.{ORDINAL} = s.{ORDINAL})",
                 self.staging.computed(self.target)

@@ -7,9 +7,11 @@
 //! not at all. What no query can foretell (triggers, row-level policies) shows
 //! in a rehearsal of publishing, which is rolled back.
 
+mod again;
 mod checks;
+mod clashes;
 mod duplicates;
-mod exclusions;
+mod exclusive;
 mod filled;
 mod foreign_keys;
 mod history;
@@ -17,16 +19,22 @@ mod kept;
 mod keys;
 mod lookups;
 mod ordered;
+mod outlook;
 mod records;
-mod unique;
+mod rejections;
+mod takes;
 
+pub(super) use again::objections;
 pub(super) use filled::has_unknown;
 pub use keys::bytes_tell_keys_apart;
+pub(super) use outlook::Outlook;
+pub use rejections::{Other, StagedRejection, rejected_rows, staged_rejections};
+pub(super) use takes::changes_hands;
 
 use tokio_postgres::Client;
 
 use super::{
-    caught::{Attempt, Refused, attempt_alone},
+    caught::{Attempt, Refused, attempt, attempt_alone},
     publish::rehearse::rehearse,
     session::{database_error, with_settings},
     sql::{quote_identifier, quote_literal},
@@ -36,38 +44,7 @@ use crate::{
     error::{Error, Result},
     failpoint,
     load::{LoadMode, LoadTarget},
-    outcome::Position,
 };
-
-/// A record the database rejected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StagedRejection {
-    /// The target it was judged for.
-    pub target: usize,
-    /// The file's ordinal and the record's number.
-    pub file: u32,
-    /// The record's number within the file, from 1.
-    pub record: u64,
-    /// Which of the record's rows, from 1; 0 where it has only one.
-    pub row: u32,
-    /// The stable code.
-    pub code: String,
-    /// The column it is about, empty for the whole record.
-    pub column: String,
-    /// What is wrong, without data.
-    pub message: String,
-    /// Who stands against it, where that is one.
-    pub other: Option<Other>,
-}
-
-/// Who has what a rejected record may not have too.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Other {
-    /// Another record: its file's ordinal and its number.
-    Record(u32, u64),
-    /// A row of the table: its key, which may be personal.
-    Row(Vec<Option<String>>),
-}
 
 /// Judges every target of a run; afterwards `excluded` is complete.
 ///
@@ -83,115 +60,66 @@ pub async fn judge(
     loads: &[LoadTarget],
     keys_differ: &[bool],
 ) -> Result<()> {
+    let Some(first) = loads.first() else { return Ok(()) };
+    let judge = Judge::new(client, staging, (0, first), Place::Alone);
     for (target, load) in loads.iter().enumerate() {
-        let judge = Judge { client, staging, target, load };
+        let judge = Judge { target, load, ..judge };
         judge.analyze_key().await?;
         judge.look_up().await?;
         judge.compute_columns().await?;
         judge.check_computed_nulls().await?;
         judge.check_moments().await?;
         judge.check_conditions().await?;
-        judge.fill().await?;
-        judge.check_constraints().await?;
-        judge.check_partitions().await?;
+        judge.check_rows().await?;
         failpoint::hit("judge.target")?;
     }
-    records::reject_whole(client, staging, loads).await?;
+    records::reject_whole(&judge, loads).await?;
     // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
     for (target, load) in loads.iter().enumerate() {
-        let judge = Judge { client, staging, target, load };
+        let judge = Judge { target, load, ..judge };
         judge.check_unique_columns().await?;
         if !(keys_differ.get(target) == Some(&true) && bytes_tell_keys_apart(client, load).await?) {
             judge.settle_duplicates().await?;
         }
-        judge.check_unique_constraints().await?;
-        judge.check_exclusions().await?;
     }
-    settle(client, staging, loads).await?;
-    if rehearse(client, staging, loads).await? {
-        settle(client, staging, loads).await?;
+    // Boxed, since a future holds those it waits for, and threads have small stacks.
+    Box::pin(settle(&judge, loads)).await?;
+    if Box::pin(rehearse(client, staging, loads, Place::Alone)).await? {
+        Box::pin(settle(&judge, loads)).await?;
     }
     Ok(())
 }
 
 /// What follows from the rejections so far.
-async fn settle(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Result<()> {
-    reject_orphans(client, staging, loads).await?;
-    analyze_excluded(client, staging).await?;
+async fn settle(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<()> {
+    Box::pin(outlook::settle_all(judge, loads)).await?;
+    analyze_excluded(judge.client, judge.staging).await?;
     for (target, load) in loads.iter().enumerate() {
-        Judge { client, staging, target, load }.keep_rejected().await?;
+        Judge { target, load, ..*judge }.keep_rejected().await?;
     }
     Ok(())
 }
 
-/// A rejected row may be the one that others refer to, so this goes on until nothing changes.
-async fn reject_orphans(client: &Client, staging: &Staging, loads: &[LoadTarget]) -> Result<()> {
+/// A rejected row may be the one that others refer to, so this goes on until nothing changes;
+/// whether anything did.
+async fn reject_orphans(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<bool> {
+    let mut ever = false;
     loop {
-        let mut found = records::reject_whole(client, staging, loads).await?;
+        let mut found = records::reject_whole(judge, loads).await?;
         for (target, load) in loads.iter().enumerate() {
-            let judge = Judge { client, staging, target, load };
+            let judge = Judge { target, load, ..*judge };
             found |= judge.check_foreign_keys(loads).await?;
             found |= judge.check_ordered_deletions(loads).await?;
         }
         if !found {
-            return Ok(());
+            return Ok(ever);
         }
+        ever = true;
     }
 }
 
 fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Error {
     move |error| database_error(&error, doing)
-}
-
-/// The rejections, in source order.
-///
-/// # Errors
-/// `ErrorKind::Environment` when the server refuses.
-pub async fn staged_rejections(client: &Client, staging: &Staging) -> Result<Vec<StagedRejection>> {
-    let query = format!(
-        "select target, ordinal, code, column_name, message, other_ordinal, other_key from {} where kind = 'rejected'
-           and code <> '{}' order by ordinal, target, code, column_name",
-        staging.excluded(),
-        records::WHOLE
-    );
-    let rows = client.query_typed(&query, &[]).await;
-    let rows = rows.map_err(|error| database_error(&error, "read rejections"))?;
-    Ok(rows.iter().map(staged_rejection).collect())
-}
-
-/// How many staged rows of a target are rejected.
-///
-/// # Errors
-/// `ErrorKind::Environment` when the server refuses.
-pub async fn rejected_rows(client: &Client, staging: &Staging, target: usize) -> Result<u64> {
-    let rows = staging.copied(target);
-    let query = format!("select count(*) from {rows} s where not ({})", not_rejected(staging));
-    let row = client.query_typed_one(&query, &[]).await.map_err(failed("count rejections"))?;
-    Ok(row.get::<_, i64>(0).cast_unsigned())
-}
-
-fn staged_rejection(row: &tokio_postgres::Row) -> StagedRejection {
-    let (file, record, part) = Position::split_ordinal(row.get(1));
-    let target = usize::try_from(row.get::<_, i32>(0)).unwrap_or(usize::MAX);
-    StagedRejection {
-        target,
-        file,
-        record,
-        row: part,
-        code: row.get(2),
-        column: row.get(3),
-        message: row.get(4),
-        other: other(row),
-    }
-}
-
-fn other(row: &tokio_postgres::Row) -> Option<Other> {
-    let ordinal: Option<i64> = row.get(5);
-    let record = ordinal.map(|ordinal| {
-        let (file, record, _) = Position::split_ordinal(ordinal);
-        Other::Record(file, record)
-    });
-    record.or_else(|| row.get::<_, Option<_>>(6).map(Other::Row))
 }
 
 async fn analyze_excluded(client: &Client, staging: &Staging) -> Result<()> {
@@ -224,14 +152,55 @@ fn can_be_evaluated(staging: &Staging) -> String {
     )
 }
 
-struct Judge<'a> {
+/// Where statements of judging run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Each in a transaction of its own.
+    Alone,
+    /// In the transaction that is open.
+    Within,
+}
+
+/// Judges the rows of one target.
+#[derive(Clone, Copy)]
+pub(super) struct Judge<'a> {
     client: &'a Client,
     staging: &'a Staging,
     target: usize,
     load: &'a LoadTarget,
+    place: Place,
+    outlook: Outlook,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge that knows nothing yet of what becomes of rows.
+    pub(super) fn new(
+        client: &'a Client,
+        staging: &'a Staging,
+        (target, load): (usize, &'a LoadTarget),
+        place: Place,
+    ) -> Self {
+        Self { client, staging, target, load, place, outlook: Outlook::Unknown }
+    }
+
+    /// A judge inside the transaction that noted what becomes of rows.
+    pub(super) fn of_noted(
+        client: &'a Client,
+        staging: &'a Staging,
+        target: (usize, &'a LoadTarget),
+    ) -> Self {
+        Self { outlook: Outlook::Noted, ..Self::new(client, staging, target, Place::Within) }
+    }
 }
 
 impl Judge<'_> {
+    /// What the table asks of each row by itself.
+    async fn check_rows(&self) -> Result<()> {
+        self.fill().await?;
+        self.check_constraints().await?;
+        self.check_partitions().await
+    }
+
     fn rows(&self) -> String {
         self.staging.rows(self.target, self.load)
     }
@@ -352,7 +321,7 @@ impl Judge<'_> {
         expression: &str,
         failing: &Failing<'_>,
     ) -> Result<()> {
-        let refused = match attempt_alone(self.client, self.staging.tenant(), statement).await? {
+        let refused = match self.attempt(statement).await? {
             Attempt::Done(_) => return Ok(()),
             Attempt::Refused(refused) => refused,
         };
@@ -360,8 +329,8 @@ impl Judge<'_> {
             return Err(failing.stop(refused));
         }
         let find = self.find_offenders(expression, failing);
-        attempt_alone(self.client, self.staging.tenant(), &find).await?.rows(failing.doing)?;
-        attempt_alone(self.client, self.staging.tenant(), statement).await?.rows(failing.doing)?;
+        self.execute(&find, failing.doing).await?;
+        self.execute(statement, failing.doing).await?;
         Ok(())
     }
 
@@ -389,7 +358,14 @@ impl Judge<'_> {
     }
 
     async fn execute(&self, statement: &str, doing: &str) -> Result<u64> {
-        attempt_alone(self.client, self.staging.tenant(), statement).await?.rows(doing)
+        self.attempt(statement).await?.rows(doing)
+    }
+
+    async fn attempt(&self, statement: &str) -> Result<Attempt> {
+        match self.place {
+            Place::Alone => attempt_alone(self.client, self.staging.tenant(), statement).await,
+            Place::Within => attempt(self.client, statement).await,
+        }
     }
 }
 
@@ -428,7 +404,7 @@ impl Failing<'_> {
 }
 
 struct Reason<'a> {
-    code: &'static str,
+    code: &'a str,
     column: &'a str,
     message: &'a str,
 }

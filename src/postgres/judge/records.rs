@@ -3,31 +3,20 @@
 //! Rows of one record have ordinals of their own there, and everything else goes by those. So
 //! what one of them is rejected for takes the others along, in every target.
 
-use tokio_postgres::Client;
-
 use super::Judge;
-use crate::{
-    error::Result,
-    load::LoadTarget,
-    outcome::ROW_BITS,
-    postgres::staging::{ORDINAL, Staging},
-};
+use crate::{error::Result, load::LoadTarget, outcome::ROW_BITS, postgres::staging::ORDINAL};
 
 /// The code of rows that are rejected with another of their record: no violation of their own.
 pub(super) const WHOLE: &str = "record";
 
 /// Rejects all rows of records of which one is rejected; gives whether there were any.
-pub(super) async fn reject_whole(
-    client: &Client,
-    staging: &Staging,
-    loads: &[LoadTarget],
-) -> Result<bool> {
+pub(super) async fn reject_whole(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<bool> {
     if !loads.iter().any(|load| load.is_unpivoted) {
         return Ok(false);
     }
     let mut found = false;
     for (target, load) in loads.iter().enumerate() {
-        let judge = Judge { client, staging, target, load };
+        let judge = Judge { target, load, ..*judge };
         found |= judge.execute(&judge.reject_with_record(), "reject whole records").await? > 0;
     }
     Ok(found)

@@ -9,7 +9,7 @@ use crate::{
         sql::{quote_identifier, quote_literal},
         staging::Staging,
     },
-    schema::PgType,
+    schema::{Column, PgType},
 };
 
 /// Ranges that are told one by one; more become one.
@@ -35,12 +35,7 @@ pub(in crate::postgres) async fn touched(
     }
     let column = &load.columns[range.column].column;
     let name = quote_identifier(&column.name);
-    let period = match column.pg_type {
-        PgType::Date | PgType::Timestamp(_) | PgType::TimestampTz(_) => {
-            format!("date_trunc('month', s.{name})")
-        }
-        _ => "()".to_owned(),
-    };
+    let Some(period) = period(column, &name) else { return Ok(None) };
     let query = format!(
         "select min(s.{name})::text, max(s.{name})::text from {} s
          where s.{name} is not null group by {period} order by min(s.{name})",
@@ -67,4 +62,17 @@ pub(in crate::postgres) async fn touched(
         true => "false".to_owned(),
         false => format!("({})", conditions.join(" or ")),
     }))
+}
+
+/// What rows are grouped by for ranges of their own. `None` where ranges say too little: the row
+/// of a key that takes NULL is in none, and not every type has a least value.
+fn period(column: &Column, name: &str) -> Option<String> {
+    match column.pg_type {
+        _ if !column.not_null => None,
+        PgType::Date | PgType::Timestamp(_) | PgType::TimestampTz(_) => {
+            Some(format!("date_trunc('month', s.{name})"))
+        }
+        PgType::Int2 | PgType::Int4 | PgType::Int8 | PgType::Numeric(_) => Some("()".to_owned()),
+        _ => None,
+    }
 }

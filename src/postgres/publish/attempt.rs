@@ -11,6 +11,7 @@ use super::{
     guarded, held,
     locks::lock_targets,
     statements::Statements,
+    still_taken::still_taken,
     target::{Classified, TargetPublisher},
 };
 use crate::{
@@ -36,12 +37,15 @@ impl Publishing<'_> {
         self.fence.check(client).await?;
         lock_targets(client, self.loads).await?;
         failpoint::hit("publish.begun")?;
-        let (publishers, tables) = self.classify(client).await?;
+        if let Intent::Approve(_) = self.intent {
+            Box::pin(still_taken(client, self.staging, self.loads)).await?;
+        }
+        let (mut publishers, tables) = self.classify(client).await?;
         let ending = self.decide(client, &publishers, &tables).await?;
         match ending {
             Ending::Counted | Ending::Moved => {}
             Ending::Held => self.hold(client, &publishers, &tables).await?,
-            Ending::Published => self.write(client, &publishers, &tables).await?,
+            Ending::Published => Box::pin(self.write(client, &mut publishers, &tables)).await?,
         }
         failpoint::hit("publish.before_commit")?;
         match ending {
@@ -154,9 +158,13 @@ impl Publishing<'_> {
     async fn write(
         &self,
         client: &Client,
-        publishers: &[(TargetPublisher<'_>, Classified)],
+        publishers: &mut [(TargetPublisher<'_>, Classified)],
         tables: &[TableChange],
     ) -> Result<(), Failure> {
+        for (publisher, classified) in publishers.iter_mut() {
+            Box::pin(publisher.order(classified)).await?;
+        }
+        let publishers = &*publishers;
         for (publisher, classified) in publishers {
             publisher.keep(&self.run.run, classified).await?;
         }

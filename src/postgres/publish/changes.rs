@@ -4,7 +4,9 @@
 //! that delete, one per row of the target that the files do not have (`gone`, or `kept` where a
 //! rejected record is or may be that row; both without ordinal). A history notes new versions
 //! of known rows apart (`version`), and the rows of the target that end with them (`closed`,
-//! without ordinal). Where the mode has a scope,
+//! without ordinal). One that ends what is absent has `gone`, `kept` and, for the rest, `present`,
+//! for its open versions. Just before anything is written, rows whose values change hands are noted
+//! apart (`shifted`, `freed`; see [`super::order`]). Where the mode has a scope,
 //! `scope` has its values as text. Rows of the target stand in it by
 //! `tableoid` and `ctid`: inside one REPEATABLE READ transaction a row that the snapshot
 //! shows cannot move, and who changes it meanwhile makes the write fail with 40001.
@@ -30,10 +32,16 @@ pub(super) enum Kind {
     Version,
     /// A version that the target has as valid for longer than it is: its end is set.
     Closed,
+    /// A version without an end, whose key the files have: what may be ended is a share of these.
+    Present,
+    /// Changed, and takes what another changed row holds: it is updated after that.
+    Shifted,
+    /// Gone, and another row takes what it holds: it goes before that is written.
+    Freed,
 }
 
 impl Kind {
-    const ALL: [Kind; 8] = [
+    const ALL: [Kind; 11] = [
         Kind::New,
         Kind::Changed,
         Kind::Same,
@@ -42,6 +50,9 @@ impl Kind {
         Kind::Removed,
         Kind::Version,
         Kind::Closed,
+        Kind::Present,
+        Kind::Shifted,
+        Kind::Freed,
     ];
 
     /// The word in `changes.kind`.
@@ -55,6 +66,9 @@ impl Kind {
             Kind::Removed => "removed",
             Kind::Version => "version",
             Kind::Closed => "closed",
+            Kind::Present => "present",
+            Kind::Shifted => "shifted",
+            Kind::Freed => "freed",
         }
     }
 
@@ -66,7 +80,7 @@ impl Kind {
 
 /// How many rows there are of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Changes {
+pub(in crate::postgres) struct Changes {
     counts: [u64; Kind::ALL.len()],
 }
 
@@ -97,10 +111,18 @@ pub(super) async fn note(
 ) -> Result<Changes, tokio_postgres::Error> {
     let create = format!(
         "drop table if exists {changes};
-         create unlogged table {changes} with (autovacuum_enabled = false) as {query};
+         create unlogged table {changes} with (autovacuum_enabled = false) as select *, null::int as turn from ({query}) noted;
          analyze {changes}"
     );
     client.batch_execute(&create).await?;
+    counted(client, changes).await
+}
+
+/// Counts what is noted.
+pub(super) async fn counted(
+    client: &Client,
+    changes: &str,
+) -> Result<Changes, tokio_postgres::Error> {
     let count = format!("select kind, count(*) from {changes} group by kind");
     let mut counted = Changes::default();
     for row in client.query_typed(&count, &[]).await? {

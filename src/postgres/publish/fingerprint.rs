@@ -40,7 +40,7 @@ fn noted(sql: &Statements<'_>) -> String {
         "select c.kind || coalesce({after}, '') || coalesce(case c.kind when 'changed' then {before} else t::text end, '') as content
          from {changes} c left join {rows} s on s.{ORDINAL} = c.ordinal
            left join {table} t on t.tableoid = c.table_oid and t.ctid = c.row_id
-         where c.kind not in ('same', 'kept')",
+         where c.kind not in ('same', 'kept', 'present')",
         after = loaded(sql, "s"),
         before = loaded(sql, "t"),
         changes = sql.changes(),

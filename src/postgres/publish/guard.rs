@@ -34,7 +34,10 @@ impl Guard<'_> {
             return Ok(None);
         }
         if counted.of(Kind::Gone) + counted.of(Kind::Kept) == 0 {
-            let rows = counted.of(Kind::Changed) + counted.of(Kind::Same);
+            let rows = match self.load.mode {
+                LoadMode::History(_) => counted.of(Kind::Present),
+                _ => counted.of(Kind::Changed) + counted.of(Kind::Same),
+            };
             return Ok(Some(Deletions { rows, ..Deletions::default() }));
         }
         let mut deletions = self.count(client).await.map_err(failed("count deletions"))?;
@@ -71,10 +74,11 @@ impl Guard<'_> {
             CountLimit::Count(count) => ("gone::float8 > $1", count as f64),
             CountLimit::Share(share) => ("gone::float8 > $1 * had", share),
         };
+        let there = rows_there(self.load);
         let query = format!(
             "select coalesce(sum(had), 0)::bigint, coalesce(sum(gone), 0)::bigint, coalesce(sum(kept), 0)::bigint,
                count(*), count(*) filter (where {over})
-             from (select count(*) filter (where kind <> 'new') as had, count(*) filter (where kind = 'gone') as gone,
+             from (select count(*) filter (where {there}) as had, count(*) filter (where kind = 'gone') as gone,
                  count(*) filter (where kind = 'kept') as kept from {} group by scope) scopes",
             self.changes
         );
@@ -105,5 +109,13 @@ impl Guard<'_> {
         .into_iter()
         .filter_map(|(reason, holds)| holds.then_some(reason))
         .collect()
+    }
+}
+
+/// The condition on `changes` that a line stands for a row that the table had, and could lose.
+pub(super) fn rows_there(load: &LoadTarget) -> &'static str {
+    match load.mode {
+        LoadMode::History(_) => "kind in ('gone', 'freed', 'kept', 'present')",
+        _ => "kind <> 'new'",
     }
 }

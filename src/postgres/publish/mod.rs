@@ -23,10 +23,12 @@ mod guard;
 pub mod held;
 mod locks;
 mod mode;
+mod order;
 mod references;
 pub(in crate::postgres) mod rehearse;
 mod settled;
 mod statements;
+mod still_taken;
 mod target;
 
 use serde::{Deserialize, Serialize};
@@ -34,9 +36,11 @@ use tokio_postgres::{Client, error::SqlState};
 
 pub use counted::{Counted, CountedTable};
 pub use settled::settled;
+pub(in crate::postgres) use statements::{Statements, deleted_value, present_value};
+pub(in crate::postgres) use target::foresee;
 
 use super::{
-    caught::{Attempt, attempt},
+    caught::{Attempt, attempt, attempt_each},
     lease::Fence,
     ledger::RunRecord,
     partitions,
@@ -121,12 +125,11 @@ pub struct TableChange {
 /// connection was lost over the COMMIT: the ledger knows.
 pub async fn publish(client: &mut Client, publishing: &Publishing<'_>) -> Result<Published> {
     let partitions = publishing.make_partitions(client).await?;
-    let published =
-        publishing.attempt(client).await.map_err(|failure| match failure.error.transient() {
-            None if failure.passes => failure.error.passing(Some(Transient::Conflict)),
-            _ => failure.error,
-        });
-    let mut published = published?;
+    let published = Box::pin(publishing.attempt(client)).await;
+    let mut published = published.map_err(|failure| match failure.error.transient() {
+        None if failure.passes => failure.error.passing(Some(Transient::Conflict)),
+        _ => failure.error,
+    })?;
     for (table, partitions) in published.tables.iter_mut().zip(partitions) {
         table.partitions = partitions;
     }
@@ -183,7 +186,20 @@ fn may_pass(sqlstate: &str) -> bool {
 
 /// Runs a statement whose failure may be about a row's values; how many rows it wrote.
 async fn guarded(client: &Client, statement: &str, doing: &'static str) -> Result<u64, Failure> {
-    match attempt(client, statement).await? {
+    settle_attempt(attempt(client, statement).await?, doing)
+}
+
+/// The same for a statement that is run for each row of a query.
+async fn guarded_each(
+    client: &Client,
+    (rows, statement): (&str, &str),
+    doing: &'static str,
+) -> Result<u64, Failure> {
+    settle_attempt(attempt_each(client, rows, statement).await?, doing)
+}
+
+fn settle_attempt(attempted: Attempt, doing: &'static str) -> Result<u64, Failure> {
+    match attempted {
         Attempt::Done(rows) => Ok(rows),
         Attempt::Refused(refused) => {
             let passes = may_pass(refused.code());

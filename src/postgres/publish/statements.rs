@@ -1,9 +1,9 @@
 //! The SQL that modes are put together from: staged rows `s`, the target's rows `t`,
 //! and what is noted of them, `c`.
 
-use super::changes::Kind;
+use super::{changes::Kind, mode::Write};
 use crate::{
-    load::{LoadColumn, LoadMode, LoadTarget, SoftDelete},
+    load::{LoadColumn, LoadMode, LoadTarget, Mark, SoftDelete},
     postgres::{
         sql::{own_rows, qualified, quote_identifier, quote_literal, same_key},
         staging::{ORDINAL, Staging},
@@ -12,17 +12,17 @@ use crate::{
 };
 
 /// One target, as SQL speaks of it.
-pub(super) struct Statements<'a> {
-    pub(super) staging: &'a Staging,
-    pub(super) target: usize,
-    pub(super) load: &'a LoadTarget,
+pub(in crate::postgres) struct Statements<'a> {
+    pub(in crate::postgres) staging: &'a Staging,
+    pub(in crate::postgres) target: usize,
+    pub(in crate::postgres) load: &'a LoadTarget,
     /// Whether any staged row of the run is not to be published.
-    pub(super) any_excluded: bool,
+    pub(in crate::postgres) any_excluded: bool,
     /// Columns that are inserted beside the loaded ones, with SQL for their values: where the
     /// database would draw values that a rehearsal must not use up.
-    pub(super) drawn: Vec<(String, String)>,
+    pub(in crate::postgres) drawn: Vec<(String, String)>,
     /// A condition on row `t` without which it is no staged row's: which partitions matter.
-    pub(super) within: Option<String>,
+    pub(in crate::postgres) within: Option<String>,
 }
 
 impl Statements<'_> {
@@ -89,21 +89,34 @@ impl Statements<'_> {
         )
     }
 
-    /// Updates the rows that are noted as changed; `also` are assignments beside the columns.
-    pub(super) fn update(&self, also: Option<String>) -> String {
+    /// Updates the rows that are noted as changed, then those whose turn comes after; `also` are
+    /// assignments beside the columns.
+    pub(super) fn updates(&self, also: Option<String>) -> [Write; 2] {
         let of_column = |column: &LoadColumn| {
             format!("{} = {}", quote_identifier(&column.column.name), updated(column))
         };
         let assignments: Vec<String> = self.updated_columns().map(of_column).chain(also).collect();
-        format!(
-            "update {} t set {} from {} s join {} c on c.ordinal = s.{ORDINAL} and c.kind = '{}' where {}",
-            self.table(),
-            assignments.join(", "),
-            self.rows(),
-            self.changes(),
+        let update = format!("update {} t set {} from", self.table(), assignments.join(", "));
+        let (rows, changes) = (self.rows(), self.changes());
+        let all = format!(
+            "{update} {rows} s join {changes} c on c.ordinal = s.{ORDINAL} and c.kind = '{}' where {}",
             Kind::Changed.word(),
             self.same_key()
-        )
+        );
+        let one =
+            format!("{update} {rows} s where s.{ORDINAL} = $1 and t.tableoid = $2 and t.ctid = $3");
+        [Write::new(&[Kind::Changed], all), self.in_turn(one)]
+    }
+
+    /// A statement for each row whose turn comes after others'; `$1` is its ordinal, `$2` and
+    /// `$3` the row of the target.
+    pub(super) fn in_turn(&self, one: String) -> Write {
+        let rows = format!(
+            "select ordinal, table_oid, row_id from {} where kind = '{}' order by turn",
+            self.changes(),
+            Kind::Shifted.word()
+        );
+        Write { rows: Some(rows), ..Write::new(&[Kind::Shifted], one) }
     }
 
     /// Deletes the rows that are noted as being of this kind.
@@ -174,8 +187,16 @@ impl Statements<'_> {
 }
 
 /// What the column of a soft deletion says of rows that are not deleted.
-pub(super) fn present_value(soft: &SoftDelete) -> String {
+pub(in crate::postgres) fn present_value(soft: &SoftDelete) -> String {
     soft.present.as_ref().map_or_else(|| "null".to_owned(), |value| typed(soft, value))
+}
+
+/// What it says of a row that is deleted now.
+pub(in crate::postgres) fn deleted_value(soft: &SoftDelete) -> String {
+    match &soft.deleted {
+        Mark::Moment => "now()".to_owned(),
+        Mark::Value(value) => typed(soft, value),
+    }
 }
 
 /// A value of the column of a soft deletion.

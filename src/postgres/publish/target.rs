@@ -5,7 +5,8 @@ use tokio_postgres::Client;
 use super::{
     Failure,
     changes::{self, Changes, Kind},
-    failed, guarded,
+    failed, guarded, guarded_each,
+    held::by_scope,
     mode::{Effect, Mode, Write, mode},
     references::must_be_free,
     statements::Statements,
@@ -47,6 +48,7 @@ impl Classified {
             updated: rows(Effect::Updates),
             deleted: rows(Effect::Deletes),
             deletes: match self.removals.iter().any(Write::deletes) {
+                _ if self.changes.of(Kind::Freed) > 0 => Deletes::Between,
                 false => Deletes::Between,
                 true if removes_first => Deletes::First,
                 true => Deletes::Last,
@@ -74,25 +76,27 @@ impl TargetPublisher<'_> {
 
     async fn classified(&self, mode: &dyn Mode) -> Result<Classified, tokio_postgres::Error> {
         let sql = &self.sql;
-        let query = match mode.classify(sql) {
-            Some(query) if !mode.fills_empty_table() || !self.target_is_empty().await? => query,
-            _ => {
-                let query =
-                    format!("select count(*) from {} s where {}", sql.rows(), sql.publishable());
-                let row = self.client.query_typed_one(&query, &[]).await?;
-                let rows = row.try_get::<_, i64>(0)?.cast_unsigned();
-                let changes = Changes::all(Kind::New, rows);
-                let writes = vec![Write::everything(sql)];
-                return Ok(Classified { changes, noted: false, writes, removals: Vec::new() });
-            }
+        let Some(changes) = foresee(self.client, sql).await? else {
+            let query =
+                format!("select count(*) from {} s where {}", sql.rows(), sql.publishable());
+            let row = self.client.query_typed_one(&query, &[]).await?;
+            let rows = row.try_get::<_, i64>(0)?.cast_unsigned();
+            let changes = Changes::all(Kind::New, rows);
+            let writes = vec![Write::everything(sql)];
+            return Ok(Classified { changes, noted: false, writes, removals: Vec::new() });
         };
-        let changes = changes::note(self.client, &sql.changes(), &query).await?;
         let (writes, removals) = (mode.writes(sql), mode.removals(sql));
         Ok(Classified { changes, noted: true, writes, removals })
     }
 
     /// Keeps the rows that are to be replaced, before they are, so that the run can be undone.
     pub(super) async fn keep(&self, run: &RunId, classified: &Classified) -> Result<(), Failure> {
+        let scoped = classified.noted && self.load().mode.deletes();
+        if self.load().undo_hours.is_some() && scoped {
+            let Statements { staging, target, load, .. } = self.sql;
+            let query = by_scope(staging, target, load);
+            undo::keep_scopes(self.client, (run, target), &query).await?;
+        }
         let replaced = classified.written(false).replaced();
         if self.load().undo_hours.is_none() || replaced == 0 {
             return Ok(());
@@ -129,7 +133,10 @@ impl TargetPublisher<'_> {
                 Some(_) => undo::marked(run, &write.sql),
                 None => write.sql.clone(),
             };
-            let written = guarded(self.client, &statement, "publish").await?;
+            let written = match &write.rows {
+                Some(rows) => guarded_each(self.client, (rows, &statement), "publish").await?,
+                None => guarded(self.client, &statement, "publish").await?,
+            };
             must_agree(self.load(), write.kinds, planned, written)?;
             failpoint::hit("publish.statement")?;
         }
@@ -139,11 +146,29 @@ impl TargetPublisher<'_> {
     fn load(&self) -> &LoadTarget {
         self.sql.load
     }
+}
 
-    async fn target_is_empty(&self) -> Result<bool, tokio_postgres::Error> {
-        let query = format!("select not exists (select from {})", self.sql.table());
-        self.client.query_typed_one(&query, &[]).await?.try_get(0)
+/// Notes of every row what is to happen to it; `None` where every row is new.
+pub(in crate::postgres) async fn foresee(
+    client: &Client,
+    sql: &Statements<'_>,
+) -> Result<Option<Changes>, tokio_postgres::Error> {
+    let mode = mode(&sql.load.mode);
+    let Some(query) = mode.classify(sql) else { return Ok(None) };
+    if mode.fills_empty_table() && target_is_empty(client, sql).await? {
+        return Ok(None);
     }
+    Ok(Some(changes::note(client, &sql.changes(), &query).await?))
+}
+
+/// Of a partitioned table only the part matters in which a row of the run can be.
+async fn target_is_empty(
+    client: &Client,
+    sql: &Statements<'_>,
+) -> Result<bool, tokio_postgres::Error> {
+    let within = sql.within.as_deref().unwrap_or("true");
+    let query = format!("select not exists (select from {} t where {within})", sql.table());
+    client.query_typed_one(&query, &[]).await?.try_get(0)
 }
 
 /// A trigger or a row-level policy can swallow writes without an error.

@@ -168,6 +168,13 @@ impl TargetUndo {
         ))
     }
 
+    /// The query of the rows to update back, and the statement for one of them, `$1`.
+    pub(super) fn update_one_back(&self) -> Option<(String, String)> {
+        let image = self.image.as_ref()?;
+        let rows = format!("select i.ctid from {image} i where not i.deleted");
+        Some((rows, format!("{} and i.ctid = $1", self.update_back()?)))
+    }
+
     /// Inserts the rows that the run deleted.
     pub(super) fn insert_deleted(&self) -> Option<String> {
         let image = self.image.as_ref()?;

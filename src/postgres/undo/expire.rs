@@ -24,12 +24,14 @@ async fn expire(client: &mut Client) -> Result<usize, tokio_postgres::Error> {
     transaction.batch_execute(TRANSACTION_SETTINGS).await?;
     // Another role's images are left to that role, and another run's work to that run.
     let query =
-        "select u.run_id, coalesce(string_agg('drop table if exists ' || t.image, '; '), '')
+        "select u.run_id, coalesce(string_agg(concat_ws('; ', 'drop table if exists ' || t.image,
+            format('drop table if exists longshore_undo.%I', lower(t.run_id) || '_' || t.target || '_scopes')), '; '), '')
         from longshore.undo u left join longshore.undo_target t using (run_id)
         where u.run_id in (
             select run_id from longshore.undo o where o.expires_at <= now() and not exists (
               select from longshore.undo_target i join pg_catalog.pg_class c
-                on c.oid = pg_catalog.to_regclass(i.image)
+                on c.oid in (pg_catalog.to_regclass(i.image), pg_catalog.to_regclass(
+                  pg_catalog.format('longshore_undo.%I', lower(i.run_id) || '_' || i.target || '_scopes')))
               where i.run_id = o.run_id and not pg_catalog.pg_has_role(c.relowner, 'usage'))
             order by expires_at limit $1 for update skip locked)
         group by u.run_id";

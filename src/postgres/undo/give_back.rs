@@ -14,7 +14,7 @@ use crate::{
     load::Tenant,
     outcome::Tally,
     postgres::{
-        caught::attempt,
+        caught::{Attempt, attempt, attempt_in_rounds},
         lease::Fence,
         session::{TRANSACTION_SETTINGS, database_error},
         tenant::and_tenant,
@@ -142,7 +142,7 @@ async fn give_back(
     }
     for (target, found) in targets.iter().zip(found).rev() {
         writer(target).write(found.inserted, Some(target.delete_inserted())).await?;
-        writer(target).write(found.updated, target.update_back()).await?;
+        writer(target).update(found.updated).await?;
         if target.written.deletes == Deletes::Between {
             writer(target).write(found.deleted, target.insert_deleted()).await?;
         }
@@ -163,14 +163,34 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Updates rows back. Where publishing had to follow an order, since rows took what others
+    /// gave up, any order is looked for that breaks nothing.
+    async fn update(&self, planned: u64) -> Result<()> {
+        let (true, Some(all)) = (planned > 0, self.target.update_back()) else { return Ok(()) };
+        let attempted = attempt(self.client, &marked(self.run, &all)).await?;
+        match (attempted, self.target.update_one_back()) {
+            (Attempt::Refused(refused), Some((rows, one)))
+                if ["23505", "23P01"].contains(&refused.code()) =>
+            {
+                let one = marked(self.run, &one);
+                self.settle(attempt_in_rounds(self.client, &rows, &one).await?, planned)
+            }
+            (attempted, _) => self.settle(attempted, planned),
+        }
+    }
+
     /// Runs a statement that gives back so many rows.
     async fn write(&self, planned: u64, statement: Option<String>) -> Result<()> {
         let (true, Some(statement)) = (planned > 0, statement) else { return Ok(()) };
+        self.settle(attempt(self.client, &marked(self.run, &statement)).await?, planned)
+    }
+
+    fn settle(&self, attempted: Attempt, planned: u64) -> Result<()> {
         let table = &self.target.table;
-        let written = attempt(self.client, &marked(self.run, &statement)).await?;
-        let written = written.rows(&format!("give back the rows of {table}")).map_err(|error| {
-            error.hint("a row written since stands in the way; nothing is undone")
-        })?;
+        let written =
+            attempted.rows(&format!("give back the rows of {table}")).map_err(|error| {
+                error.hint("a row written since stands in the way; nothing is undone")
+            })?;
         if written == planned {
             return Ok(());
         }

@@ -43,7 +43,7 @@ pub async fn approve(
     progress.enter(Stage::Publishing);
     let fence = lease.fence();
     let approval = Approval { endpoint, held: &held, staging: &staging, fence, progress };
-    let published = lease.keeping(approval.publish(session)).await;
+    let published = Box::pin(lease.keeping(approval.publish(session))).await;
     progress.enter(Stage::Ended);
     let session = endpoint.connect().await?;
     let released = fence.release(&session.client).await;

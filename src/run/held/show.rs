@@ -7,7 +7,7 @@ use crate::{
     load::LoadTarget,
     postgres::{
         ledger::{self, HeldRun, PastRun},
-        publish::held::{ScopeChange, scopes},
+        publish::held::{ScopeChange, published_scopes, scopes},
         staging::Staging,
     },
     report::TableSummary,
@@ -23,9 +23,12 @@ pub struct ShownRun {
     /// Of a held run: what it would do, by scope.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Vec<ShownTable>>,
+    /// Of a published run that can be undone: what it did, by scope, to tables it may delete from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<Vec<ShownTable>>,
 }
 
-/// What a held run would do to one table.
+/// What a run did or would do to one table.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct ShownTable {
     /// Its counts.
@@ -47,12 +50,32 @@ pub type ShownScope = ScopeChange;
 /// server refuses, or staging is lost.
 pub async fn show(client: &Client, run: &RunId, limit: u32) -> Result<Option<ShownRun>> {
     let Some(past) = ledger::history(client, Some(run), 1).await?.pop() else { return Ok(None) };
-    let mut shown = ShownRun { past, held: None };
+    let mut shown = ShownRun { past, held: None, published: None };
     if shown.past.status == "held" {
         let held = ledger::held_run(client, run).await?;
         shown.held = Some(show_held(client, &held, limit).await?);
     }
+    if shown.past.status == "published" {
+        shown.published = show_published(client, run, &shown.past, limit).await?;
+    }
     Ok(Some(shown))
+}
+
+async fn show_published(
+    client: &Client,
+    run: &RunId,
+    past: &PastRun,
+    limit: u32,
+) -> Result<Option<Vec<ShownTable>>> {
+    let mut tables = Vec::new();
+    for (target, table) in past.tables.iter().enumerate() {
+        let Some((scope, scopes)) = published_scopes(client, (run, target), limit).await? else {
+            continue;
+        };
+        let summary = TableSummary::new(&table.table, table.tally, None);
+        tables.push(ShownTable { summary, scope, scopes });
+    }
+    Ok((!tables.is_empty()).then_some(tables))
 }
 
 async fn show_held(client: &Client, held: &HeldRun, limit: u32) -> Result<Vec<ShownTable>> {

@@ -196,3 +196,80 @@ async fn a_school_data_sync_folder_is_loaded_as_one() {
     assert_eq!(loaded(&summary), expected);
     assert_eq!(summary.bundle.expect("a bundle").absent, ["roles"]);
 }
+
+const SDS_V1: &str = r#"
+[bundle]
+path = "$FOLDER"
+[[file]]
+name = "School"
+[[file]]
+name = "Section"
+[[file]]
+name = "Student"
+[[file]]
+name = "Teacher"
+[[file]]
+name = "StudentEnrollment"
+[[file]]
+name = "TeacherRoster"
+[[target]]
+table = "public.school"
+from = "School"
+mode = "mirror"
+key = ["id"]
+columns = { id = { from = "SIS ID", aliases = ["DfE Number"] }, name = { from = "Name" } }
+[[target]]
+table = "public.section"
+from = "Section"
+mode = "mirror"
+key = ["id"]
+columns = { id = { from = "SIS ID", aliases = ["ID"] }, school = { from = "School SIS ID", aliases = ["School DfE Number"] }, name = { from = "Section Name" } }
+[[target]]
+table = "public.student"
+from = "Student"
+mode = "mirror"
+key = ["id"]
+columns = { id = { from = "SIS ID", aliases = ["ID"] }, school = { from = "School SIS ID", aliases = ["School DfE Number"] } }
+[[target]]
+table = "public.teacher"
+from = "Teacher"
+mode = "mirror"
+key = ["id"]
+columns = { id = { from = "SIS ID", aliases = ["ID"] }, school = { from = "School SIS ID", aliases = ["School DfE Number"] } }
+[[target]]
+table = "public.attends"
+from = "StudentEnrollment"
+mode = "mirror"
+key = ["section", "student"]
+columns = { section = { from = "Section SIS ID", aliases = ["Section ID"] }, student = { from = "SIS ID", aliases = ["ID"] } }
+[[target]]
+table = "public.teaches"
+from = "TeacherRoster"
+mode = "mirror"
+key = ["section", "teacher"]
+columns = { section = { from = "Section SIS ID", aliases = ["Section ID"] }, teacher = { from = "SIS ID", aliases = ["ID"] } }
+"#;
+
+/// The six files of School Data Sync's first format, in three variants.
+#[tokio::test]
+async fn school_data_sync_folders_of_the_first_format() {
+    let Some(data) = crate::real_files::data() else { return };
+    let tables = "create table school (id text primary key, name text not null);
+        create table section (id text primary key, school text not null references school, name text not null);
+        create table student (id text primary key, school text not null references school);
+        create table teacher (id text primary key, school text not null references school);
+        create table attends (section text references section, student text references student, primary key (section, student));
+        create table teaches (section text references section, teacher text references teacher, primary key (section, teacher))";
+    for (folder, rows) in [
+        ("SDS Format/25 Users", [2, 2, 22, 2, 44, 2]),
+        ("SDS Format/Min Required Attributes", [2, 2, 22, 2, 44, 2]),
+        ("UK Format/25 Users", [2, 28, 22, 2, 154, 4]),
+    ] {
+        let path = data.join("roster/ms_sds").join(folder);
+        let toml = SDS_V1.replace("$FOLDER", &path.display().to_string());
+        let space = Workspace::with(tables).await;
+        let summary = space.run(&toml).await;
+        let inserted: Vec<u64> = summary.tables.iter().map(|table| table.tally.inserted).collect();
+        assert_eq!((inserted, codes(&summary)), (rows.to_vec(), vec![]), "{folder}");
+    }
+}

@@ -1,4 +1,5 @@
-//! Which rows of a target its files do not have, by key: for `mirror`, and `replace` with one.
+//! Which rows of a target its files do not have, by key: for `mirror`, `replace` with one, and a
+//! history that ends what is absent.
 //!
 //! A rejected record is not an absent one. Where its key was read, that row is `kept`; where
 //! only its scope was, every row of the scope; where neither was, every row there is.
@@ -19,7 +20,7 @@ impl<'q, 's> ByKey<'q, 's> {
             let name = |index: &usize| quote_identifier(&sql.load.columns[*index].column.name);
             indexes.iter().map(name).collect()
         };
-        Self { sql, key: names(&sql.load.key), scope: names(sql.load.mode.scope()) }
+        Self { sql, key: names(&sql.load.row_key()), scope: names(sql.load.mode.scope()) }
     }
 
     /// Classifies staged rows by key, then the target's rows without one that `present` holds
@@ -44,7 +45,7 @@ impl<'q, 's> ByKey<'q, 's> {
 
     /// The target's rows `t` that may go, with what is known of rejected records; each join finds
     /// a row at most once, and scales where a subquery may not.
-    fn rows_in_scope(&self) -> String {
+    pub(super) fn rows_in_scope(&self) -> String {
         let kept = self.sql.staging.kept(self.sql.target);
         let (keys, table) = (self.key.join(", "), self.sql.table());
         let known = format!(
@@ -65,7 +66,7 @@ impl<'q, 's> ByKey<'q, 's> {
     }
 
     /// Whether a rejected record is, or may be, row `t`.
-    fn is_kept(&self) -> String {
+    pub(super) fn is_kept(&self) -> String {
         let kept = self.sql.staging.kept(self.sql.target);
         let unreadable: Vec<String> =
             self.scope.iter().map(|column| format!("{column} is null")).collect();
@@ -87,7 +88,7 @@ impl<'q, 's> ByKey<'q, 's> {
         format!("case when t.tableoid is null then {new} else {known} end")
     }
 
-    fn scope_as_text(&self, row: &str) -> String {
+    pub(super) fn scope_as_text(&self, row: &str) -> String {
         if self.scope.is_empty() {
             return NO_SCOPE.to_owned();
         }

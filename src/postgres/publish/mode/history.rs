@@ -6,10 +6,12 @@
 //! moment, the correction of it. A version ends where the next one begins, or where the one
 //! before it was known to end.
 //!
+//! Where the files are all there is, a row that they do not have ends with the run.
+//!
 //! No row is ever deleted and no beginning ever moves, so intervals of the table only get
 //! shorter: a constraint that forbids overlaps holds after each statement.
 
-use super::{Kind, Mode, Statements, Write, content};
+use super::{Kind, Mode, NO_SCOPE, Statements, Write, absent::ByKey, content};
 use crate::{
     load::Validity,
     postgres::{
@@ -31,10 +33,18 @@ impl Mode for Validity {
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write> {
         let line = Line { validity: self, sql };
         vec![
-            Write::new(&[Kind::Closed], line.close()),
-            Write::new(&[Kind::Changed], line.correct()),
+            Write::new(&[Kind::Freed], line.close(Kind::Freed)),
+            Write::new(&[Kind::Closed], line.close(Kind::Closed)),
+            Write::new(&[Kind::Changed], line.correct(&Kind::Changed.notes_row())),
+            sql.in_turn(
+                line.correct(&format!("s.{ORDINAL} = $1 and t.tableoid = $2 and t.ctid = $3")),
+            ),
             Write::new(&[Kind::New, Kind::Version], line.insert()),
         ]
+    }
+
+    fn removals(&self, sql: &Statements<'_>) -> Vec<Write> {
+        vec![Write::new(&[Kind::Gone], Line { validity: self, sql }.close(Kind::Gone))]
     }
 }
 
@@ -66,13 +76,13 @@ impl Line<'_> {
              ended as (select e.*, least(e.next_starts, {reach}) as new_end from version e)
              select e.kind, e.ordinal, case e.kind when 'changed' then e.before_table end as table_oid,
                case e.kind when 'changed' then e.before_row end as row_id, {valid_to} as valid_to,
-               e.new_end = 'infinity' as is_current
-             from ended e where e.ordinal is not null
+               e.new_end = 'infinity' as is_current, {scope} as scope
+             from ended e{staged} where e.ordinal is not null
              union all
-             select 'closed', null, e.table_oid, e.row_id, {valid_to}, false from ended e
+             select 'closed', null, e.table_oid, e.row_id, {valid_to}, false, {NO_SCOPE} from ended e
              where e.ordinal is null and e.next_ordinal is not null and e.next_starts > e.starts and e.next_starts < e.ends
              union all
-             select 'same', e.ordinal, null, null, null, null from judged e where e.kind = 'same'",
+             select 'same', e.ordinal, null, null, null, null, {scope} from judged e{staged} where e.kind = 'same'{absent}",
             elements = self.elements(),
             partition = format_args!("partition by {key}"),
             kind = self.kind(),
@@ -80,6 +90,32 @@ impl Line<'_> {
             table = self.sql.table(),
             reach = reach("e.reaches", "e.starts"),
             valid_to = self.stored_end("e.new_end"),
+            scope = ByKey::new(self.sql).scope_as_text("s"),
+            staged = format_args!(" join {} s on s.{ORDINAL} = e.ordinal", self.sql.rows()),
+            absent = self.absent(),
+        )
+    }
+
+    /// The open versions of the table, as one more part of the query: whether the files have
+    /// their keys. What begins later than the run is not over with it.
+    fn absent(&self) -> String {
+        let Some(absent) = &self.validity.absent else { return String::new() };
+        let by_key = ByKey::new(self.sql);
+        format!(
+            " union all
+             select case when exists (select from {rows} s where {same_key} and {publishable}) then 'present'
+                 when {kept} then 'kept' else 'gone' end,
+               null, t.tableoid, t.ctid, {moment}, false, {scope}
+             from {rows_in_scope} where {ends} = 'infinity' and t.{starts} < {moment}",
+            rows = self.sql.rows(),
+            same_key = self.same_key(),
+            publishable = self.sql.publishable(),
+            kept = by_key.is_kept(),
+            moment = absent.moment,
+            scope = by_key.scope_as_text("t"),
+            rows_in_scope = by_key.rows_in_scope(),
+            ends = self.known_end(),
+            starts = self.starts(),
         )
     }
 
@@ -129,17 +165,17 @@ impl Line<'_> {
         if differences.is_empty() { "false".to_owned() } else { differences.join(" or ") }
     }
 
-    fn close(&self) -> String {
+    fn close(&self, kind: Kind) -> String {
         let assignments = self.assignments();
         format!(
             "update {} t set {assignments} from {} c where {}",
             self.sql.table(),
             self.sql.changes(),
-            Kind::Closed.notes_row()
+            kind.notes_row()
         )
     }
 
-    fn correct(&self) -> String {
+    fn correct(&self, which: &str) -> String {
         let columns = self.sql.updated_columns().map(|column| {
             let name = quote_identifier(&column.column.name);
             format!("{name} = s.{name}, ")
@@ -151,7 +187,7 @@ impl Line<'_> {
             self.assignments(),
             self.sql.rows(),
             self.sql.changes(),
-            Kind::Changed.notes_row()
+            which
         )
     }
 

@@ -4,7 +4,7 @@ use super::{Kind, Mode, NO_SCOPE, Statements, Write, absent::ByKey};
 use crate::{
     load::{LoadMode, Mark, SoftDelete},
     postgres::{
-        publish::statements::{present_value, typed},
+        publish::statements::{deleted_value, present_value, typed},
         sql::quote_identifier,
     },
 };
@@ -31,18 +31,21 @@ impl Mode for Mirror {
         let comes_back = soft(sql).map(|soft| {
             format!("{} = {}", quote_identifier(&soft.column.name), present_value(soft))
         });
-        vec![
-            Write::new(&[Kind::Changed], sql.update(comes_back)),
-            Write::new(&[Kind::New], sql.insert_new()),
-        ]
+        let mut writes = vec![Write::new(&[Kind::Freed], remove(sql, Kind::Freed))];
+        writes.extend(sql.updates(comes_back));
+        writes.push(Write::new(&[Kind::New], sql.insert_new()));
+        writes
     }
 
     fn removals(&self, sql: &Statements<'_>) -> Vec<Write> {
-        let removal = match soft(sql) {
-            Some(soft) => mark(sql, soft),
-            None => sql.delete(Kind::Gone),
-        };
-        vec![Write::new(&[Kind::Gone], removal)]
+        vec![Write::new(&[Kind::Gone], remove(sql, Kind::Gone))]
+    }
+}
+
+fn remove(sql: &Statements<'_>, kind: Kind) -> String {
+    match soft(sql) {
+        Some(soft) => mark(sql, soft, kind),
+        None => sql.delete(kind),
     }
 }
 
@@ -62,16 +65,13 @@ fn is_present(soft: &SoftDelete) -> String {
     }
 }
 
-fn mark(sql: &Statements<'_>, soft: &SoftDelete) -> String {
-    let value = match &soft.deleted {
-        Mark::Moment => "now()".to_owned(),
-        Mark::Value(value) => typed(soft, value),
-    };
+fn mark(sql: &Statements<'_>, soft: &SoftDelete, kind: Kind) -> String {
     format!(
-        "update {} t set {} = {value} from {} c where {}",
+        "update {} t set {} = {} from {} c where {}",
         sql.table(),
         quote_identifier(&soft.column.name),
+        deleted_value(soft),
         sql.changes(),
-        Kind::Gone.notes_row()
+        kind.notes_row()
     )
 }

@@ -52,11 +52,13 @@ pub(super) struct Write {
     /// The kinds of rows it writes: it must write just as many as were classified so.
     pub(super) kinds: &'static [Kind],
     pub(super) sql: String,
+    /// The query of the rows that it is run for one by one, where their order matters.
+    pub(super) rows: Option<String>,
 }
 
 impl Write {
-    fn new(kinds: &'static [Kind], sql: String) -> Self {
-        Self { kinds, sql }
+    pub(super) fn new(kinds: &'static [Kind], sql: String) -> Self {
+        Self { kinds, sql, rows: None }
     }
 
     /// What it does to rows of the target, by its first word.

@@ -22,7 +22,11 @@ impl Mode for Replace {
         let mut writes = match sql.load.key.is_empty() {
             // The row in place of another may have its unique values.
             true => vec![Write::new(&[Kind::Gone], sql.delete(Kind::Gone))],
-            false => vec![Write::new(&[Kind::Changed], sql.update(None))],
+            false => {
+                let mut writes = vec![Write::new(&[Kind::Freed], sql.delete(Kind::Freed))];
+                writes.extend(sql.updates(None));
+                writes
+            }
         };
         writes.push(Write::new(&[Kind::New], sql.insert_new()));
         writes

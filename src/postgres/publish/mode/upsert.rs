@@ -10,9 +10,8 @@ impl Mode for Upsert {
     }
 
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write> {
-        vec![
-            Write::new(&[Kind::Changed], sql.update(None)),
-            Write::new(&[Kind::New], sql.insert_new()),
-        ]
+        let mut writes = sql.updates(None).into_iter().collect::<Vec<_>>();
+        writes.push(Write::new(&[Kind::New], sql.insert_new()));
+        writes
     }
 }

@@ -1,0 +1,45 @@
+//! Judging again what was judged once: a held run may have waited for long.
+
+use tokio_postgres::Client;
+
+use super::{Judge, Place, failed, outlook};
+use crate::{
+    error::Result,
+    load::LoadTarget,
+    postgres::{publish::rehearse::rehearse, staging::Staging},
+};
+
+/// What the tables would refuse by now of records they would have taken, inside a transaction
+/// that is to write them: messages, and how many records each is about. Leaves no trace.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub(in crate::postgres) async fn objections(
+    client: &Client,
+    staging: &Staging,
+    loads: &[LoadTarget],
+) -> Result<Vec<(String, u64)>> {
+    let Some(first) = loads.first() else { return Ok(Vec::new()) };
+    let failed = || failed("judge the held records again");
+    let excluded = staging.excluded();
+    let mark = format!(
+        "savepoint judged_again; alter table {excluded} add column known boolean; update {excluded} set known = true"
+    );
+    client.batch_execute(&mark).await.map_err(failed())?;
+    let judge = Judge::new(client, staging, (0, first), Place::Within);
+    for (target, load) in loads.iter().enumerate() {
+        Judge { target, load, ..judge }.check_rows().await?;
+    }
+    Box::pin(outlook::settle_all(&judge, loads)).await?;
+    if Box::pin(rehearse(client, staging, loads, Place::Within)).await? {
+        Box::pin(outlook::settle_all(&judge, loads)).await?;
+    }
+    let query = format!(
+        "select message, count(distinct ordinal) from {excluded} where known is null and kind = 'rejected'
+         group by message order by 2 desc, 1"
+    );
+    let rows = client.query_typed(&query, &[]).await.map_err(failed())?;
+    let found = rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).cast_unsigned()));
+    client.batch_execute("rollback to savepoint judged_again").await.map_err(failed())?;
+    Ok(found.collect())
+}

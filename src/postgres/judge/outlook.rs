@@ -1,0 +1,81 @@
+//! The table as the run will leave it, and what two of its rows may not share.
+//!
+//! Who is rejected keeps its row as it is, and with it what that row holds. So what was found to
+//! be free is looked at again after every round that rejected something, until none does.
+
+use super::{Judge, Place, failed, reject_orphans};
+use crate::{
+    error::Result,
+    load::{LoadMode, LoadTarget},
+    postgres::{
+        partitions::touched,
+        publish::{Statements, foresee},
+        session::TRANSACTION_SETTINGS,
+        tenant::and_tenant,
+    },
+};
+
+/// What is known of what becomes of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::postgres) enum Outlook {
+    /// Nothing yet.
+    Unknown,
+    /// Every row is new.
+    AllNew,
+    /// The table of changes says it.
+    Noted,
+}
+
+/// Goes on until nobody is rejected any more; whether anybody was.
+pub(super) async fn settle_all(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<bool> {
+    let mut ever = false;
+    loop {
+        let (mut found, mut again) = (false, false);
+        for (target, load) in loads.iter().enumerate() {
+            let mut judge = Judge { target, load, ..*judge };
+            if !judge.needs_outlook() {
+                continue;
+            }
+            judge.outlook = judge.look_ahead().await?;
+            judge.execute(&judge.create_takes(), "look for values that change hands").await?;
+            found |= judge.check_ends().await?;
+            found |= judge.check_exclusive().await?;
+            let (rejected, changes_hands) = judge.check_takes().await?;
+            found |= rejected;
+            again |= changes_hands || matches!(load.mode, LoadMode::History(_));
+        }
+        found |= reject_orphans(judge, loads).await?;
+        ever |= found;
+        if !(found && again) {
+            return Ok(ever);
+        }
+    }
+}
+
+impl Judge<'_> {
+    /// Says of every row what is to happen to it, as publishing will.
+    async fn look_ahead(&self) -> Result<Outlook> {
+        self.keep_rejected().await?;
+        let (staging, target, load) = (self.staging, self.target, self.load);
+        let failed = || failed("look ahead at what becomes of rows");
+        if self.place == Place::Alone {
+            let begin = format!("begin; {TRANSACTION_SETTINGS}{}", and_tenant(staging.tenant()));
+            self.client.batch_execute(&begin).await.map_err(failed())?;
+        }
+        let noted = async {
+            let within = touched(self.client, staging, (target, load)).await?;
+            let drawn = Vec::new();
+            let sql = Statements { staging, target, load, any_excluded: true, drawn, within };
+            foresee(self.client, &sql).await
+        };
+        let noted = noted.await;
+        if self.place == Place::Alone {
+            let end = if noted.is_ok() { "commit" } else { "rollback" };
+            self.client.batch_execute(end).await.map_err(failed())?;
+        }
+        Ok(match noted.map_err(failed())? {
+            Some(_) => Outlook::Noted,
+            None => Outlook::AllNew,
+        })
+    }
+}

@@ -1,0 +1,182 @@
+//! Publishing on trial: finds the rows that only writing them shows to be refused.
+//!
+//! Triggers, row-level policies, a partition's own constraints, values that are known only when
+//! they are written: no query foretells them. So where a table has such, its rows are written
+//! as publishing will write them, and all is rolled back (see [`trial`]). Each row that the table
+//! does not take becomes a rejection, the others stay. So does each order to delete a row that
+//! the table does not let go. A table without any of this is not rehearsed.
+
+mod objection;
+mod trial;
+
+use tokio_postgres::{Client, types::Type};
+
+use self::{objection::Offender, trial::Trial};
+use super::statements::Statements;
+use crate::{
+    error::Result,
+    load::{LoadMode, LoadTarget, deletes_first},
+    postgres::{
+        judge::{Place, has_unknown},
+        partitions,
+        session::{TRANSACTION_SETTINGS, database_error},
+        staging::{ORDINAL, Staging},
+        tenant::and_tenant,
+    },
+    schema::RelationKind,
+};
+
+/// Rehearses the targets that may refuse rows; whether any row was refused, which is then
+/// noted as rejected.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses for another reason than a row.
+pub(in crate::postgres) async fn rehearse(
+    client: &Client,
+    staging: &Staging,
+    loads: &[LoadTarget],
+    place: Place,
+) -> Result<bool> {
+    let mut needed = false;
+    for load in loads {
+        needed |= has_unknown(load) || may_refuse(client, load).await?;
+    }
+    if !needed {
+        return Ok(false);
+    }
+    let failed = |error| database_error(&error, "rehearse publishing");
+    let (begin, end) = match place {
+        Place::Alone => {
+            let tenant = and_tenant(staging.tenant());
+            let begin =
+                format!("begin isolation level repeatable read; {TRANSACTION_SETTINGS}{tenant}");
+            (begin, "rollback")
+        }
+        Place::Within => ("savepoint rehearsal".to_owned(), "rollback to savepoint rehearsal"),
+    };
+    client.batch_execute(&begin).await.map_err(failed)?;
+    let offenders = find_offenders(client, staging, loads).await;
+    let ended = client.batch_execute(end).await;
+    let offenders = offenders?;
+    ended.map_err(failed)?;
+    for offenders in offenders.chunks(1000) {
+        let values: Vec<String> = offenders.iter().map(Offender::as_row).collect();
+        let insert = format!("insert into {} values {}", staging.excluded(), values.join(", "));
+        client.batch_execute(&insert).await.map_err(failed)?;
+    }
+    Ok(!offenders.is_empty())
+}
+
+/// Whether a table has what may refuse a row and cannot be asked before: triggers, rules,
+/// row-level policies, constraints of its partitions alone, references by period, other tables'
+/// references to what may change or go.
+async fn may_refuse(client: &Client, load: &LoadTarget) -> Result<bool> {
+    let query = "with recursive tree as (
+          select $1::oid as oid union
+          select i.inhrelid from tree join pg_catalog.pg_inherits i on i.inhparent = tree.oid)
+        select pg_catalog.row_security_active($1)
+          or exists (select from pg_catalog.pg_class c where c.oid = $1 and c.relhasrules)
+          or exists (select from pg_catalog.pg_trigger g join tree on tree.oid = g.tgrelid
+            where not g.tgisinternal and g.tgenabled <> 'D' and (g.tgtype & 20 <> 0 or $4 and g.tgtype & 8 <> 0))
+          or exists (select from pg_catalog.pg_constraint k join tree on tree.oid = k.conrelid
+            where k.conrelid <> $1 and k.conislocal and k.coninhcount = 0 and $3)
+          or exists (select from pg_catalog.pg_constraint k
+            where k.conrelid = $1 and k.contype = 'f' and (pg_catalog.to_jsonb(k) ->> 'conperiod')::bool)
+          or exists (select from pg_catalog.pg_constraint k
+            join pg_catalog.pg_attribute a on a.attrelid = k.confrelid and a.attnum = any (k.confkey)
+            where k.confrelid = $1 and k.contype = 'f' and ($4 or a.attname = any ($2)))";
+    let updated: Vec<&str> = match load.mode {
+        LoadMode::Append | LoadMode::Insert => Vec::new(),
+        _ => {
+            let columns = load.columns.iter().enumerate();
+            let others = columns.filter(|(index, _)| !load.key.contains(index));
+            others.map(|(_, column)| column.column.name.as_str()).collect()
+        }
+    };
+    let partitioned = load.table.kind == RelationKind::Partitioned;
+    let ordered = load.mode == LoadMode::Operations;
+    let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 4] = [
+        (&load.table.oid, Type::OID),
+        (&updated, Type::TEXT_ARRAY),
+        (&partitioned, Type::BOOL),
+        (&ordered, Type::BOOL),
+    ];
+    let row = client.query_typed_one(query, &parameters).await;
+    let asked = row.and_then(|row| row.try_get(0));
+    asked.map_err(|error| database_error(&error, "ask what may refuse a row"))
+}
+
+async fn has_policies(client: &Client, load: &LoadTarget) -> Result<bool> {
+    let query = "select pg_catalog.row_security_active($1)
+        and pg_catalog.has_any_column_privilege($1, 'insert')
+        and ($2 or pg_catalog.has_any_column_privilege($1, 'update'))";
+    let inserts = matches!(load.mode, LoadMode::Append | LoadMode::Insert);
+    let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 2] =
+        [(&load.table.oid, Type::OID), (&inserts, Type::BOOL)];
+    let row = client.query_typed_one(query, &parameters).await;
+    let asked = row.and_then(|row| row.try_get(0));
+    asked.map_err(|error| database_error(&error, "ask for policies"))
+}
+
+/// Numbers as sequences would give them, which stay as they are: what is drawn from one is gone,
+/// rolled back or not.
+async fn drawn(
+    client: &Client,
+    staging: &Staging,
+    target: usize,
+    load: &LoadTarget,
+) -> Result<Vec<(String, String)>> {
+    let query = "select a.attname::text, q.seqincrement,
+          coalesce(pg_catalog.pg_sequence_last_value(q.seqrelid), q.seqstart - q.seqincrement)
+        from pg_catalog.pg_attribute a join pg_catalog.pg_sequence q
+          on q.seqrelid = pg_catalog.pg_get_serial_sequence($1::oid::regclass::text, a.attname)::regclass
+        where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped and not a.attname = any ($2)
+          and pg_catalog.has_sequence_privilege(q.seqrelid, 'usage, select')";
+    let loaded: Vec<&str> = load.columns.iter().map(|column| column.column.name.as_str()).collect();
+    let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 2] =
+        [(&load.table.oid, Type::OID), (&loaded, Type::TEXT_ARRAY)];
+    let failed = |error| database_error(&error, "ask for sequences");
+    let rows = client.query_typed(query, &parameters).await.map_err(failed)?;
+    let number = |row: &tokio_postgres::Row| {
+        let (name, by, last): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        let all = staging.rehearsed(target);
+        let number = format!("(select r.number from {all} r where r.ordinal = s.{ORDINAL})");
+        (name, format!("({last} + {by} * {number})"))
+    };
+    Ok(rows.iter().map(number).collect())
+}
+
+/// Writes all as publishing will, in the same order.
+async fn find_offenders(
+    client: &Client,
+    staging: &Staging,
+    loads: &[LoadTarget],
+) -> Result<Vec<Offender>> {
+    let mut trials = Vec::with_capacity(loads.len());
+    partitions::make_inside(client, staging, loads).await?;
+    for (target, load) in loads.iter().enumerate() {
+        let drawn = drawn(client, staging, target, load).await?;
+        let within = partitions::touched(client, staging, (target, load)).await;
+        let within =
+            within.map_err(|error| database_error(&error, "ask which partitions are touched"))?;
+        let sql = Statements { staging, target, load, any_excluded: true, drawn, within };
+        let has_policies = has_policies(client, load).await?;
+        trials.push(Box::pin(Trial::open(client, sql, has_policies)).await?);
+    }
+    let mut offenders = Vec::new();
+    let deletes_first = deletes_first(loads);
+    if deletes_first {
+        for trial in trials.iter_mut().rev() {
+            trial.rehearse_removals(&mut offenders).await?;
+        }
+    }
+    for trial in &mut trials {
+        trial.rehearse_writes(&mut offenders).await?;
+    }
+    if !deletes_first {
+        for trial in trials.iter_mut().rev() {
+            trial.rehearse_removals(&mut offenders).await?;
+        }
+    }
+    Ok(offenders)
+}

@@ -1,0 +1,270 @@
+//! One target on trial, inside the transaction that is rolled back.
+//!
+//! The table of changes becomes a view of a range of them, so that the statements of publishing
+//! write just that range. A range that is refused is halved, and a small one is written row by row
+//! in one go, each row in a subtransaction of its own. So a few offenders among many rows cost a
+//! few dozen statements each, and many of them no more than a walk over all rows.
+
+use tokio_postgres::{Client, types::Type};
+
+use super::objection::{Offender, is_about_a_row, may_wait};
+use crate::{
+    error::{Error, Result},
+    load::LoadMode,
+    postgres::{
+        caught::{Attempt, MISCOUNTED, Refused, attempt_each, attempt_exactly, attempt_numbers},
+        publish::{
+            Failure,
+            changes::{self, Kind},
+            mode::Write,
+            statements::Statements,
+            target::TargetPublisher,
+        },
+        session::database_error,
+        sql::quote_literal,
+        staging::ORDINAL,
+    },
+};
+
+/// How many rows may be refused one by one.
+const OFFENDERS_MAX: usize = 20_000;
+
+/// How many rows are written one by one rather than halved: about as many as take as long as
+/// the statements for halving them.
+const ROW_BY_ROW: i64 = 128;
+
+/// The settings that bound the range.
+const FIRST: &str = "longshore.first";
+const LAST: &str = "longshore.last";
+
+pub(super) struct Trial<'a> {
+    client: &'a Client,
+    sql: Statements<'a>,
+    writes: Vec<Write>,
+    removals: Vec<Write>,
+    /// Whether row-level policies hold for the role, which may otherwise write to the table.
+    has_policies: bool,
+    /// Whether parts of the rows can be found quickly.
+    indexed: bool,
+}
+
+impl<'a> Trial<'a> {
+    /// Notes what is to happen to each row.
+    pub(super) async fn open(
+        client: &'a Client,
+        sql: Statements<'a>,
+        has_policies: bool,
+    ) -> Result<Self> {
+        let error = |failure: Failure| failure.error;
+        let publisher = TargetPublisher { client, sql };
+        let mut classified = publisher.classify().await.map_err(error)?;
+        if classified.noted {
+            publisher.order(&mut classified).await.map_err(error)?;
+        } else {
+            let query = all_new(&publisher.sql);
+            let noted = changes::note(client, &publisher.sql.changes(), &query).await;
+            noted.map_err(failed)?;
+            classified.writes = vec![Write::new(&[Kind::New], publisher.sql.insert_new())];
+        }
+        let sql = publisher.sql;
+        let (changes, tried) = (sql.changes(), sql.staging.tried(sql.target));
+        let keep = format!(
+            "drop table if exists {tried}; create unlogged table {tried} as select * from {changes}; drop table {changes}"
+        );
+        client.batch_execute(&keep).await.map_err(failed)?;
+        let (writes, removals) = (classified.writes, classified.removals);
+        Ok(Self { client, sql, writes, removals, has_policies, indexed: false })
+    }
+
+    pub(super) async fn rehearse_writes(&mut self, offenders: &mut Vec<Offender>) -> Result<()> {
+        for write in std::mem::take(&mut self.writes) {
+            self.rehearse(&write, offenders).await?;
+        }
+        Ok(())
+    }
+
+    /// Of deletions, those that records order: the others are about no record, and what stands
+    /// against one of them stops the run when it is published.
+    pub(super) async fn rehearse_removals(&mut self, offenders: &mut Vec<Offender>) -> Result<()> {
+        if self.sql.load.mode != LoadMode::Operations {
+            return Ok(());
+        }
+        for write in std::mem::take(&mut self.removals) {
+            self.rehearse(&write, offenders).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds the rows that one statement cannot write; the others are written.
+    async fn rehearse(&mut self, write: &Write, offenders: &mut Vec<Offender>) -> Result<()> {
+        let mut waiting = vec![(1, self.number(write).await?)];
+        let mut refused: Vec<(i64, Refused)> = Vec::new();
+        while let Some((from, to)) = waiting.pop() {
+            if from > to || self.try_range(write, from, to).await?.is_none() {
+                continue;
+            }
+            self.index().await?;
+            if to - from < ROW_BY_ROW {
+                let numbers: Vec<i64> = (from..=to).collect();
+                refused.extend(self.try_each(write, &numbers).await?);
+            } else {
+                let middle = from + (to - from) / 2;
+                waiting.extend([(middle + 1, to), (from, middle)]);
+            }
+            self.must_be_few(
+                offenders.len() + refused.iter().filter(|(_, one)| !may_wait(one)).count(),
+            )?;
+        }
+        let refused = self.try_again(write, refused).await?;
+        self.note(refused, offenders).await
+    }
+
+    /// Rows that lacked others are tried again for as long as that brings any of them in.
+    async fn try_again(
+        &self,
+        write: &Write,
+        refused: Vec<(i64, Refused)>,
+    ) -> Result<Vec<(i64, Refused)>> {
+        let (mut waiting, mut ended): (Vec<_>, Vec<_>) =
+            refused.into_iter().partition(|(_, refused)| may_wait(refused));
+        loop {
+            let numbers: Vec<i64> = waiting.iter().map(|(number, _)| *number).collect();
+            let mut left = Vec::new();
+            for numbers in numbers.chunks(1000) {
+                left.extend(self.try_each(write, numbers).await?);
+            }
+            let written = left.len() < numbers.len();
+            let (wait, end): (Vec<_>, Vec<_>) =
+                left.into_iter().partition(|(_, refused)| may_wait(refused));
+            ended.extend(end);
+            waiting = wait;
+            if !written || waiting.is_empty() {
+                ended.extend(waiting);
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Numbers the rows of a statement from 1, as many as it gives.
+    async fn number(&self, write: &Write) -> Result<i64> {
+        let (changes, all) = (self.sql.changes(), self.sql.staging.rehearsed(self.sql.target));
+        let kinds: Vec<String> =
+            write.kinds.iter().map(|kind| quote_literal(kind.word())).collect();
+        let turn = if write.rows.is_some() { "turn, " } else { "" };
+        let number = format!(
+            "drop view if exists {changes}; drop table if exists {all};
+             create unlogged table {all} as select *, row_number() over (order by {turn}ordinal) as number
+               from {tried} where kind in ({kinds});
+             create index on {all} (number); create index on {all} (ordinal); analyze {all};
+             create view {changes} as select * from {all}
+               where number between current_setting('{FIRST}')::bigint and current_setting('{LAST}')::bigint",
+            tried = self.sql.staging.tried(self.sql.target),
+            kinds = kinds.join(", "),
+        );
+        self.client.batch_execute(&number).await.map_err(failed)?;
+        let count = format!("select count(*) from {all}");
+        Ok(self.client.query_typed_one(&count, &[]).await.map_err(failed)?.get(0))
+    }
+
+    /// Why a range cannot be written as a whole; nothing of it is written then.
+    async fn try_range(&self, write: &Write, from: i64, to: i64) -> Result<Option<Refused>> {
+        let bounds = format!("set local {FIRST} = '{from}'; set local {LAST} = '{to}'");
+        self.client.batch_execute(&bounds).await.map_err(failed)?;
+        let planned = (to - from + 1).cast_unsigned();
+        let attempted = match &write.rows {
+            Some(rows) => attempt_each(self.client, rows, &write.sql).await?,
+            None => attempt_exactly(self.client, &write.sql, planned).await?,
+        };
+        match attempted {
+            Attempt::Done(_) => Ok(None),
+            Attempt::Refused(refused) => self.about_a_row(refused).map(Some),
+        }
+    }
+
+    /// Writes rows one by one; those that cannot be, and why.
+    async fn try_each(&self, write: &Write, numbers: &[i64]) -> Result<Vec<(i64, Refused)>> {
+        let mut refused = Vec::new();
+        if write.rows.is_some() {
+            for number in numbers {
+                let found = self.try_range(write, *number, *number).await?;
+                refused.extend(found.map(|found| (*number, found)));
+            }
+            return Ok(refused);
+        }
+        for (number, found) in
+            attempt_numbers(self.client, numbers, (FIRST, LAST), &write.sql).await?
+        {
+            refused.push((number, self.about_a_row(found)?));
+        }
+        Ok(refused)
+    }
+
+    fn about_a_row(&self, refused: Refused) -> Result<Refused> {
+        match is_about_a_row(&refused, self.has_policies) {
+            true => Ok(refused),
+            false => Err(refused.into_error("rehearse publishing")),
+        }
+    }
+
+    /// Parts of millions of rows are found by index; the whole needs none.
+    async fn index(&mut self) -> Result<()> {
+        if self.indexed {
+            return Ok(());
+        }
+        self.indexed = true;
+        let index = format!("create index on {} ({ORDINAL})", self.sql.rows());
+        self.client.batch_execute(&index).await.map_err(failed)
+    }
+
+    async fn note(
+        &self,
+        refused: Vec<(i64, Refused)>,
+        offenders: &mut Vec<Offender>,
+    ) -> Result<()> {
+        self.must_be_few(offenders.len() + refused.len())?;
+        let numbers: Vec<i64> = refused.iter().map(|(number, _)| *number).collect();
+        let query = format!(
+            "select ordinal from unnest($1::bigint[]) with ordinality n (number, at) join {} using (number) order by n.at",
+            self.sql.staging.rehearsed(self.sql.target)
+        );
+        let ordinals = self.client.query_typed(&query, &[(&numbers, Type::INT8_ARRAY)]).await;
+        for (row, (_, refused)) in ordinals.map_err(failed)?.iter().zip(refused) {
+            let Some(ordinal) = row.get(0) else { return Err(cannot_go(refused)) };
+            offenders.push(Offender::new(self.sql.target, ordinal, refused));
+        }
+        Ok(())
+    }
+
+    fn must_be_few(&self, refused: usize) -> Result<()> {
+        if refused <= OFFENDERS_MAX {
+            return Ok(());
+        }
+        let message = format!(
+            "{} refuses more than {OFFENDERS_MAX} rows by triggers, policies or the like",
+            self.sql.load.table.name
+        );
+        Err(Error::environment(message)
+            .hint("nothing is published; look at the first rows, or at the role's policies"))
+    }
+}
+
+/// A row that goes has no record to reject.
+fn cannot_go(refused: Refused) -> Error {
+    if refused.code() == MISCOUNTED {
+        return Error::environment("a row could not be deleted")
+            .hint("a trigger or a row-level policy keeps it");
+    }
+    refused.into_error("delete a row")
+}
+
+fn all_new(sql: &Statements<'_>) -> String {
+    format!(
+        "select 'new' as kind, s.{ORDINAL} as ordinal, null::oid as table_oid, null::tid as row_id from {} s where {}",
+        sql.rows(),
+        sql.publishable()
+    )
+}
+
+fn failed(error: tokio_postgres::Error) -> Error {
+    database_error(&error, "rehearse publishing")
+}
