@@ -138,6 +138,17 @@ impl Error {
         self.inner.hint.as_deref()
     }
 
+    /// What happened and because of what, in one line.
+    pub fn with_causes(&self) -> String {
+        let mut said = self.to_string();
+        let mut cause = StdError::source(self);
+        while let Some(current) = cause {
+            said.push_str(&format!(": {current}"));
+            cause = current.source();
+        }
+        said
+    }
+
     /// The places it went through, innermost first.
     pub fn contexts(&self) -> &[String] {
         &self.inner.context

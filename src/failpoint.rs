@@ -14,7 +14,8 @@
 //! [`limit`] do nothing and are inlined, and no variable can end a run.
 
 /// Every failpoint, in the order of a run, with what has just happened there.
-pub const POINTS: [(&str, &str); 21] = [
+pub const POINTS: [(&str, &str); 22] = [
+    ("ledger.asked", "the ledger has said which files are new; the targets are not taken"),
     ("lease.taken", "the targets are this run's; the ledger knows nothing of it"),
     ("ledger.started", "the ledger has the run as running"),
     ("staging.created", "the staging tables are there, empty"),

@@ -99,7 +99,14 @@ impl Console {
         if self.is_json() {
             self.json(&serde_json::json!({ "status": "failed", "error": said, "hint": error.hint_text() }));
         }
-        eprintln!("error: {said}");
+        self.complain(error)
+    }
+
+    /// An error beside a result that was told already.
+    #[expect(clippy::unused_self, reason = "whoever prints has a console")]
+    pub(super) fn complain(&self, error: &Error) -> ExitStatus {
+        let said = error.to_string();
+        eprintln!("error: {}", without_passwords(&said));
         for context in error.contexts() {
             eprintln!("  {context}");
         }

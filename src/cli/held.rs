@@ -6,15 +6,15 @@ use super::{
     arguments::{Global, HeldArguments},
     console::Console,
     database,
+    ended::ended,
     exit::ExitStatus,
     history::parse_run,
     progress,
     run::stop_on_signal,
-    tally,
 };
 use crate::{
     error::Result,
-    report::{RunStatus, RunSummary},
+    report::RunStatus,
     run::{held, progress::Progress},
 };
 
@@ -29,10 +29,10 @@ pub(super) async fn approve(
     let progress = Arc::new(Progress::default());
     let stop = stop_on_signal(Arc::clone(&progress), console);
     let approving = held::approve(&endpoint, &run, &progress);
-    let ended = progress::watch(console, &progress, approving).await;
+    let approved = progress::watch(console, &progress, approving).await;
     stop.abort();
-    let summary = ended?;
-    let status = print(&summary, console);
+    let summary = approved?;
+    let status = ended(&summary, console);
     if summary.status == RunStatus::Held {
         console.say("the target is not what it was when the run was held: nothing is published");
         console.say("hint: run the pipeline again; the new run takes the place of this one");
@@ -48,13 +48,5 @@ pub(super) async fn discard(
 ) -> Result<ExitStatus> {
     let run = parse_run(&arguments.run)?;
     let endpoint = database::endpoint(global, console).await?;
-    Ok(print(&held::discard(&endpoint, &run).await?, console))
-}
-
-fn print(summary: &RunSummary, console: &Console) -> ExitStatus {
-    if console.is_json() {
-        console.json(summary);
-    }
-    console.say(&tally::summary(summary));
-    ExitStatus::from(summary.status)
+    Ok(ended(&held::discard(&endpoint, &run).await?, console))
 }

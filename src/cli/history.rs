@@ -34,7 +34,7 @@ pub(super) async fn history(
     for past in &runs {
         match (console.is_json(), &run) {
             (true, _) => console.json(past),
-            (false, None) => console.data_line(&line(past)),
+            (false, None) => console.data_line(&brief(past)),
             (false, Some(_)) => console.data_line(&details(past)),
         }
     }
@@ -45,6 +45,11 @@ pub(super) fn parse_run(text: &str) -> Result<RunId> {
     RunId::parse(text).ok_or_else(|| {
         Error::definition(format!("`{text}` is no run")).hint("`longshore history` lists the runs")
     })
+}
+
+fn brief(past: &PastRun) -> String {
+    let holder = past.held_by.as_ref().map(|holder| format!("\n  at work: {holder}"));
+    line(past) + &holder.unwrap_or_default()
 }
 
 fn line(past: &PastRun) -> String {
@@ -101,6 +106,7 @@ fn export_details(export: &ledger::PastExport) -> String {
 
 pub(super) fn details(past: &PastRun) -> String {
     let mut lines = vec![format!("{} by {}", line(past), past.started_by)];
+    lines.extend(past.held_by.as_ref().map(|holder| format!("  at work: {holder}")));
     lines.extend(past.message.as_ref().map(|message| format!("  {message}")));
     lines.extend(past.export.as_ref().map(export_details));
     if !past.tables.is_empty() {

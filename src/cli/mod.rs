@@ -11,6 +11,7 @@ mod database;
 mod db;
 mod demo;
 mod doctor;
+mod ended;
 mod exit;
 mod export;
 mod held;

@@ -33,7 +33,7 @@ pub(super) async fn watch<T>(
         };
         for notice in progress.notices(told) {
             told += 1;
-            view.tell(console, notice);
+            view.tell(console, &notice);
         }
         match done {
             Some(done) => {

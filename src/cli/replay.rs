@@ -9,10 +9,11 @@ use super::{
     arguments::{Global, ReplayArguments},
     console::Console,
     database,
+    ended::ended,
     exit::ExitStatus,
     history::parse_run,
     pipeline::{self, PipelineFile},
-    progress, run, tally,
+    progress, run,
 };
 use crate::{
     error::{Error, Result},
@@ -77,16 +78,10 @@ async fn carry_out(
     let progress = Arc::new(Progress::default());
     let stop = run::stop_on_signal(Arc::clone(&progress), console);
     let running = crate::run::replay(endpoint, request, &progress);
-    let ended = progress::watch(console, &progress, running).await;
+    let replayed = progress::watch(console, &progress, running).await;
     stop.abort();
-    match ended {
-        Ok(summary) => {
-            if console.is_json() {
-                console.json(&summary);
-            }
-            console.say(&tally::summary(&summary));
-            ExitStatus::from(summary.status)
-        }
+    match replayed {
+        Ok(summary) => ended(&summary, console),
         Err(stop) => file.stopped(&stop, console),
     }
 }

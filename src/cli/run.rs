@@ -6,10 +6,11 @@ use super::{
     arguments::{Global, MachineArguments, RunArguments},
     console::Console,
     database,
+    ended::ended,
     exit::ExitStatus,
     export,
     pipeline::{self, PipelineFile},
-    progress, tally,
+    progress,
 };
 use crate::{
     diagnostic::did_you_mean,
@@ -115,14 +116,11 @@ pub(super) async fn import(
     let progress = Arc::new(Progress::default());
     let stop = stop_on_signal(Arc::clone(&progress), console);
     let running = run::import(endpoint, request, &progress);
-    let ended = progress::watch(console, &progress, running).await;
+    let imported = progress::watch(console, &progress, running).await;
     stop.abort();
-    match ended {
+    match imported {
         Ok(summary) => {
-            if console.is_json() {
-                console.json(&summary);
-            }
-            console.say(&tally::summary(&summary));
+            let status = ended(&summary, console);
             if summary.status == RunStatus::Rejected {
                 console.say("hint: correct the records in the report's folder `rejected`, or raise `limits.rejected`");
             }
@@ -130,7 +128,7 @@ pub(super) async fn import(
                 let run = &summary.run;
                 console.say(&format!("hint: `longshore show {run}`, then `longshore approve {run}` or `longshore discard {run}`"));
             }
-            ExitStatus::from(summary.status)
+            status
         }
         Err(stop) => file.stopped(&stop, console),
     }

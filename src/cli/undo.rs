@@ -6,9 +6,10 @@ use super::{
     arguments::{Global, UndoArguments},
     console::Console,
     database,
+    ended::ended,
     exit::ExitStatus,
     history::parse_run,
-    progress, run, tally,
+    progress, run,
 };
 use crate::{
     error::Result,
@@ -31,15 +32,12 @@ pub(super) async fn undo(
     let progress = Arc::new(Progress::default());
     let stop = run::stop_on_signal(Arc::clone(&progress), console);
     let running = crate::run::undo(&endpoint, &request, &progress);
-    let ended = progress::watch(console, &progress, running).await;
+    let undone = progress::watch(console, &progress, running).await;
     stop.abort();
-    let summary = ended?;
-    if console.is_json() {
-        console.json(&summary);
-    }
-    console.say(&tally::summary(&summary));
+    let summary = undone?;
+    let status = ended(&summary, console);
     if summary.status == RunStatus::Held {
         console.say("hint: --force gives back the others, and leaves these rows as they are now");
     }
-    Ok(ExitStatus::from(summary.status))
+    Ok(status)
 }

@@ -8,7 +8,7 @@ use tokio_postgres::{Client, types::Type};
 
 use super::{
     checkpoint::{self, Checkpoint},
-    lease,
+    lease::{self, CutOff},
     ledger::RunRecord,
     session::{TRANSACTION_SETTINGS, database_error},
     staging::Staging,
@@ -20,7 +20,7 @@ use crate::error::{Error, Result, Transient};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adopted {
     /// The run that was cut off.
-    pub run: String,
+    pub from: CutOff,
     /// The splits that it staged.
     pub checkpoints: Vec<Checkpoint>,
 }
@@ -65,9 +65,9 @@ async fn try_to_adopt(
         {
             break;
         }
-        note(client, &old, run).await?;
+        let from = note(client, old, run).await?;
         transaction.commit().await.map_err(failed)?;
-        return Ok(Some(Adopted { run: old, checkpoints }));
+        return Ok(Some(Adopted { from, checkpoints }));
     }
     transaction.rollback().await.map_err(failed)?;
     Ok(None)
@@ -87,17 +87,18 @@ async fn has_key(client: &Client, run: &str, key: &str) -> Result<bool> {
     Ok(row.get::<_, i64>(0) > 0)
 }
 
-async fn note(client: &Client, old: &str, run: &RunRecord) -> Result<()> {
+async fn note(client: &Client, old: String, run: &RunRecord) -> Result<CutOff> {
     let update = "update longshore.run set status = 'failed', finished_at = clock_timestamp(),
-        message = 'it was cut off; run ' || $2 || ' went on from there' where run_id = $1";
+        message = 'it was cut off; run ' || $2 || ' went on from there' where run_id = $1
+        returning report";
     let values: [(&(dyn postgres_types::ToSql + Sync), Type); 2] =
         [(&old, Type::TEXT), (&run.run.as_str(), Type::TEXT)];
-    client.execute_typed(update, &values).await.map_err(failed)?;
+    let row = client.query_typed_one(update, &values).await.map_err(failed)?;
     let release = "delete from longshore.lease where run_id = $1";
     client.execute_typed(release, &[(&old, Type::TEXT)]).await.map_err(failed)?;
     let forget = "delete from longshore.rejected_record where run_id = $1";
     client.execute_typed(forget, &[(&old, Type::TEXT)]).await.map_err(failed)?;
-    Ok(())
+    Ok(CutOff { report: row.get(0), run: old })
 }
 
 fn failed(error: tokio_postgres::Error) -> Error {

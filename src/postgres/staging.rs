@@ -61,7 +61,7 @@ impl Staging {
     }
 
     /// Whose rows the run is for.
-    pub(super) fn tenant(&self) -> Option<&Tenant> {
+    pub fn tenant(&self) -> Option<&Tenant> {
         self.tenant.as_ref()
     }
 

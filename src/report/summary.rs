@@ -32,6 +32,21 @@ pub enum RunStatus {
     Failed,
 }
 
+impl RunStatus {
+    /// What a run of this status did, to follow its name.
+    pub fn words(self) -> &'static str {
+        match self {
+            RunStatus::Published => "is published",
+            RunStatus::Unchanged => "had nothing to load",
+            RunStatus::Held => "is held for approval",
+            RunStatus::Discarded => "is discarded",
+            RunStatus::Rejected => "published nothing: too many records were rejected",
+            RunStatus::DryRun => "was a dry run",
+            RunStatus::Failed => "failed",
+        }
+    }
+}
+
 /// What a run did.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunSummary {
@@ -62,6 +77,9 @@ pub struct RunSummary {
     /// What was there of an earlier run; left out where the run did everything itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resumed: Option<ResumedSummary>,
+    /// Why the report lacks something that belongs in it, although the run ended as it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreported: Option<String>,
     /// How long the stages took.
     pub seconds: Seconds,
 }

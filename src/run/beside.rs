@@ -13,6 +13,21 @@ use crate::{
     schema::PgType,
 };
 
+/// Binds all of it.
+///
+/// # Errors
+/// As each of them.
+pub async fn bind_all(
+    session: &Session,
+    bound: &mut Bound,
+    definition: &ImportDefinition,
+) -> Result<(), Stop> {
+    bind_partitions(session, bound, definition).await?;
+    bound.tenant = bind_tenant(session, bound, definition).await?;
+    bound.after = bind_after(session, definition).await?;
+    Ok(())
+}
+
 /// What else happens when a run is published, bound to the log's table.
 ///
 /// # Errors

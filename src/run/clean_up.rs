@@ -16,13 +16,14 @@ use crate::{
     failpoint,
     postgres::{endpoint::Endpoint, ledger, publish, session::Session, watch},
     report::RunStatus,
+    run_id::RunId,
 };
 
 /// An operator who asked for the end does not wait longer than this.
-const STOPPED: Duration = Duration::from_secs(4);
+pub(super) const STOPPED: Duration = Duration::from_secs(4);
 
 /// How long it may take otherwise: dropping waits for locks of sessions that are just ending.
-const UNHURRIED: Duration = Duration::from_secs(30);
+pub(super) const UNHURRIED: Duration = Duration::from_secs(30);
 
 /// The clean-up of one run.
 pub(super) struct CleanUp<'a, 'r> {
@@ -54,7 +55,10 @@ impl CleanUp<'_, '_> {
             // What is published is published; the next run cleans up.
             (ended, Err(_)) => {
                 self.progress.notice(if self.can_be_resumed(&ended) { KEPT } else { LEFT });
-                ended
+                match (ended, self.import.publishes) {
+                    (Err(error), true) => Err(unsettled(error, &self.import.record.run)),
+                    (ended, _) => ended,
+                }
             }
         }
     }
@@ -114,5 +118,19 @@ impl CleanUp<'_, '_> {
         let is_lost =
             matches!(ended, Err(error) if error.transient().is_some_and(|why| lost.contains(&why)));
         is_lost && self.import.record.resume_key.is_some()
+    }
+}
+
+/// The error of a run that may have been published: nobody could be asked.
+pub(super) fn unsettled(error: Error, run: &RunId) -> Error {
+    let what = format!("whether run {run} is published is not known: the database did not say");
+    let hint = format!(
+        "`longshore history {run}` shows it; what is published already is not published again"
+    );
+    let said = Error::new(error.kind(), what).hint(hint).passing(error.transient());
+    match error.kind() {
+        // That one claims to know.
+        ErrorKind::Interrupted => said,
+        _ => said.caused_by(error),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Import,
+    import::Import,
     known::{Known, KnownTable, Remembering, Seed, is_comparable},
     progress::Progress,
     retry::Retry,

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     error::Result,
     failpoint,
-    load::{LoadTarget, Tenant},
+    load::LoadTarget,
     outcome::Tally,
     postgres::{
         endpoint::Endpoint,
@@ -58,6 +58,8 @@ pub(super) struct Import<'r> {
     splits: u64,
     pub(super) report: Report,
     geometry: Option<GeometrySummary>,
+    /// Whether a COMMIT may have been sent that publishes.
+    pub(super) publishes: bool,
     pub(super) started: Instant,
     pub(super) seconds: Seconds,
 }
@@ -65,6 +67,7 @@ pub(super) struct Import<'r> {
 /// What a run holds on the server.
 pub(super) struct Held<'e> {
     pub(super) endpoint: &'e Endpoint,
+    pub(super) progress: &'e Progress,
     pub(super) session: Session,
     pub(super) lease: Lease,
 }
@@ -74,13 +77,15 @@ async fn begin(
     client: &mut Client,
     record: &RunRecord,
     staging: &Staging,
-    tenant: Option<&Tenant>,
+    progress: &Progress,
 ) -> Result<Option<Adopted>> {
     ledger::record_started(client, record).await?;
-    tenant::note(client, &record.run, tenant).await?;
+    tenant::note(client, &record.run, staging.tenant()).await?;
     failpoint::hit("ledger.started")?;
     let adopted = adopt(client, record, staging).await?;
-    lease::clear_abandoned(client, &record.pipeline).await?;
+    let cleared = lease::clear_abandoned(client, &record.pipeline).await?;
+    let from = adopted.as_ref().map(|adopted| &adopted.from);
+    from.into_iter().chain(&cleared).for_each(|cut_off| progress.tell_cut_off(cut_off));
     undo::drop_expired(client).await?;
     Ok(adopted)
 }
@@ -127,8 +132,7 @@ impl<'r> Import<'r> {
             undoes: None,
         };
         let mut session = held.session;
-        let tenant = bound.tenant.as_ref();
-        let beginning = begin(&mut session.client, &record, &staging, tenant);
+        let beginning = begin(&mut session.client, &record, &staging, held.progress);
         let beginning = watch::attended(held.endpoint, &record.run, beginning);
         let adopted = held.lease.keeping(beginning).await?;
         if let Some(replay) = &loaded.replay {
@@ -149,6 +153,7 @@ impl<'r> Import<'r> {
             splits: 0,
             report,
             geometry: None,
+            publishes: false,
             started,
             seconds,
         })
@@ -173,8 +178,7 @@ impl<'r> Import<'r> {
         progress: &Arc<Progress>,
     ) -> Result<Ended> {
         if self.staged.by.is_none() {
-            let creating = self.staging.create(&self.session.client, &self.loads);
-            stopping::cancelling(progress, &self.session.canceller(), creating).await?;
+            Box::pin(self.create_staging(endpoint, progress)).await?;
             failpoint::hit("staging.created")?;
         }
         progress.enter(Stage::Loading);
@@ -195,7 +199,7 @@ impl<'r> Import<'r> {
         let (status, tables) = if too_many {
             (RunStatus::Rejected, Box::pin(self.count_rejected(&read)).await?)
         } else {
-            self.note_rejected().await?;
+            Box::pin(self.note_rejected(endpoint, progress)).await?;
             progress.enter(Stage::Publishing);
             let published = Box::pin(self.publish(endpoint, progress, &read)).await?;
             if published.ending == Ending::Published {
@@ -207,6 +211,34 @@ impl<'r> Import<'r> {
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
         Ok(Ended { status, tables })
+    }
+
+    async fn create_staging(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+    ) -> Result<()> {
+        let mut retry = Retry::new(progress);
+        loop {
+            let again = retry.is_again();
+            if again {
+                self.session = endpoint.connect().await?;
+            }
+            let (client, run) = (&self.session.client, &self.record.run);
+            let creating = async {
+                if again {
+                    // Whether the tables were made by then is not known.
+                    watch::end_sessions(client, run.as_str()).await?;
+                    self.staging.drop(client).await?;
+                }
+                self.staging.create(client, &self.loads).await
+            };
+            let creating = watch::attended(endpoint, run, creating);
+            match stopping::cancelling(progress, &self.session.canceller(), creating).await {
+                Ok(()) => return Ok(()),
+                Err(error) => retry.again(error).await?,
+            }
+        }
     }
 
     /// Lets the database judge what is staged and adds its rejections to the report.
@@ -276,16 +308,45 @@ impl<'r> Import<'r> {
     }
 
     /// Lets the ledger know the records that are rejected; of a replay, what it closes.
-    async fn note_rejected(&mut self) -> Result<()> {
-        let places = report::read_places(self.report.folder())?;
+    async fn note_rejected(&mut self, endpoint: &Endpoint, progress: &Arc<Progress>) -> Result<()> {
         if let Some(replay) = &self.loaded.replay {
+            let places = report::read_places(self.report.folder())?;
             let rejected = places.collect::<Result<Vec<_>>>()?;
             self.record.replay = Some(replay.outcome(&rejected)?);
-        } else if !self.request.dry_run && self.report.rejected_records() > 0 {
-            let notes = places.map(|place| place.map(|place| replay::note_of(&place)));
-            ledger::note_rejected(&self.session.client, &self.record.run, notes).await?;
+            return Ok(());
         }
-        Ok(())
+        if self.request.dry_run || self.report.rejected_records() == 0 {
+            return Ok(());
+        }
+        let mut retry = Retry::new(progress);
+        loop {
+            match self.try_to_note_rejected(endpoint, progress, retry.is_again()).await {
+                Ok(()) => return Ok(()),
+                Err(error) => retry.again(error).await?,
+            }
+        }
+    }
+
+    async fn try_to_note_rejected(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        again: bool,
+    ) -> Result<()> {
+        if again {
+            self.session = endpoint.connect().await?;
+        }
+        let (client, run) = (&self.session.client, &self.record.run);
+        let places = report::read_places(self.report.folder())?;
+        let notes = places.map(|place| place.map(|place| replay::note_of(&place)));
+        let noting = async {
+            if again {
+                watch::end_sessions(client, run.as_str()).await?;
+            }
+            ledger::note_rejected(client, run, notes).await
+        };
+        let noting = watch::attended(endpoint, run, noting);
+        stopping::cancelling(progress, &self.session.canceller(), noting).await
     }
 
     /// What a run over its limit tells: what was read and rejected; nothing else happened.
@@ -315,6 +376,7 @@ impl<'r> Import<'r> {
         progress: &Arc<Progress>,
         read: &load::Read,
     ) -> Result<Published> {
+        self.publishes = !self.request.dry_run;
         let mut retry = Retry::new(progress);
         loop {
             match self.try_to_publish(endpoint, progress, read, retry.is_again()).await {
@@ -376,11 +438,12 @@ impl<'r> Import<'r> {
         // The session of a failed run may hold an open transaction, or be gone.
         let cleaning = CleanUp { endpoint, import: &self, progress };
         let ended = cleaning.after(ended).await;
-        self.report.finish_rejections()?;
+        let finished = self.report.finish_rejections();
         let ended = ended?;
         self.seconds.total = self.started.elapsed().as_secs_f64();
-        let summary = self.summary(ended);
-        self.report.write_summary(&summary)?;
+        let mut summary = self.summary(ended);
+        let written = finished.and_then(|()| self.report.write_summary(&summary));
+        summary.unreported = written.err().map(|error| error.with_causes());
         Ok(summary)
     }
 
@@ -416,6 +479,7 @@ impl<'r> Import<'r> {
             undo: None,
             geometry: self.geometry.clone(),
             resumed: self.resumed(),
+            unreported: None,
             seconds: self.seconds,
         }
     }

@@ -9,11 +9,11 @@ use futures_util::future::try_join_all;
 use tokio::sync::{Mutex, mpsc};
 
 use super::{
-    Import,
     bound::BoundFile,
     collect::{Collector, ReportWriter},
     compare,
     encode::ProcessedSplit,
+    import::Import,
     interrupted,
     known::Known,
     progress::Progress,

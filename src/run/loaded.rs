@@ -72,6 +72,24 @@ impl Loaded {
         Ok(loaded)
     }
 
+    /// Whether the ledger still says the same, now that nobody else can load into the targets.
+    /// What a replay loads is known record by record, and looked at when it is closed.
+    pub(super) async fn is_true_still(
+        &self,
+        session: &Session,
+        request: &ImportRequest,
+        found: Vec<FoundFile>,
+    ) -> Result<bool> {
+        if self.replay.is_some() {
+            return Ok(true);
+        }
+        let now = Self::ask(session, request, found).await?;
+        let by = |loaded: &Self| {
+            loaded.known.iter().map(|file| file.loaded_by.clone()).collect::<Vec<_>>()
+        };
+        Ok(by(self) == by(&now))
+    }
+
     /// Of a replay, every file is read: the ledger knows its records one by one.
     pub(super) fn of_replay(replay: Replay) -> Self {
         let (fresh, definition_sha256) = (replay.found.clone(), replay.definition_sha256.clone());
@@ -110,6 +128,7 @@ impl Loaded {
             replay: self.replay.map(|replay| replay.summary(&replay.started())),
             undo: None,
             resumed: None,
+            unreported: None,
             seconds: Seconds { read: total, total, ..Seconds::default() },
         }
     }

@@ -1,9 +1,15 @@
 //! Counters that the stages of a run bump and a console reads: nothing waits for them.
 
-use std::sync::{
-    Mutex, OnceLock, PoisonError,
-    atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
+use std::{
+    borrow::Cow,
+    path::Path,
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
 };
+
+use crate::postgres::lease::CutOff;
 
 /// The stages of a run, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +47,7 @@ pub struct Progress {
     exported: ExportProgress,
     cancelled: AtomicBool,
     cancellation: tokio::sync::Notify,
-    notices: Mutex<Vec<&'static str>>,
+    notices: Mutex<Vec<Cow<'static, str>>>,
 }
 
 /// How far one file is.
@@ -168,17 +174,30 @@ impl Progress {
     }
 
     /// What people are to be told, from the notice of this number on.
-    pub fn notices(&self, from: usize) -> Vec<&'static str> {
+    pub fn notices(&self, from: usize) -> Vec<String> {
         let notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
-        notices.iter().skip(from).copied().collect()
+        notices.iter().skip(from).map(|notice| notice.clone().into_owned()).collect()
     }
 
     /// Tells people something, once in a run.
-    pub(crate) fn notice(&self, notice: &'static str) {
+    pub(crate) fn notice(&self, notice: impl Into<Cow<'static, str>>) {
+        let notice = notice.into();
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         if !notices.contains(&notice) {
             notices.push(notice);
         }
+    }
+
+    /// Tells of a run that was found cut off. Its report folder is left alone: there may be
+    /// somebody who looks at it, and it is not known to be on this machine.
+    pub(super) fn tell_cut_off(&self, cut_off: &CutOff) {
+        let report = cut_off.report.as_deref().filter(|folder| Path::new(folder).is_dir());
+        let incomplete = |folder| format!("; its report in {folder} is incomplete, delete it");
+        self.notice(format!(
+            "run {} was cut off and published nothing{}",
+            cut_off.run,
+            report.map(incomplete).unwrap_or_default()
+        ));
     }
 
     pub(crate) fn enter(&self, stage: Stage) {

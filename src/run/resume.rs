@@ -52,7 +52,7 @@ impl Staged {
     pub(super) fn by(adopted: Adopted) -> Self {
         let checkpoints = adopted.checkpoints.into_iter();
         let splits = checkpoints.map(|found| ((found.file, found.split), found)).collect();
-        Self { by: Some(adopted.run), splits }
+        Self { by: Some(adopted.from.run), splits }
     }
 
     /// How many.

@@ -6,9 +6,10 @@ use std::{
 };
 
 use super::{
+    clean_up::unsettled,
     progress::{Progress, Stage},
     retry::{self, Retry},
-    stopping,
+    stopping::{self, in_time},
 };
 use crate::{
     error::{Error, Result},
@@ -85,9 +86,10 @@ impl<'r> Undo<'r> {
         progress: &Progress,
     ) -> Result<Self> {
         let mut session = retry::connect(endpoint, progress).await?;
-        ledger::ensure(&session.client).await?;
+        in_time(ledger::ensure(&session.client)).await?;
         let unknown = || Error::definition(format!("the ledger has no run {}", request.of));
-        let of = undo::kept_run(&session.client, &request.of).await?.ok_or_else(unknown)?;
+        let of = in_time(undo::kept_run(&session.client, &request.of)).await?;
+        let of = of.ok_or_else(unknown)?;
         let kept = ensure_undoable(&of)?.clone();
         let record = RunRecord {
             run: RunId::generate(),
@@ -101,11 +103,13 @@ impl<'r> Undo<'r> {
             undoes: Some(of.run.clone()),
             resume_key: None,
         };
-        let tenant = tenant::of_run(&session.client, &of.run).await?;
-        let loads = loads(&session, &kept).await?;
-        let lease = Lease::take(endpoint, &record.run, &record.pipeline, &loads).await?;
+        let tenant = in_time(tenant::of_run(&session.client, &of.run)).await?;
+        let loads = in_time(loads(&session, &kept)).await?;
+        let taking = Lease::take(endpoint, &record.run, &record.pipeline, &loads);
+        let lease = in_time(taking).await?;
         let begun = async {
-            lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
+            let cleared = lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
+            cleared.iter().for_each(|cut_off| progress.tell_cut_off(cut_off));
             ledger::record_started(&session.client, &record).await?;
             tenant::note(&session.client, &record.run, tenant.as_ref()).await
         };
@@ -149,7 +153,12 @@ impl<'r> Undo<'r> {
     ) -> Result<Vec<Undone>> {
         if again {
             self.session = endpoint.connect().await?;
-            if let Some(undone) = self.settled().await? {
+            let settling = async {
+                let run = self.record.run.as_str();
+                watch::end_sessions(&self.session.client, run).await?;
+                self.settled().await
+            };
+            if let Some(undone) = in_time(settling).await? {
                 return Ok(undone);
             }
         }
@@ -193,7 +202,7 @@ impl<'r> Undo<'r> {
             (undone, _) => {
                 progress
                     .notice("the targets could not be given back: the next run takes them over");
-                undone?
+                undone.map_err(|error| unsettled(error, &self.record.run))?
             }
         };
         Ok(self.summary(self.status(&undone), &undone, started))
@@ -254,6 +263,7 @@ impl<'r> Undo<'r> {
             geometry: None,
             replay: None,
             resumed: None,
+            unreported: None,
             undo: Some(UndoSummary {
                 of: self.of.run.to_string(),
                 left: undone.iter().filter(|undone| !undone.is_whole()).map(left).collect(),

@@ -262,6 +262,33 @@ twin = { from = "twin" }
 }
 
 #[tokio::test]
+async fn a_rehearsal_counts_on_from_where_a_sequence_was_restarted() {
+    let space = Workspace::with(
+        "create table item (id int primary key, number int generated always as identity check (number >= 5000));
+         alter table item alter number restart with 5000;
+         create function odd() returns trigger language plpgsql as $$ begin return new; end $$;
+         create trigger odd before insert on item for each row execute function odd()",
+    )
+    .await;
+    space.write("items.csv", "id\n1\n2\n");
+    let pipeline = r#"
+[source]
+format = "csv"
+path = "$DIR/items.csv"
+[[target]]
+table = "public.item"
+mode = "insert"
+key = ["id"]
+[target.columns]
+id = { from = "id" }
+"#;
+    let summary = space.run(pipeline).await;
+    assert_eq!(first(&summary), [2, 0, 0, 0, 2, 0, 0]);
+    let numbers = "select string_agg(number::text, ' ' order by number) from item";
+    assert_eq!(space.value(numbers).await, "5000 5001");
+}
+
+#[tokio::test]
 async fn what_only_the_end_of_the_transaction_shows_stops_the_run_without_a_value() {
     let space = Workspace::with(
         "create table item (id int primary key, name text);

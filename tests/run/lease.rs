@@ -117,3 +117,43 @@ async fn a_run_that_publishes_cannot_be_taken_over() {
     publisher.batch_execute("commit").await.expect("commit");
     Lease::take(&endpoint, &run, "nightly", &loads).await.expect("now it is free");
 }
+
+/// As the program says it, which is asked while the run is there and when it is not any more.
+#[tokio::test]
+async fn history_names_who_is_at_work_and_says_who_was_cut_off() {
+    let space = workspace().await;
+    let run = RunId::generate();
+    let started = "insert into longshore.run (run_id, pipeline, definition_sha256, status, version)
+        values ($1, 'nightly', '', 'running', '0')";
+    space.client.execute(started, &[&run.as_str()]).await.expect("a run");
+    let lease = take(&space, &run).await;
+    let seen =
+        async || ledger::history(&space.client, Some(&run), 1).await.expect("read").remove(0);
+    let past = seen().await;
+    assert_eq!(past.status, "running");
+    let holder = past.held_by.expect("somebody is at work");
+    let process = format!("process {}, heard of ", std::process::id());
+    assert!(holder.contains(&process), "{holder}");
+    drop(lease);
+    // The server notices the end of a session a little later.
+    for _ in 0..100 {
+        let past = seen().await;
+        if past.status == "cut off" {
+            assert_eq!(past.held_by, None);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nobody is at work, and history does not say so");
+}
+
+/// Large files take long to hash: who has the table is asked before.
+#[tokio::test]
+async fn a_second_run_does_not_read_its_files_first() {
+    let space = workspace().await;
+    let _lease = take(&space, &RunId::generate()).await;
+    std::fs::remove_file(space.folder.path().join("rows.csv")).expect("the file is away");
+    let stop = space.try_run(PIPELINE, How::default()).await.expect_err("it is taken");
+    let Stop::Error(error) = stop else { panic!("{stop:?}") };
+    assert_eq!(error.kind(), ErrorKind::Busy);
+}

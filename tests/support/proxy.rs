@@ -48,16 +48,25 @@ pub(crate) enum Lost {
     Answer,
 }
 
+/// What is counted until a fault comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// Bytes: most of them are data.
+    Bytes,
+    /// What arrives at once: each statement, and each answer, is about one.
+    Bursts,
+}
+
 enum Armed {
     Nothing,
-    Bytes { direction: Direction, left: u64, fault: Fault },
+    Count { measure: Measure, direction: Direction, left: u64, fault: Fault },
     Commit(Lost),
 }
 
 struct State {
     armed: Armed,
-    /// Bytes passed since the last [`Proxy::heal`], to the server and to the client.
-    passed: [u64; 2],
+    /// Passed since the last [`Proxy::heal`], to the server and to the client, by measure.
+    passed: [[u64; 2]; 2],
     dark: bool,
     links: Vec<Arc<Link>>,
 }
@@ -82,7 +91,7 @@ impl Proxy {
     /// A proxy on a free local port, in front of a server's socket.
     pub(crate) fn before(socket: &Path) -> Self {
         let armed = Armed::Nothing;
-        let state = State { armed, passed: [0; 2], dark: false, links: Vec::new() };
+        let state = State { armed, passed: [[0; 2]; 2], dark: false, links: Vec::new() };
         let state = Arc::new(Mutex::new(state));
         let (end, mut ended) = watch::channel(false);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -109,7 +118,17 @@ impl Proxy {
 
     /// Once so many bytes have passed in a direction, the connection they pass on gets a fault.
     pub(crate) fn arm(&self, direction: Direction, after_bytes: u64, fault: Fault) {
-        lock(&self.state).armed = Armed::Bytes { direction, left: after_bytes, fault };
+        self.arm_after(direction, (after_bytes, Measure::Bytes), fault);
+    }
+
+    /// Once so much has passed in a direction, the connection it passes on gets a fault.
+    pub(crate) fn arm_after(
+        &self,
+        direction: Direction,
+        (after, measure): (u64, Measure),
+        fault: Fault,
+    ) {
+        lock(&self.state).armed = Armed::Count { measure, direction, left: after, fault };
     }
 
     /// The next COMMIT that passes is lost in part.
@@ -122,9 +141,9 @@ impl Proxy {
         !matches!(lock(&self.state).armed, Armed::Nothing)
     }
 
-    /// Bytes that passed in a direction since the last [`Proxy::heal`].
-    pub(crate) fn passed(&self, direction: Direction) -> u64 {
-        lock(&self.state).passed[direction as usize]
+    /// What passed in a direction since the last [`Proxy::heal`].
+    pub(crate) fn passed(&self, direction: Direction, measure: Measure) -> u64 {
+        lock(&self.state).passed[measure as usize][direction as usize]
     }
 
     /// Ends every connection there is.
@@ -138,7 +157,7 @@ impl Proxy {
     pub(crate) fn heal(&self) {
         self.cut_all();
         let mut state = lock(&self.state);
-        (state.armed, state.dark, state.passed) = (Armed::Nothing, false, [0; 2]);
+        (state.armed, state.dark, state.passed) = (Armed::Nothing, false, [[0; 2]; 2]);
     }
 }
 
@@ -238,20 +257,29 @@ fn judge(
     if let Some(judged) = judge_commit(bytes, direction, link, &mut state) {
         return judged;
     }
-    let length = bytes.len() as u64;
-    if let Armed::Bytes { direction: of, left, fault } = &mut state.armed
+    if let Armed::Count { measure, direction: of, left, fault } = &mut state.armed
         && *of == direction
     {
+        let length = match measure {
+            Measure::Bytes => bytes.len() as u64,
+            Measure::Bursts => 1,
+        };
         if *left > length {
             *left -= length;
         } else {
-            let (passing, fault) = (*left, *fault);
+            // A burst is lost in its middle.
+            let passing = match measure {
+                Measure::Bytes => usize::try_from(*left).expect("a length"),
+                Measure::Bursts => bytes.len() / 2,
+            };
+            let fault = *fault;
             state.armed = Armed::Nothing;
             state.dark = fault == Fault::Darkness;
-            return (usize::try_from(passing).expect("a length"), Some(fault));
+            return (passing, Some(fault));
         }
     }
-    state.passed[direction as usize] += length;
+    state.passed[Measure::Bytes as usize][direction as usize] += bytes.len() as u64;
+    state.passed[Measure::Bursts as usize][direction as usize] += 1;
     (bytes.len(), None)
 }
 

@@ -28,7 +28,7 @@ async fn a_server_whose_disk_is_full_is_no_loss() {
     let mut rounds = Rounds::of("the server's disk is full", 20, 2);
     while let Some((_, mut draw)) = rounds.next() {
         disk.empty();
-        scene.reset().await;
+        scene.reset(&mut draw).await;
         let left = draw.below(RUN_BYTES);
         disk.fill(left);
         let outcome = run_on_full(&scene, &How::default(), || disk.empty()).await;
@@ -45,7 +45,7 @@ async fn a_disk_for_reports_that_is_full_is_no_loss() {
     let reports = disk.path().join("reports");
     let mut rounds = Rounds::of("the disk for reports is full", 20, 2);
     while let Some((_, mut draw)) = rounds.next() {
-        scene.reset().await;
+        scene.reset(&mut draw).await;
         let _ = fs::remove_dir_all(&reports);
         let left = draw.below(WHOLE_REPORT_BYTES);
         disk.fill(left);
@@ -61,6 +61,11 @@ async fn run_on_full(scene: &Scene, how: &How, make_room: impl Fn()) -> Result<(
     let ended = scene.start(how).wait(RUN_LIMIT);
     make_room();
     let ended = ended?;
+    let says_published =
+        ended.errors.contains("published, ") || ended.errors.contains("is published, but");
+    if says_published == scene.is_untouched().await {
+        return Err(format!("it does not say what is published: {}", ended.described()));
+    }
     match ended.code() {
         Some(0) => {}
         Some(7) if says_full(&ended.errors) => {}

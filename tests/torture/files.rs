@@ -20,7 +20,7 @@ async fn a_file_that_changes_while_it_is_read_is_never_published() {
     let scene = Scene::create(database.url()).await;
     let mut rounds = Rounds::of("a file changes while it is read", 20, 3);
     while let Some((round, mut draw)) = rounds.next() {
-        scene.reset().await;
+        scene.reset(&mut draw).await;
         let (point, arrivals) = draw.one(&POINTS);
         let armed = format!("{point}=pause@{}", 1 + draw.below(*arrivals));
         let outcome = change_at(&scene, armed.clone(), round, &mut draw).await;

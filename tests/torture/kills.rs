@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use longshore::failpoint::POINTS;
 use rustix::process::Signal;
 
 use super::{
+    plots::PLOTS,
     rounds::{Draw, Rounds},
     scene::{How, RUN_LIMIT, Scene},
 };
@@ -16,10 +16,8 @@ async fn a_run_passes_every_failpoint() {
     let database = TestDatabase::create().await;
     let scene = Scene::create(database.url()).await;
     let passed = scene.passed().await;
-    let missing: Vec<_> = POINTS
-        .iter()
-        .filter(|(name, _)| !passed.iter().any(|(passed, _)| passed == name))
-        .collect();
+    let missed = |plot| passed.iter().filter(move |point| point.by(plot) == 0);
+    let missing: Vec<_> = PLOTS.into_iter().flat_map(missed).map(|point| point.name).collect();
     assert!(missing.is_empty(), "a run does not pass {missing:?}");
 }
 
@@ -28,13 +26,19 @@ async fn a_run_that_is_killed_at_any_moment_is_made_good_by_the_next() {
     let database = TestDatabase::create().await;
     let scene = Scene::create(database.url()).await;
     let mut rounds = Rounds::of("kill -9 at a random moment", 100, 3);
-    scene.reset().await;
-    let undisturbed = scene.again(0).expect("an undisturbed run").took;
+    let mut undisturbed = Duration::ZERO;
+    for plot in PLOTS {
+        scene.reset_to(plot).await;
+        undisturbed = undisturbed.max(scene.again(0).expect("an undisturbed run").took);
+    }
     while let Some((_, mut draw)) = rounds.next() {
-        scene.reset().await;
+        scene.reset(&mut draw).await;
         let moment = Duration::from_micros(draw.below(undisturbed.as_micros() as u64));
         let outcome = kill_after(&scene, moment).await;
-        rounds.ended(&format!("killed after {moment:?} of {undisturbed:?}"), outcome);
+        rounds.ended(
+            &format!("{:?}, killed after {moment:?} of {undisturbed:?}", scene.plot()),
+            outcome,
+        );
     }
     rounds.finish();
 }
@@ -53,17 +57,18 @@ async fn a_run_that_is_killed_at_any_failpoint_is_made_good_by_the_next() {
     let scene = Scene::create(database.url()).await;
     let passed = scene.passed().await;
     let mut wrong = Vec::new();
-    for (point, passes) in &passed {
-        let name = POINTS.iter().find(|(name, _)| name == point).expect("a failpoint").0;
-        let mut rounds = Rounds::of(name, 20, 1);
+    for point in &passed {
+        let mut rounds = Rounds::of(point.name, 20, 1);
         while let Some((round, mut draw)) = rounds.next() {
-            scene.reset().await;
-            let armed = format!("{point}=kill@{}", arrival(round, *passes, &mut draw));
+            scene.reset(&mut draw).await;
+            let passes = point.by(scene.plot());
+            let armed = format!("{}=kill@{}", point.name, arrival(round, passes, &mut draw));
             // Half of the time, the run that goes on is killed as well.
-            let (next, passes) = draw.one(&passed);
-            let next = (round % 2 == 1).then(|| format!("{next}=kill@{}", 1 + draw.below(*passes)));
+            let next = draw.one(&passed);
+            let arrival = 1 + draw.below(next.by(scene.plot()));
+            let next = (round % 2 == 1).then(|| format!("{}=kill@{arrival}", next.name));
             let outcome = kill_at(&scene, armed.clone(), next.clone()).await;
-            rounds.ended(&format!("{armed}, then {next:?}"), outcome);
+            rounds.ended(&format!("{:?}, {armed}, then {next:?}", scene.plot()), outcome);
         }
         wrong.extend(rounds.score().err());
     }

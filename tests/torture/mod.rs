@@ -6,10 +6,12 @@
 //! rounds of each, `make torture` all of them (`LONGSHORE_TORTURE=full`). What happens in a round
 //! is drawn from its number and a seed that is printed; `LONGSHORE_TORTURE_SEED` repeats it.
 
+mod commands;
 mod disk;
 mod files;
 mod kills;
 mod network;
+mod plots;
 mod pooler;
 mod process;
 mod rounds;

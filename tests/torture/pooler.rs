@@ -7,6 +7,7 @@ use longshore::postgres::endpoint::Endpoint;
 use rustix::process::Signal;
 
 use super::{
+    plots::Plot,
     rounds::Rounds,
     scene::{How, RUN_LIMIT, Scene},
 };
@@ -26,7 +27,7 @@ async fn pooled() -> Option<Pooled> {
     let pooler = Pooler::before_shared()?;
     let database = TestDatabase::create().await;
     let scene = Scene::create(database.url()).await;
-    scene.reset().await;
+    scene.reset_to(Plot::Adding).await;
     let url = pooler.url(database.name());
     Some(Pooled { scene, pooler, url, _database: database })
 }
@@ -103,6 +104,7 @@ async fn a_run_that_was_cut_off_behind_a_pooler_is_made_good_by_the_next() {
             "publish.written=kill",
             "publish.committed=kill",
         ];
+        pooled.scene.reset(&mut draw).await;
         let armed = *draw.one(&points);
         let outcome = cut_off(&pooled, armed).await;
         rounds.ended(armed, outcome);
@@ -112,7 +114,6 @@ async fn a_run_that_was_cut_off_behind_a_pooler_is_made_good_by_the_next() {
 
 async fn cut_off(pooled: &Pooled, armed: &str) -> Result<(), String> {
     let scene = &pooled.scene;
-    scene.reset().await;
     let mut how = How::armed(armed.to_owned());
     how.url = Some(pooled.url.clone());
     let killed = scene.start(&how).wait(RUN_LIMIT)?;

@@ -1,7 +1,7 @@
-//! A small data set with every kind of fault, a database to load it into, and the program.
+//! A folder with files and pipelines, a database to load them into, and the program.
 
 use std::{
-    fmt::Write,
+    cell::Cell,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -9,65 +9,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use longshore::postgres::endpoint::Endpoint;
+use longshore::{failpoint::POINTS, postgres::endpoint::Endpoint};
 use tokio_postgres::Client;
 
 use super::{
+    plots::{BEFORE, PLOTS, Plot, TABLES, records},
     process::{Ended, Process},
+    rounds::Draw,
     state::{self, State},
 };
-
-/// Two targets: one that is upserted and knows foreign keys, unique values and a CHECK; and one
-/// that is appended to, where a record that is loaded twice shows.
-const TABLES: &str = "
-    create table region (code text primary key);
-    insert into region values ('N'), ('S'), ('E'), ('W');
-    create table member (
-      id int primary key, email text unique, region text not null references region,
-      fee numeric(8, 2) check (fee < 9000), joined date not null);
-    create table event (member int not null, at date not null, amount numeric(8, 2) not null);";
-
-/// What the tables hold before a run: members that the run leaves, updates, and does not know.
-const BEFORE: &str = "
-    set lock_timeout = '30s';
-    truncate member, event;
-    insert into member select id, 'm' || id || '@example.org', 'N', id, date '2020-01-01' + id % 900
-      from generate_series(1, 400) id;
-    insert into member select id, null, 'S', 1, '2019-01-01' from generate_series(1001, 1200) id;
-    insert into member select id, null, 'E', 2, '2019-01-01' from generate_series(90001, 90100) id;
-    insert into event select id, '2018-01-01', id from generate_series(1, 50) id;
-    drop schema if exists longshore cascade;
-    drop schema if exists longshore_staging cascade";
-
-const PIPELINE: &str = r#"
-[source]
-format = "csv"
-path = "$DIR/in/*.csv"
-
-[[target]]
-table = "public.member"
-mode = "upsert"
-key = ["id"]
-duplicates = { keep = "last" }
-[target.columns]
-id = { from = "id" }
-email = { from = "email" }
-region = { from = "region" }
-fee = { from = "fee", minimum = 0 }
-joined = { from = "joined" }
-
-[[target]]
-table = "public.event"
-mode = "append"
-when = { kind = { enum = ["E", "F"] } }
-[target.columns]
-member = { from = "id" }
-at = { from = "joined" }
-amount = { from = "fee" }
-"#;
-
-/// Records of each of the two files.
-const RECORDS: u32 = 1500;
 
 /// The longest a run that nobody disturbs may take, on a machine that has much else to do.
 pub(super) const RUN_LIMIT: Duration = Duration::from_secs(120);
@@ -75,13 +25,17 @@ pub(super) const RUN_LIMIT: Duration = Duration::from_secs(120);
 /// The longest that what a dead process held may keep others out.
 const GONE_LIMIT: Duration = Duration::from_secs(20);
 
-/// Files, a pipeline and a database.
+/// Files, two pipelines and a database.
 pub(super) struct Scene {
     /// Where the database is.
     pub(super) url: String,
     folder: tempfile::TempDir,
-    /// What an undisturbed run leaves.
-    undisturbed: Option<State>,
+    /// The pipeline of this round.
+    plot: Cell<Plot>,
+    /// What the tables hold before a run.
+    before: Vec<String>,
+    /// What an undisturbed run of each pipeline leaves.
+    undisturbed: Vec<(Plot, State)>,
 }
 
 /// How the program is started.
@@ -95,6 +49,8 @@ pub(super) struct How {
     pub(super) reports: Option<PathBuf>,
     /// More of the environment.
     pub(super) variables: Vec<(&'static str, String)>,
+    /// Another command than `run`, with its arguments.
+    pub(super) command: Vec<String>,
     /// More arguments of `run`.
     pub(super) arguments: Vec<String>,
 }
@@ -118,20 +74,26 @@ impl How {
 }
 
 impl Scene {
-    /// The files and tables, and what an undisturbed run makes of them.
+    /// The files and tables, and what undisturbed runs make of them.
     pub(super) async fn create(url: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(folder.path().join("in")).expect("a folder");
-        let pipeline = PIPELINE.replace("$DIR", &folder.path().display().to_string());
-        fs::write(folder.path().join("members.toml"), pipeline).expect("the pipeline");
-        let mut scene = Self { url: url.to_owned(), folder, undisturbed: None };
-        scene.write_files();
+        for plot in PLOTS {
+            let pipeline = plot.pipeline(&folder.path().display().to_string());
+            fs::write(folder.path().join(plot.file()), pipeline).expect("the pipeline");
+        }
+        let (plot, before, undisturbed) = (Cell::new(Plot::Adding), Vec::new(), Vec::new());
+        let mut scene = Self { url: url.to_owned(), folder, plot, before, undisturbed };
         scene.client().await.batch_execute(TABLES).await.expect("the tables");
-        scene.reset().await;
-        scene.again(0).expect("an undisturbed run");
-        let undisturbed = state::read(&scene.client().await).await.expect("its state");
-        assert!(undisturbed.has_everything(), "too little to compare: {undisturbed:?}");
-        scene.undisturbed = Some(undisturbed);
+        for plot in PLOTS {
+            scene.reset_to(plot).await;
+            scene.before = state::tables(&scene.client().await).await;
+            scene.again(0).expect("an undisturbed run");
+            let state = state::read(&scene.client().await).await.expect("its state");
+            let (targets, before) = (plot.targets(), &scene.before);
+            assert!(state.has_everything(targets, before), "too little to compare: {state:?}");
+            scene.undisturbed.push((plot, state));
+        }
         scene
     }
 
@@ -146,8 +108,14 @@ impl Scene {
         endpoint.connect().await.expect("the database accepts connections").client
     }
 
-    /// Puts everything back to where it was before any run.
-    pub(super) async fn reset(&self) {
+    /// Puts everything back to where it was before any run, for either pipeline.
+    pub(super) async fn reset(&self, draw: &mut Draw) {
+        self.reset_to(*draw.one(&PLOTS)).await;
+    }
+
+    /// Puts everything back to where it was before any run, for one pipeline.
+    pub(super) async fn reset_to(&self, plot: Plot) {
+        self.plot.set(plot);
         let reports = self.path("reports");
         if reports.exists() {
             fs::remove_dir_all(reports).expect("the reports are removed");
@@ -157,11 +125,16 @@ impl Scene {
         self.client().await.batch_execute(BEFORE).await.expect("the tables are reset");
     }
 
+    /// The pipeline of this round.
+    pub(super) fn plot(&self) -> Plot {
+        self.plot.get()
+    }
+
     /// Writes the files that are loaded.
     pub(super) fn write_files(&self) {
         for file in 0..2 {
-            let path = self.path(&format!("in/{file}.csv"));
-            fs::write(path, records(file * RECORDS + 1..(file + 1) * RECORDS + 1)).expect("a file");
+            fs::write(self.path(&format!("in/{file}.csv")), records(file, self.plot()))
+                .expect("a file");
         }
     }
 
@@ -176,9 +149,12 @@ impl Scene {
         command.env_clear().current_dir(self.folder.path());
         command.env("DATABASE_URL", how.url.as_ref().unwrap_or(&self.url));
         command.envs(how.variables.iter().map(|(name, value)| (name, value)));
-        command.args(["run", how.pipeline.unwrap_or("members.toml"), "--report-dir"]);
-        command.arg(how.reports.as_ref().unwrap_or(&self.path("reports")));
-        command.args(["--split-size", "8KiB", "--threads", "2"]).args(&how.arguments);
+        if how.command.is_empty() {
+            command.args(["run", how.pipeline.unwrap_or(self.plot().file()), "--report-dir"]);
+            command.arg(how.reports.as_ref().unwrap_or(&self.path("reports")));
+            command.args(["--split-size", "8KiB", "--threads", "2"]).args(&how.arguments);
+        }
+        command.args(&how.command);
         Process::start(&mut command, &self.path(said))
     }
 
@@ -211,8 +187,7 @@ impl Scene {
         let now = state::read(&client)
             .await
             .map_err(|wrong| format!("{wrong}; run again, it said: {}", again.errors.trim()))?;
-        let undisturbed = self.undisturbed.as_ref().expect("it is known");
-        undisturbed.compare(&now)?;
+        self.undisturbed().compare(&now)?;
         // One more run finds nothing to do: the files count as loaded, once.
         let more = self.start(&How::default()).wait(RUN_LIMIT)?;
         if more.code() != Some(0)
@@ -226,32 +201,57 @@ impl Scene {
     /// Whether all is as an undisturbed run leaves it, but for sessions that a pooler keeps.
     pub(super) async fn is_as_undisturbed_but_for_sessions(&self) -> Result<(), String> {
         let now = state::read_but_sessions(&self.client().await).await?;
-        self.undisturbed.as_ref().expect("it is known").compare(&now)
+        self.undisturbed().compare(&now)
+    }
+
+    fn undisturbed(&self) -> &State {
+        let of = self.undisturbed.iter().find(|(plot, _)| *plot == self.plot());
+        &of.expect("it is known").1
     }
 
     /// Whether nothing is published.
     pub(super) async fn is_untouched(&self) -> bool {
-        let query =
-            "select (select count(*) from event) = 50 and (select count(*) from member) = 700";
-        let row = self.client().await.query_one(query, &[]).await.expect("the tables are there");
-        row.get(0)
+        state::tables(&self.client().await).await == self.before
     }
 
-    /// The failpoints that an undisturbed run passes, with how often.
-    pub(super) async fn passed(&self) -> Vec<(String, u64)> {
-        self.reset().await;
-        let trace = self.path("trace");
-        let how = How {
-            variables: vec![("LONGSHORE_FAILPOINT_TRACE", trace.display().to_string())],
-            ..How::default()
+    /// The failpoints that undisturbed runs of the pipelines pass, with how often.
+    pub(super) async fn passed(&self) -> Vec<Passed> {
+        let mut passed = Vec::new();
+        for plot in PLOTS {
+            self.reset_to(plot).await;
+            let trace = self.path(plot.file()).with_extension("trace");
+            let how = How {
+                variables: vec![("LONGSHORE_FAILPOINT_TRACE", trace.display().to_string())],
+                ..How::default()
+            };
+            let ended = self.start(&how).wait(RUN_LIMIT).expect("it ends");
+            assert_eq!(ended.code(), Some(0), "{}", ended.described());
+            passed.push((plot, passes(&trace)));
+        }
+        let of = |at: usize, name: &str| {
+            let of: &Vec<(String, u64)> = &passed[at].1;
+            of.iter().find(|(passed, _)| passed == name).map_or(0, |(_, passes)| *passes)
         };
-        let ended = self.start(&how).wait(RUN_LIMIT).expect("it ends");
-        assert_eq!(ended.code(), Some(0), "{}", ended.described());
-        passes(&trace)
+        let both = POINTS.map(|(name, _)| (name, [of(0, name), of(1, name)]));
+        both.map(|(name, passes)| Passed { name, passes }).into()
     }
 }
 
-fn passes(trace: &Path) -> Vec<(String, u64)> {
+/// A failpoint, and how often a run of each pipeline passes it.
+pub(super) struct Passed {
+    pub(super) name: &'static str,
+    passes: [u64; 2],
+}
+
+impl Passed {
+    /// How often a run of that pipeline passes it.
+    pub(super) fn by(&self, plot: Plot) -> u64 {
+        self.passes[plot as usize]
+    }
+}
+
+/// What a trace says was passed, with how often.
+pub(super) fn passes(trace: &Path) -> Vec<(String, u64)> {
     let text = fs::read_to_string(trace).expect("the trace");
     let mut passed: Vec<(String, u64)> = Vec::new();
     for line in text.lines() {
@@ -261,32 +261,4 @@ fn passes(trace: &Path) -> Vec<(String, u64)> {
         }
     }
     passed
-}
-
-/// A file: mostly good records, and now and then each kind of fault.
-fn records(ids: std::ops::Range<u32>) -> String {
-    let mut text = "id,email,region,fee,joined,kind\n".to_owned();
-    for id in ids {
-        let joined = format!("20{:02}-{:02}-{:02}", 20 + id % 3, 1 + id % 12, 1 + id % 28);
-        let region = ["N", "S", "E", "W"][id as usize % 4];
-        let kind = ["E", "F", "G"][id as usize % 3];
-        let line = match () {
-            () if id % 97 == 0 => format!("{id},m{id}@example.org,{region},5,20-13-45,{kind}"),
-            () if id % 101 == 0 => format!("{id},m{id}@example.org,{region},-1,{joined},{kind}"),
-            () if id % 131 == 0 => format!("{id},m{id}@example.org,X,7,{joined},{kind}"),
-            () if id % 173 == 0 => format!("{id},m{id}@example.org,{region},9500,{joined},{kind}"),
-            () if id % 211 == 0 => format!("{id},m{id}@example.org,{region}"),
-            // The same key as the record before: the later one counts.
-            () if id % 151 == 0 => {
-                format!("{},x{id}@example.org,{region},3,{joined},{kind}", id - 1)
-            }
-            // A value that another record has too, where the table wants it once.
-            () if id % 307 == 0 => {
-                format!("{id},m{}@example.org,{region},3,{joined},{kind}", id - 2)
-            }
-            () => format!("{id},m{id}@example.org,{region},{}.50,{joined},{kind}", id % 800),
-        };
-        writeln!(text, "{line}").expect("a string takes text");
-    }
-    text
 }

@@ -9,42 +9,47 @@ use super::{
 };
 use crate::support::cluster::OwnCluster;
 
-/// Where a run is stopped while it stages, and the most arrivals there.
-const STAGING: [(&str, u64); 5] = [
-    ("split.begun", 15),
-    ("split.copying", 15),
-    ("split.before_commit", 15),
-    ("split.committed", 15),
-    ("load.read", 1),
+/// Where a run is stopped while it stages.
+const STAGING: [&str; 6] = [
+    "staging.created",
+    "split.begun",
+    "split.copying",
+    "split.before_commit",
+    "split.committed",
+    "load.read",
 ];
 
 /// The same while it judges and publishes.
-const PUBLISHING: [(&str, u64); 5] = [
-    ("judge.target", 2),
-    ("publish.begun", 1),
-    ("publish.written", 2),
-    ("publish.before_commit", 1),
-    ("publish.committed", 1),
+const PUBLISHING: [&str; 7] = [
+    "judge.target",
+    "publish.begun",
+    "publish.classified",
+    "publish.statement",
+    "publish.written",
+    "publish.before_commit",
+    "publish.committed",
 ];
 
 #[tokio::test]
 async fn a_server_that_crashes_while_a_run_stages_and_publishes_is_no_loss() {
     let server = OwnCluster::start_anywhere();
     let scene = Scene::create(&server.database("torture").await).await;
+    let passed = scene.passed().await;
     let mut wrong = Vec::new();
     for (name, points) in [
-        ("the server stops at once, in staging", STAGING),
-        ("the server stops at once, in publishing", PUBLISHING),
+        ("the server stops at once, in staging", STAGING.as_slice()),
+        ("the server stops at once, in publishing", PUBLISHING.as_slice()),
     ] {
         let mut rounds = Rounds::of(name, 30, 1);
         while let Some((_, mut draw)) = rounds.next() {
-            scene.reset().await;
-            let (point, arrivals) = draw.one(&points);
-            let armed = format!("{point}=pause@{}", 1 + draw.below(*arrivals));
+            scene.reset(&mut draw).await;
+            let point = *draw.one(points);
+            let passes = passed.iter().find(|passed| passed.name == point).expect("a failpoint");
+            let armed = format!("{point}=pause@{}", 1 + draw.below(passes.by(scene.plot())));
             // Half of the time it is back before the run has noticed.
             let at_once = draw.below(2) == 0;
             let outcome = crash_at(&scene, &server, armed.clone(), at_once).await;
-            rounds.ended(&format!("{armed}, back at once: {at_once}"), outcome);
+            rounds.ended(&format!("{:?}, {armed}, back at once: {at_once}", scene.plot()), outcome);
         }
         wrong.extend(rounds.score().err());
     }

@@ -21,16 +21,16 @@ async fn a_run_that_is_interrupted_at_any_stage_ends_within_ten_seconds() {
     let points = passed.len() as u32;
     let mut rounds = Rounds::of("Ctrl-C or SIGTERM at a failpoint", 4 * points, 5);
     while let Some((round, mut draw)) = rounds.next() {
-        scene.reset().await;
+        scene.reset(&mut draw).await;
         // In the short form any points; in the full form each one, by both signals, twice.
-        let (point, passes) = match points.checked_mul(4) == Some(rounds.count()) {
+        let point = match points.checked_mul(4) == Some(rounds.count()) {
             true => &passed[round as usize % passed.len()],
             false => draw.one(&passed),
         };
         let action = ["interrupt", "terminate"][(round / points.max(1)) as usize % 2];
-        let armed = format!("{point}={action}@{}", 1 + draw.below(*passes));
+        let armed = format!("{}={action}@{}", point.name, 1 + draw.below(point.by(scene.plot())));
         let outcome = interrupt_at(&scene, armed.clone()).await;
-        rounds.ended(&armed, outcome);
+        rounds.ended(&format!("{:?}, {armed}", scene.plot()), outcome);
     }
     rounds.finish();
 }

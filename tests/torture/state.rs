@@ -9,6 +9,8 @@ use std::{
 
 use tokio_postgres::Client;
 
+use super::plots::TARGETS;
+
 /// What two runs are compared by.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct State {
@@ -72,11 +74,53 @@ async fn read_without(client: &Client, strays_query: &str) -> Result<State, Stri
     })
 }
 
+/// The run that began last.
+pub(super) async fn last_run(client: &Client) -> String {
+    let query = "select run_id from longshore.run order by started_at desc, run_id desc limit 1";
+    texts(client, query).await.remove(0)
+}
+
+/// What several runs left together: tables, runs that did not fail, tallies, rejected records.
+///
+/// # Errors
+/// What must not be there.
+pub(super) async fn picture(client: &Client) -> Result<Vec<String>, String> {
+    let strays = strays(client, &format!("{STRAYS} union all {SESSIONS}")).await;
+    if !strays.is_empty() {
+        return Err(format!("left behind: {}", strays.join(", ")));
+    }
+    let mut found = tables(client).await;
+    // A replay given again tries what is wrong still, and may well be told the same.
+    let runs = "longshore.run r where r.status <> 'failed' and r.pipeline <> 'sweep'
+        and (r.replays is null or exists (select from longshore.tally l
+          where l.run_id = r.run_id and l.inserted + l.updated > 0))";
+    for query in [
+        format!(
+            "select format('%s %s %s %s %s', pipeline, status, undoes is not null, undone_by is not null,
+               replays is not null) from {runs} order by 1"
+        ),
+        format!(
+            "select (to_jsonb(t) - 'run_id')::text from longshore.tally t
+               where run_id in (select r.run_id from {runs}) order by 1"
+        ),
+        "select format('%s %s %s %s %s', file, record, line, codes, closed_by is not null)
+           from longshore.rejected_record order by 1"
+            .to_owned(),
+    ] {
+        found.extend(texts(client, &query).await);
+    }
+    Ok(found)
+}
+
 impl State {
-    /// Whether nothing is missing that an interruption could damage.
-    pub(super) fn has_everything(&self) -> bool {
+    /// Whether nothing is missing that an interruption could damage: so many tables are not what
+    /// they were before, and so many have lost rows.
+    pub(super) fn has_everything(&self, [targets, losing]: [usize; 2], before: &[String]) -> bool {
         let has = |name: &str| self.report.get(name).is_some_and(|content| !content.is_empty());
-        self.tables.len() == 2
+        let changed = self.tables.iter().zip(before).filter(|(now, before)| now != before).count();
+        let tallies = self.ledger.iter().filter(|line| line.contains("\"deleted\""));
+        changed == targets
+            && tallies.filter(|line| !line.contains("\"deleted\": 0,")).count() == losing
             && self.ledger.len() > 8
             && ["rejections.csv", "rejected/0.csv", "rejected/2/1.csv"].into_iter().all(has)
     }
@@ -109,11 +153,11 @@ async fn texts(client: &Client, query: &str) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// The hash is taken of what a row says, in the order of what rows say: where a row lies in
+/// Per table, rows and a hash. The hash is taken of what a row says, in the order of what rows say: where a row lies in
 /// the table does not matter.
-async fn tables(client: &Client) -> Vec<String> {
+pub(super) async fn tables(client: &Client) -> Vec<String> {
     let mut found = Vec::new();
-    for table in ["member", "event"] {
+    for table in TARGETS {
         let query = format!(
             "select '{table} ' || count(*) || ' ' || md5(string_agg(t::text, E'\\n' order by t::text)) from {table} t"
         );
@@ -134,6 +178,9 @@ async fn ledger(client: &Client) -> Vec<String> {
         ),
         format!(
             "select (to_jsonb(j) - 'run_id')::text from longshore.rejection j {published} order by j.code"
+        ),
+        format!(
+            "select (to_jsonb(j) - 'run_id')::text from longshore.rejected_record j {published} order by 1"
         ),
     ];
     let mut found = Vec::new();

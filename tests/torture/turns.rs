@@ -9,11 +9,15 @@ use std::{
 use rustix::process::Signal;
 
 use super::{
+    plots::Plot,
     process::{Ended, Process},
     rounds::Rounds,
     scene::{How, RUN_LIMIT, Scene},
 };
 use crate::support::TestDatabase;
+
+/// The promise.
+const SECOND_START: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn a_second_start_ends_within_a_second_and_names_the_first() {
@@ -21,7 +25,7 @@ async fn a_second_start_ends_within_a_second_and_names_the_first() {
     let scene = Scene::create(database.url()).await;
     let mut rounds = Rounds::of("a second start", 20, 3);
     while let Some((_, mut draw)) = rounds.next() {
-        scene.reset().await;
+        scene.reset(&mut draw).await;
         let points = ["lease.taken", "split.copying", "judge.judged", "publish.before_commit"];
         let armed = format!("{}=pause", draw.one(&points));
         let outcome = start_twice(&scene, armed.clone()).await;
@@ -33,11 +37,21 @@ async fn a_second_start_ends_within_a_second_and_names_the_first() {
 async fn start_twice(scene: &Scene, armed: String) -> Result<(), String> {
     let mut first = scene.start_as("first", &How::armed(armed));
     first.wait_paused(RUN_LIMIT)?;
-    let second = scene.start_as("second", &How::default()).wait(RUN_LIMIT)?;
     let names = format!("process {}", first.id());
-    let in_time = second.took < Duration::from_secs(2);
-    if second.code() != Some(6) || !second.errors.contains(&names) || !in_time {
-        return Err(format!("the second is not told of {names}: {}", second.described()));
+    let mut quickest = Duration::MAX;
+    // A machine that has much else to do may let it wait: then it is asked again.
+    for _ in 0..5 {
+        let second = scene.start_as("second", &How::default()).wait(RUN_LIMIT)?;
+        if second.code() != Some(6) || !second.errors.contains(&names) {
+            return Err(format!("the second is not told of {names}: {}", second.described()));
+        }
+        quickest = quickest.min(second.took);
+        if quickest < SECOND_START {
+            break;
+        }
+    }
+    if quickest >= SECOND_START {
+        return Err(format!("the second took {quickest:?} at best"));
     }
     first.signal(Signal::CONT);
     let first = first.wait(RUN_LIMIT)?;
@@ -54,7 +68,7 @@ async fn a_run_that_slept_through_the_end_of_its_lease_publishes_nothing() {
     let scene = Scene::create(database.url()).await;
     let mut rounds = Rounds::of("a run that sleeps loses its lease", 10, 1);
     while let Some((_, mut draw)) = rounds.next() {
-        scene.reset().await;
+        scene.reset(&mut draw).await;
         let points = ["split.committed=pause@5", "load.read=pause", "report.finished=pause"];
         let armed = *draw.one(&points);
         let outcome = sleep_at(&scene, armed).await;
@@ -93,7 +107,7 @@ fn wait_for_turn(scene: &Scene) -> Result<Ended, String> {
 async fn runs_on_different_targets_run_together() {
     let database = TestDatabase::create().await;
     let scene = Scene::create(database.url()).await;
-    scene.reset().await;
+    scene.reset_to(Plot::Adding).await;
     let other = "create table if not exists other (id int primary key)";
     scene.client().await.batch_execute(other).await.expect("a table");
     fs::write(scene.path("other.csv"), "id\n1\n2\n").expect("a file");
@@ -122,7 +136,7 @@ const KEYS: u32 = 200;
 async fn many_runs_with_the_same_keys_end_in_some_serial_order() {
     let database = TestDatabase::create().await;
     let scene = Scene::create(database.url()).await;
-    scene.reset().await;
+    scene.reset_to(Plot::Adding).await;
     let table = "create table shared (id int primary key, writer int not null, again int not null)";
     scene.client().await.batch_execute(table).await.expect("a table");
     write_rivals(&scene);
@@ -190,6 +204,32 @@ fn enter(scene: &Scene, rival: usize) -> Process {
     ];
     let how = How { pipeline: Some(PIPELINES[rival]), ..How::default() };
     scene.start_as(&format!("rival{rival}"), &how)
+}
+
+/// The second found the files not loaded yet; when its turn comes, they are.
+#[tokio::test]
+async fn files_that_two_runs_found_new_are_loaded_once() {
+    let database = TestDatabase::create().await;
+    let scene = Scene::create(database.url()).await;
+    let mut rounds = Rounds::of("two runs find the same files new", 10, 2);
+    while let Some((_, mut draw)) = rounds.next() {
+        scene.reset(&mut draw).await;
+        let outcome = load_twice(&scene).await;
+        rounds.ended(&format!("{:?}", scene.plot()), outcome);
+    }
+    rounds.finish();
+}
+
+async fn load_twice(scene: &Scene) -> Result<(), String> {
+    let mut second = scene.start_as("second", &How::armed("ledger.asked=pause".to_owned()));
+    second.wait_paused(RUN_LIMIT)?;
+    scene.again(0)?;
+    second.signal(Signal::CONT);
+    let second = second.wait(RUN_LIMIT)?;
+    if second.code() != Some(0) || !second.errors.contains("unchanged") {
+        return Err(format!("the second ended with {}", second.described()));
+    }
+    scene.recovers().await
 }
 
 /// All rows are of one writer, as if the runs had come one after the other; and each run's

@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// What the tables would refuse by now of records they would have taken, inside a transaction
-/// that is to write them: messages, and how many records each is about. Leaves no trace.
+/// that is to write them: messages, and how many records each is about. Leaves no trace. Records
+/// that were rejected already are judged with the others, and are no news.
 ///
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
@@ -35,8 +36,10 @@ pub(in crate::postgres) async fn objections(
         Box::pin(outlook::settle_all(&judge, loads)).await?;
     }
     let query = format!(
-        "select message, count(distinct ordinal) from {excluded} where known is null and kind = 'rejected'
-         group by message order by 2 desc, 1"
+        "select e.message, count(distinct e.ordinal) from {excluded} e
+         where e.known is null and e.kind = 'rejected' and not exists (
+           select from {excluded} k where k.known and k.kind = 'rejected' and k.ordinal = e.ordinal)
+         group by e.message order by 2 desc, 1"
     );
     let rows = client.query_typed(&query, &[]).await.map_err(failed())?;
     let found = rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).cast_unsigned()));

@@ -16,21 +16,31 @@ use crate::{
 /// that pipeline's next run may want to go on with it.
 const KEPT_HOURS: i32 = 24;
 
+/// A run that was called running, and is not there any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutOff {
+    /// The run.
+    pub run: String,
+    /// Its report folder, as far as it got.
+    pub report: Option<String>,
+}
+
 /// Clears away what runs left that were cut off: their staging tables, their leases, and their
-/// being called running; returns how many there were.
+/// being called running; gives those that were.
 ///
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
-pub async fn clear_abandoned(client: &mut Client, pipeline: &str) -> Result<usize> {
+pub async fn clear_abandoned(client: &mut Client, pipeline: &str) -> Result<Vec<CutOff>> {
     let transaction = client.transaction().await.map_err(failed)?;
     transaction.batch_execute(TRANSACTION_SETTINGS).await.map_err(failed)?;
     let mut runs = cut_off(transaction.client(), pipeline).await?;
     runs.extend(ended(transaction.client()).await?);
+    let mut were_running = Vec::new();
     for run in &runs {
-        clear(transaction.client(), run).await?;
+        were_running.extend(clear(transaction.client(), run).await?);
     }
     transaction.commit().await.map_err(failed)?;
-    Ok(runs.len())
+    Ok(were_running)
 }
 
 /// The runs that were cut off before their end, latest first: of this pipeline all, of others the
@@ -86,7 +96,7 @@ async fn gone(client: &Client, runs: Vec<Row>) -> Result<Vec<String>> {
     Ok(gone)
 }
 
-async fn clear(client: &Client, run: &str) -> Result<()> {
+async fn clear(client: &Client, run: &str) -> Result<Option<CutOff>> {
     watch::end_sessions(client, run).await?;
     let query = "select coalesce(string_agg(format('drop table if exists %I.%I', schemaname, tablename), '; '), '')
         from pg_catalog.pg_tables where schemaname = $1 and starts_with(tablename, $2)";
@@ -97,13 +107,15 @@ async fn clear(client: &Client, run: &str) -> Result<()> {
         .map_err(failed)?;
     client.batch_execute(row.get(0)).await.map_err(failed)?;
     let update = "update longshore.run set status = 'failed', finished_at = clock_timestamp(),
-        message = 'it was cut off' where run_id = $1 and status = 'running'";
-    client.execute_typed(update, &[(&run, Type::TEXT)]).await.map_err(failed)?;
-    let forget = "delete from longshore.rejected_record where run_id = $1";
+        message = 'it was cut off' where run_id = $1 and status = 'running' returning report";
+    let ended = client.query_typed_opt(update, &[(&run, Type::TEXT)]).await.map_err(failed)?;
+    // One that was cut off right after its COMMIT is published: its records can be replayed.
+    let forget = "delete from longshore.rejected_record where run_id = $1
+        and not exists (select from longshore.run where run_id = $1 and status = 'published')";
     client.execute_typed(forget, &[(&run, Type::TEXT)]).await.map_err(failed)?;
     let release = "delete from longshore.lease where run_id = $1";
     client.execute_typed(release, &[(&run, Type::TEXT)]).await.map_err(failed)?;
-    Ok(())
+    Ok(ended.map(|row| CutOff { run: run.to_owned(), report: row.get(0) }))
 }
 
 fn failed(error: tokio_postgres::Error) -> Error {

@@ -93,7 +93,7 @@ impl Heart {
                 answer.map_err(|_| Error::environment("no beat"))
             }
             None => {
-                self.liveness = Some(liveness::hold(&self.endpoint, &self.fence.run).await?);
+                self.liveness = liveness::hold(&self.endpoint, &self.fence.run).await?;
                 Ok(())
             }
         }

@@ -19,8 +19,10 @@ mod take;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_postgres::{Client, types::Type};
 
-pub use abandoned::clear_abandoned;
 pub(super) use abandoned::cut_off;
+pub use abandoned::{CutOff, clear_abandoned};
+pub(super) use liveness::held;
+pub use take::ensure_free;
 
 use self::heartbeat::{Beat, Heart};
 use super::{
@@ -101,12 +103,14 @@ impl Lease {
         pipeline: &str,
         loads: &[LoadTarget],
     ) -> Result<Self> {
-        let liveness = liveness::hold(endpoint, run).await?;
-        let session = endpoint.connect().await?;
-        let token = take::take(&session.client, run, pipeline, loads).await?;
         let mut targets: Vec<_> = loads.iter().map(|load| load.table.oid).collect();
         targets.sort_unstable();
         targets.dedup();
+        let Some(liveness) = liveness::hold(endpoint, run).await? else {
+            return Err(take::held_elsewhere(endpoint, run, &targets).await);
+        };
+        let session = endpoint.connect().await?;
+        let token = take::take(&session.client, run, pipeline, loads).await?;
         let targets = i64::try_from(targets.len()).unwrap_or(i64::MAX);
         let fence = Fence { run: run.clone(), token, targets };
         let (sender, beat) = watch::channel(Beat::Kept);

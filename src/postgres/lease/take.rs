@@ -11,7 +11,8 @@ use crate::{
     failpoint,
     load::LoadTarget,
     postgres::{
-        session::{TRANSACTION_SETTINGS, answered, database_error},
+        endpoint::Endpoint,
+        session::{TRANSACTION_SETTINGS, answered},
         watch,
     },
     run_id::RunId,
@@ -43,6 +44,37 @@ pub(super) async fn take(
     ended.map(|()| token)
 }
 
+const HELD: &str = "select run_id, pipeline, holder, table_name,
+      to_char(acquired_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC',
+      extract(epoch from clock_timestamp() - heartbeat_at)::float8
+    from longshore.lease where target = any($1) order by target";
+
+/// Looks whether tables are free, before work is done for which they have to be; takes nothing.
+///
+/// # Errors
+/// `ErrorKind::Busy` when a run has one of them; `ErrorKind::Environment` when the server refuses.
+pub async fn ensure_free(client: &Client, tables: &[u32]) -> Result<()> {
+    let tables: [(&(dyn ToSql + Sync), Type); 1] = [(&tables, Type::OID_ARRAY)];
+    for row in answered(DOING, client.query_typed(HELD, &tables)).await? {
+        if !is_stale(&row) && liveness::is_held(client, row.get(0)).await? {
+            return Err(held(&row));
+        }
+    }
+    Ok(())
+}
+
+fn is_stale(row: &Row) -> bool {
+    row.get::<_, f64>(5) > failpoint::limit(Duration::from_secs(LEASE_SECONDS)).as_secs_f64()
+}
+
+fn held(row: &Row) -> Error {
+    let [run, pipeline, holder, table, since]: [String; 5] =
+        [row.get(0), row.get(1), row.get(2), row.get(3), row.get(4)];
+    busy(format!(
+        "{table} is being loaded by run {run} of pipeline {pipeline} since {since} ({holder})"
+    ))
+}
+
 struct Taking<'a> {
     client: &'a Client,
     run: &'a RunId,
@@ -60,12 +92,8 @@ impl Taking<'_> {
             self.lock(load).await?;
         }
         let oids: Vec<u32> = loads.iter().map(|load| load.table.oid).collect();
-        let held = "select run_id, pipeline, holder, table_name,
-              to_char(acquired_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC',
-              extract(epoch from clock_timestamp() - heartbeat_at)::float8
-            from longshore.lease where target = any($1) order by target";
         let oids: [(&(dyn ToSql + Sync), Type); 1] = [(&oids, Type::OID_ARRAY)];
-        let rows = answered(DOING, self.client.query_typed(held, &oids)).await?;
+        let rows = answered(DOING, self.client.query_typed(HELD, &oids)).await?;
         for row in &rows {
             self.ensure_gone(row).await?;
         }
@@ -88,28 +116,31 @@ impl Taking<'_> {
 
     /// A holder that is alive, and was heard of lately, keeps what it has.
     async fn ensure_gone(&self, row: &Row) -> Result<()> {
-        let (run, seconds): (String, f64) = (row.get(0), row.get(5));
-        let stale = seconds > failpoint::limit(Duration::from_secs(LEASE_SECONDS)).as_secs_f64();
-        if stale || liveness::is_gone(self.client, &run).await? {
+        let run: String = row.get(0);
+        // A run has its name again when it is approved after that was cut off: this one holds its
+        // lock, so that one is gone.
+        let is_own = run == self.run.as_str();
+        if is_own || is_stale(row) || liveness::is_gone(self.client, &run).await? {
             return watch::end_sessions(self.client, &run).await;
         }
-        let [pipeline, holder, table, since]: [String; 4] =
-            [row.get(1), row.get(2), row.get(3), row.get(4)];
-        Err(busy(format!(
-            "{table} is being loaded by run {run} of pipeline {pipeline} since {since} ({holder})"
-        )))
+        Err(held(row))
     }
 
     /// Waits for a publishing transaction that its run left behind: it ends without a COMMIT,
     /// or its COMMIT was already on its way.
     async fn take_over(&self, oids: &[(&(dyn ToSql + Sync), Type)]) -> Result<()> {
         let lock = "select from longshore.lease where target = any($1) order by target for update";
-        match self.client.query_typed(lock, oids).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+        let locking = async {
+            match self.client.query_typed(lock, oids).await {
+                Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => Ok(false),
+                locked => locked.map(|_| true),
+            }
+        };
+        match answered(DOING, locking).await? {
+            true => Ok(()),
+            false => {
                 Err(busy("a run that was cut off is still publishing on the server".to_owned()))
             }
-            Err(error) => Err(database_error(&error, DOING)),
         }
     }
 
@@ -144,6 +175,13 @@ fn holder() -> String {
     let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{user}@{machine}, process {}", std::process::id())
+}
+
+/// The error of a run that another process is just working on: an approval, asked for twice.
+pub(super) async fn held_elsewhere(endpoint: &Endpoint, run: &RunId, tables: &[u32]) -> Error {
+    let named = async { ensure_free(&endpoint.connect().await?.client, tables).await };
+    let unnamed = || busy(format!("another process is at work on run {run}"));
+    named.await.err().unwrap_or_else(unnamed)
 }
 
 fn busy(what: String) -> Error {

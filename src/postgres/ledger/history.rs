@@ -4,7 +4,12 @@ use postgres_types::Type;
 use tokio_postgres::Client;
 
 use super::texts;
-use crate::{error::Result, outcome::Tally, postgres::session::database_error, run_id::RunId};
+use crate::{
+    error::Result,
+    outcome::Tally,
+    postgres::{lease, session::database_error},
+    run_id::RunId,
+};
 
 /// A run as `history` shows it.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -13,12 +18,16 @@ pub struct PastRun {
     pub run: String,
     /// The pipeline's name.
     pub pipeline: String,
-    /// `published`, `held`, `rejected`, `failed`, or `running`.
+    /// `published`, `held`, `rejected`, `discarded`, `failed`, or `running`; `cut off` where it
+    /// runs for the ledger, and its process is gone.
     pub status: String,
     /// When it started, in the session's time zone.
     pub started_at: String,
     /// How long it took; `None` while it runs or after it was killed.
     pub seconds: Option<f64>,
+    /// Who works on it now: user, machine and process, and when he was last heard of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<String>,
     /// What it was asked and what it wrote, where it is an export.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub export: Option<super::PastExport>,
@@ -104,14 +113,21 @@ pub struct PastRejections {
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result<Vec<PastRun>> {
     let failed = |error| database_error(&error, "read the ledger");
-    let query = "select run_id, pipeline, status, to_char(started_at, 'YYYY-MM-DD HH24:MI:SS'),
+    let alive = lease::held("r.run_id");
+    // A standby knows nobody's locks, and an export holds none.
+    let query = format!("select run_id, pipeline,
+          case when status = 'running' and kind = 'import' and not pg_is_in_recovery() and not {alive} then 'cut off' else status end,
+          to_char(started_at, 'YYYY-MM-DD HH24:MI:SS'),
           extract(epoch from finished_at - started_at)::float8, started_by, report, message, replays,
           undoes, undone_by, (select to_char(u.expires_at, 'YYYY-MM-DD HH24:MI:SS') from longshore.undo u
             where u.run_id = r.run_id and u.expires_at > now() and r.undoes is null and r.undone_by is null)
-        from longshore.run r where $1::text is null or run_id = $1 order by started_at desc limit $2";
+          , (select format('%s, heard of %s s ago', l.holder,
+               round(extract(epoch from clock_timestamp() - max(l.heartbeat_at))::numeric))
+             from longshore.lease l where l.run_id = r.run_id and (pg_is_in_recovery() or {alive}) group by l.holder)
+        from longshore.run r where $1::text is null or run_id = $1 order by started_at desc limit $2");
     let limit = i64::from(limit);
     let rows = client
-        .query_typed(query, &[(&run.map(RunId::as_str), Type::TEXT), (&limit, Type::INT8)])
+        .query_typed(&query, &[(&run.map(RunId::as_str), Type::TEXT), (&limit, Type::INT8)])
         .await
         .map_err(failed)?;
     let mut runs = Vec::with_capacity(rows.len());
@@ -144,6 +160,7 @@ pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result
             undoes: row.get(9),
             undone_by: row.get(10),
             undo_until: row.get(11),
+            held_by: row.get(12),
             rejected,
         });
     }

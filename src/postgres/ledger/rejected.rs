@@ -6,7 +6,10 @@ use tokio_postgres::Client;
 use super::{Parameter, texts};
 use crate::{
     error::{Error, ErrorKind, Result},
-    postgres::session::{TRANSACTION_SETTINGS, database_error},
+    postgres::{
+        session::{TRANSACTION_SETTINGS, database_error},
+        watch,
+    },
     run_id::RunId,
 };
 
@@ -46,7 +49,7 @@ pub async fn note_rejected(
     run: &RunId,
     notes: impl Iterator<Item = Result<RejectedNote>>,
 ) -> Result<()> {
-    let begin = format!("begin; {TRANSACTION_SETTINGS}");
+    let begin = format!("begin; {TRANSACTION_SETTINGS}; {}", watch::mark(run));
     client.batch_execute(&begin).await.map_err(failed)?;
     let noted = note_all(client, run, notes).await;
     let end = if noted.is_ok() { "commit" } else { "rollback" };

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    failpoint,
     load::Tenant,
     outcome::Tally,
     postgres::{
@@ -102,10 +103,12 @@ pub async fn undo(client: &mut Client, undoing: &Undoing<'_>) -> Result<Vec<Undo
     let settings = format!("{TRANSACTION_SETTINGS}; {mark}{tenant}");
     client.batch_execute(&settings).await.map_err(failed)?;
     undoing.fence.check(client).await?;
+    failpoint::hit("publish.begun")?;
     let targets = TargetUndo::bind_all(client, undoing.kept).await?;
     let mut found = Vec::with_capacity(targets.len());
     for target in &targets {
         found.push(target.compare(client).await?);
+        failpoint::hit("publish.classified")?;
     }
     let undone: Vec<Undone> = undoing
         .kept
@@ -121,7 +124,9 @@ pub async fn undo(client: &mut Client, undoing: &Undoing<'_>) -> Result<Vec<Undo
     }
     give_back(client, undoing.run, &targets, &found).await?;
     record_undone(client, undoing, &undone).await?;
+    failpoint::hit("publish.before_commit")?;
     transaction.commit().await.map_err(failed)?;
+    failpoint::hit("publish.committed")?;
     Ok(undone)
 }
 
@@ -186,6 +191,7 @@ impl Writer<'_> {
     }
 
     fn settle(&self, attempted: Attempt, planned: u64) -> Result<()> {
+        failpoint::hit("publish.statement")?;
         let table = &self.target.table;
         let written =
             attempted.rows(&format!("give back the rows of {table}")).map_err(|error| {

@@ -24,6 +24,7 @@ use crate::{
         staging::Staging,
     },
     report::{self, FileSummary, RejectionSummary, RunStatus, RunSummary, Seconds, TableSummary},
+    run::stopping::in_time,
     run_id::RunId,
 };
 
@@ -33,14 +34,16 @@ use crate::{
 /// `ErrorKind::Definition` when the run is not held; `ErrorKind::Environment` when the server refuses.
 pub async fn discard(endpoint: &Endpoint, run: &RunId) -> Result<RunSummary> {
     let mut session = endpoint.connect().await?;
-    let held = ledger::held_run(&session.client, run).await?;
-    drop_held(&mut session.client, run, held.plan.loads.len(), Dropped::Discarded).await?;
+    let held = in_time(ledger::held_run(&session.client, run)).await?;
+    let dropping = drop_held(&mut session.client, run, held.plan.loads.len(), Dropped::Discarded);
+    in_time(dropping).await?;
     let tables = held.plan.loads.iter().zip(&held.plan.tables);
     let tables = tables.map(|(load, table)| {
         TableSummary::new(&load.table.name, table.tally, table.deletions.clone())
     });
     let tables = tables.collect();
-    summary(&session.client, &held, RunStatus::Discarded, (tables, Seconds::default())).await
+    let client = Ok(&session.client);
+    Ok(summary(client, &held, RunStatus::Discarded, (tables, Seconds::default())).await)
 }
 
 /// Drops the held runs whose place a later run of the same pipeline has taken.
@@ -61,13 +64,22 @@ async fn drop_held(client: &mut Client, run: &RunId, targets: usize, how: Droppe
     Staging::new(run, targets).drop(client).await
 }
 
+/// Writes the summary of a run that was decided about. What is decided stays so when the ledger
+/// or the disk refuse now: that is told beside it.
 async fn summary(
-    client: &Client,
+    client: Result<&Client>,
     held: &HeldRun,
     status: RunStatus,
     (tables, seconds): (Vec<TableSummary>, Seconds),
-) -> Result<RunSummary> {
-    let past = ledger::history(client, Some(&held.record.run), 1).await?.pop();
+) -> RunSummary {
+    let past = match client {
+        Ok(client) => in_time(ledger::history(client, Some(&held.record.run), 1)).await,
+        Err(error) => Err(error),
+    };
+    let (past, unread) = match past {
+        Ok(mut past) => (past.pop(), None),
+        Err(error) => (None, Some(error)),
+    };
     let (files, rejections) = past.map(|past| (past.files, past.rejections)).unwrap_or_default();
     let file = |file: ledger::PastFile| FileSummary {
         path: file.path,
@@ -78,7 +90,7 @@ async fn summary(
         loaded_by: None,
     };
     let by_code = rejections.into_iter().map(|code| (code.code, code.violations.cast_unsigned()));
-    let summary = RunSummary {
+    let mut summary = RunSummary {
         run: held.record.run.to_string(),
         pipeline: held.record.pipeline.clone(),
         status,
@@ -94,12 +106,20 @@ async fn summary(
         replay: None,
         undo: None,
         resumed: None,
+        unreported: None,
         seconds: Seconds { total: seconds.publish, ..seconds },
     };
-    // It may have run on another machine.
-    if let Some(report) = held.record.report.as_deref().map(Path::new).filter(|path| path.is_dir())
-    {
-        report::write_summary(report, &summary)?;
-    }
-    Ok(summary)
+    let unwritten = match unread {
+        // A summary without its files would stand in place of a whole one.
+        Some(error) => Some(error),
+        None => write_summary(held, &summary).err(),
+    };
+    summary.unreported = unwritten.map(|error| error.with_causes());
+    summary
+}
+
+/// The report may be on another machine.
+fn write_summary(held: &HeldRun, summary: &RunSummary) -> Result<()> {
+    let report = held.record.report.as_deref().map(Path::new).filter(|path| path.is_dir());
+    report.map_or(Ok(()), |report| report::write_summary(report, summary))
 }

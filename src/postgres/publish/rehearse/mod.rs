@@ -126,8 +126,9 @@ async fn drawn(
     target: usize,
     load: &LoadTarget,
 ) -> Result<Vec<(String, String)>> {
-    let query = "select a.attname::text, q.seqincrement,
-          coalesce(pg_catalog.pg_sequence_last_value(q.seqrelid), q.seqstart - q.seqincrement)
+    let query = "select a.attname::text, q.seqrelid::regclass::text, q.seqincrement,
+          pg_catalog.pg_sequence_last_value(q.seqrelid), q.seqstart,
+          pg_catalog.has_sequence_privilege(q.seqrelid, 'select')
         from pg_catalog.pg_attribute a join pg_catalog.pg_sequence q
           on q.seqrelid = pg_catalog.pg_get_serial_sequence($1::oid::regclass::text, a.attname)::regclass
         where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped and not a.attname = any ($2)
@@ -136,14 +137,33 @@ async fn drawn(
     let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 2] =
         [(&load.table.oid, Type::OID), (&loaded, Type::TEXT_ARRAY)];
     let failed = |error| database_error(&error, "ask for sequences");
-    let rows = client.query_typed(query, &parameters).await.map_err(failed)?;
-    let number = |row: &tokio_postgres::Row| {
-        let (name, by, last): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
-        let all = staging.rehearsed(target);
+    let all = staging.rehearsed(target);
+    let mut drawn = Vec::new();
+    for row in client.query_typed(query, &parameters).await.map_err(failed)? {
+        let (name, sequence, by): (String, String, i64) = (row.get(0), row.get(1), row.get(2));
+        let last = match row.get(3) {
+            Some(last) => last,
+            None => first_of(client, &sequence, (row.get(5), row.get(4))).await? - by,
+        };
         let number = format!("(select r.number from {all} r where r.ordinal = s.{ORDINAL})");
-        (name, format!("({last} + {by} * {number})"))
-    };
-    Ok(rows.iter().map(number).collect())
+        drawn.push((name, format!("({last} + {by} * {number})")));
+    }
+    Ok(drawn)
+}
+
+/// The first number that a sequence will give which has given none: another than the one it was
+/// made with where it was restarted, which only the sequence itself knows.
+async fn first_of(
+    client: &Client,
+    sequence: &str,
+    (may_be_read, start): (bool, i64),
+) -> Result<i64> {
+    if !may_be_read {
+        return Ok(start);
+    }
+    let query = format!("select last_value from {sequence}");
+    let row = client.query_typed_one(&query, &[]).await;
+    row.and_then(|row| row.try_get(0)).map_err(|error| database_error(&error, "read a sequence"))
 }
 
 /// Writes all as publishing will, in the same order.

@@ -1,0 +1,133 @@
+//! From the command to the moment at which the targets are this run's.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    ImportRequest, ReplayRequest, Stop, beside,
+    files::FoundFile,
+    import::{Held, Import},
+    loaded::Loaded,
+    needs,
+    prepare::{self, bind_files, find_files, prove_sql, read_tables},
+    progress::Progress,
+    replay::Replay,
+    retry,
+    stopping::in_time,
+};
+use crate::{
+    error::Result,
+    failpoint,
+    postgres::{
+        endpoint::Endpoint,
+        lease::{self, Lease},
+        ledger, privileges,
+        session::Session,
+    },
+    report::RunSummary,
+    run_id::RunId,
+    schema::TableSchema,
+};
+
+/// What preparing came to.
+pub(super) enum Prepared<'r> {
+    /// Every file was loaded before, or nothing is left to be replayed.
+    Unchanged(Box<RunSummary>),
+    /// An import that has its targets to itself.
+    Import(Box<Import<'r>>),
+}
+
+/// A run that is about to begin.
+pub(super) struct Opening<'r> {
+    pub(super) endpoint: &'r Endpoint,
+    pub(super) request: &'r ImportRequest,
+    pub(super) replay: Option<&'r ReplayRequest>,
+    pub(super) progress: &'r Arc<Progress>,
+    pub(super) started: Instant,
+}
+
+impl<'r> Opening<'r> {
+    /// Everything before the first record. Who has the targets is asked first: hashing large
+    /// files takes its time.
+    pub(super) async fn prepare(&self) -> Result<Prepared<'r>, Stop> {
+        let definition = &self.request.pipeline.definition;
+        let mut session = self.connect().await?;
+        let mut tables = in_time(read_tables(&session, definition)).await?;
+        let targets: Vec<u32> = tables.0.iter().flatten().map(|table| table.oid).collect();
+        in_time(lease::ensure_free(&session.client, &targets)).await?;
+        let found = match self.replay {
+            None => find_files(definition).await?,
+            Some(_) => Vec::new(),
+        };
+        loop {
+            let attempt = Box::pin(self.attempt(session, &tables, found.clone()));
+            if let Some(prepared) = attempt.await? {
+                return Ok(prepared);
+            }
+            // Another run loaded some of the files just before the targets were this one's.
+            session = self.connect().await?;
+            tables = in_time(read_tables(&session, definition)).await?;
+        }
+    }
+
+    async fn connect(&self) -> Result<Session, Stop> {
+        let session = retry::connect(self.endpoint, self.progress).await?;
+        let needed = needs::needs(&self.request.pipeline.definition);
+        in_time(privileges::ensure(&session.client, &needed)).await?;
+        in_time(ledger::ensure(&session.client)).await?;
+        Ok(session)
+    }
+
+    /// Takes the targets; `None` when the ledger says something else by then.
+    async fn attempt(
+        &self,
+        mut session: Session,
+        (tables, names): &(Vec<Option<TableSchema>>, Vec<String>),
+        found: Vec<FoundFile>,
+    ) -> Result<Option<Prepared<'r>>, Stop> {
+        let request = self.request;
+        let run = RunId::generate();
+        let loaded = self.ask(&session, found.clone()).await?;
+        if loaded.has_nothing_to_do() {
+            // A run that was cut off right after its COMMIT left staging, and nothing to load.
+            let clearing = lease::clear_abandoned(&mut session.client, &request.pipeline.name);
+            in_time(clearing).await?.iter().for_each(|run| self.progress.tell_cut_off(run));
+            let unchanged = loaded.unchanged(request, tables, &run, self.started);
+            return Ok(Some(Prepared::Unchanged(Box::new(unchanged))));
+        }
+        prepare::announce(self.progress, &loaded.fresh);
+        let mut bound = bind_files(&request.pipeline, &loaded.fresh, tables, names)?;
+        if loaded.replay.is_some() {
+            bound = bound.of_part()?;
+        }
+        in_time(prove_sql(&session, &bound.plan)).await?;
+        in_time(beside::bind_all(&session, &mut bound, &request.pipeline.definition)).await?;
+        failpoint::hit("ledger.asked")?;
+        let loads = bound.loads();
+        let taking = Lease::take(self.endpoint, &run, &request.pipeline.name, &loads);
+        let lease = in_time(Box::pin(taking)).await?;
+        let fence = lease.fence().clone();
+        let opened = async {
+            failpoint::hit("lease.taken")?;
+            if !in_time(loaded.is_true_still(&session, request, found)).await? {
+                return Ok(None);
+            }
+            let held = Held { endpoint: self.endpoint, progress: self.progress, session, lease };
+            let opening = Import::open(request, run, bound, loaded, held, self.started);
+            Box::pin(opening).await.map(|import| Some(Prepared::Import(Box::new(import))))
+        };
+        let opened = opened.await;
+        if !matches!(&opened, Ok(Some(_))) {
+            // What keeps this from being done keeps nobody from taking the targets: we are gone then.
+            drop(fence.release_anew(self.endpoint).await);
+        }
+        Ok(opened?)
+    }
+
+    /// What of it was loaded before.
+    async fn ask(&self, session: &Session, found: Vec<FoundFile>) -> Result<Loaded, Stop> {
+        Ok(match self.replay {
+            None => in_time(Loaded::ask(session, self.request, found)).await?,
+            Some(replay) => Loaded::of_replay(Replay::prepare(session, replay).await?),
+        })
+    }
+}
