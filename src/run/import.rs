@@ -202,11 +202,8 @@ impl<'r> Import<'r> {
             Box::pin(self.note_rejected(endpoint, progress)).await?;
             progress.enter(Stage::Publishing);
             let published = Box::pin(self.publish(endpoint, progress, &read)).await?;
-            if published.ending == Ending::Published {
-                let tallies: Vec<_> = published.tables.iter().map(|table| table.tally).collect();
-                let changed = (&self.loads[..], &tallies[..]);
-                Box::pin(refresh::statistics(endpoint, &self.bound.after, changed, progress)).await;
-            }
+            let (after, changed) = (&self.bound.after, (&self.loads[..], &published));
+            Box::pin(refresh::statistics(endpoint, after, changed, progress)).await;
             (status_of(published.ending), published.tables)
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();

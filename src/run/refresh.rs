@@ -4,7 +4,11 @@ use crate::{
     error::Result,
     load::{AfterLoad, LoadTarget},
     outcome::Tally,
-    postgres::{analyze::analyze_changed, endpoint::Endpoint},
+    postgres::{
+        analyze::analyze_changed,
+        endpoint::Endpoint,
+        publish::{Ending, Published},
+    },
     run::progress::Progress,
 };
 
@@ -15,11 +19,15 @@ const STALE: &str = "the statistics of a table could not be refreshed: queries m
 pub(super) async fn statistics(
     endpoint: &Endpoint,
     after: &AfterLoad,
-    changed: (&[LoadTarget], &[Tally]),
+    (loads, published): (&[LoadTarget], &Published),
     progress: &Progress,
 ) {
+    if published.ending != Ending::Published {
+        return;
+    }
+    let tallies: Vec<Tally> = published.tables.iter().map(|table| table.tally).collect();
     let refreshed = tokio::select! {
-        refreshed = analyze(endpoint, after, changed) => refreshed,
+        refreshed = analyze(endpoint, after, (loads, &tallies)) => refreshed,
         () = progress.cancelled() => Ok(()),
     };
     if refreshed.is_err() {

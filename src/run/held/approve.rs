@@ -53,11 +53,8 @@ pub async fn approve(
         Ending::Published => RunStatus::Published,
         Ending::Counted | Ending::Held | Ending::Moved => RunStatus::Held,
     };
-    if status == RunStatus::Published {
-        let tallies: Vec<_> = published.tables.iter().map(|table| table.tally).collect();
-        let changed = (&held.plan.loads[..], &tallies[..]);
-        Box::pin(refresh::statistics(endpoint, &held.plan.after, changed, progress)).await;
-    }
+    let (after, changed) = (&held.plan.after, (&held.plan.loads[..], &published));
+    Box::pin(refresh::statistics(endpoint, after, changed, progress)).await;
     let tables = held.plan.loads.iter().zip(published.tables);
     let tables = tables
         .map(|(load, table)| TableSummary::new(&load.table.name, table.tally, table.deletions));
