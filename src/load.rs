@@ -35,6 +35,12 @@ pub struct LoadTarget {
     /// The ranges that the table is partitioned by, where they are those of one loaded column.
     #[serde(default)]
     pub range: Option<RangePartitions>,
+    /// What a record loses whose lookups find no row, or several.
+    #[serde(default)]
+    pub unresolved: Unresolved,
+    /// Whether lookups of this run find its rows before they are written.
+    #[serde(default)]
+    pub is_looked_into: bool,
 }
 
 /// How a table is partitioned.
@@ -56,6 +62,17 @@ pub enum Every {
     Month,
     /// A year.
     Year,
+}
+
+/// What a record loses whose lookups find no row, or several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unresolved {
+    /// It is rejected, for all targets.
+    #[default]
+    Record,
+    /// Its row in this target; the others are loaded.
+    Row,
 }
 
 impl LoadTarget {
@@ -320,6 +337,10 @@ pub struct LoadColumn {
     /// The rows of other tables that have its values.
     #[serde(default)]
     pub lookup: Option<Lookup>,
+    /// Whether new rows are given the column's default before they are written, since lookups of
+    /// this run take it; rows that are there keep theirs.
+    #[serde(default)]
+    pub drawn: bool,
     /// Whether no two records of the run may share a value.
     pub unique: bool,
     /// Whether its values are personal.
@@ -332,7 +353,7 @@ pub struct LoadColumn {
 impl LoadColumn {
     /// Whether its values are sent to the server as they are.
     pub fn is_staged(&self) -> bool {
-        self.computed.is_none() && self.lookup.is_none()
+        self.computed.is_none() && self.lookup.is_none() && !self.drawn
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench generate -- sample [--out sample-data]
-//! cargo bench --bench generate -- sales|parcels|roster --rows 2000000 --out DIR
+//! cargo bench --bench generate -- sales|parcels|roster|flat --rows 2000000 --out DIR
 //! ```
 //!
 //! Everything is invented: a town that is nowhere, people who are nobody. The
@@ -12,6 +12,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the command line")]
 #![allow(missing_docs, reason = "a program has no reader of its interface")]
 
+mod flat;
 mod names;
 mod parcels;
 mod random;
@@ -32,7 +33,7 @@ use std::{
 type Done = Result<(), Box<dyn Error>>;
 
 const USAGE: &str = "usage: cargo bench --bench generate -- sample [--out DIR] [--seed N]
-       cargo bench --bench generate -- sales|parcels|roster --rows N --out DIR [--seed N]";
+       cargo bench --bench generate -- sales|parcels|roster|flat --rows N --out DIR [--seed N]";
 
 struct Request {
     what: Option<String>,
@@ -87,6 +88,10 @@ fn generate(request: &Request) -> Done {
             let (rows, out) = scaled()?;
             parcels::write_many(&mut file(&out.join("parcels.geojson"))?, rows, seed)?;
         }
+        Some("flat") => {
+            let (rows, out) = scaled()?;
+            flat::write_many(&mut file(&out.join("flat.csv"))?, rows, seed)?;
+        }
         Some("roster") => {
             let (rows, out) = scaled()?;
             roster::write_many(&out.join("roster.xlsx"), rows, seed)?;
@@ -107,6 +112,7 @@ fn sample(out: &Path, seed: u64) -> Done {
     zones::write_sample(&cadastre.join("zones.zip"), seed)?;
     sales::write_sample(&folder("property")?.join("sales-2024.csv.gz"), seed)?;
     roster::write_sample(&folder("school")?.join("students.xlsx"), seed)?;
+    flat::write_sample(&mut file(&out.join("school/roster.csv"))?, seed)?;
     Ok(())
 }
 

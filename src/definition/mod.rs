@@ -47,7 +47,7 @@ pub use table_name::split_table;
 pub use target::{
     Axis, CheckDefinition, CodeList, CodeListFile, ColumnDefinition, Duplicates, FromFields,
     InvalidGeometry, Keep, KeepRule, MaxRule, MergeRule, PadStep, PartStep, Rules, Scalar,
-    SoftDeleteDefinition, Step, TargetDefinition, WriteMode,
+    SoftDeleteDefinition, Step, TargetDefinition, UnresolvedRule, WriteMode,
 };
 
 pub use tenant::TenantDefinition;

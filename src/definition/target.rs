@@ -44,6 +44,9 @@ pub struct TargetDefinition {
     /// it is the last unless given.
     #[serde(default)]
     pub duplicates: Option<Duplicates>,
+    /// What is left out where a lookup finds no row, or several: the record, unless given.
+    #[serde(default)]
+    pub unresolved: UnresolvedRule,
     /// Rules on source fields; a record that breaks one is left out and counted as filtered.
     #[serde(default)]
     pub when: IndexMap<String, Rules>,
@@ -62,6 +65,17 @@ pub struct TargetDefinition {
     #[serde(default)]
     #[validate(nested)]
     pub check: Vec<CheckDefinition>,
+}
+
+/// What is left out where a lookup finds no row, or several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnresolvedRule {
+    /// The record, of all targets.
+    #[default]
+    RejectRecord,
+    /// Its row in this target; the others are loaded.
+    RejectRow,
 }
 
 /// What happens to rows that are there already.

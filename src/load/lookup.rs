@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::LoadTarget;
+use super::{LoadColumn, LoadTarget};
 use crate::schema::{Column, RelationKind, TableName};
 
 /// Where a column's values are looked up.
@@ -28,8 +28,11 @@ pub struct LookupWay {
     pub terms: Vec<LookupTerm>,
     /// The column of the row found that is the value.
     pub take: Column,
-    /// Whether a unique constraint of the table is on exactly the columns matched.
+    /// Whether a unique constraint of the table is on columns that are matched.
     pub is_unique: bool,
+    /// The targets of the run that write rows which are found too, as indexes.
+    #[serde(default)]
+    pub targets: Vec<usize>,
 }
 
 /// A column of the table looked into, and what it must equal.
@@ -81,6 +84,18 @@ impl Lookup {
         ways.collect()
     }
 
+    /// The same, to be changed.
+    pub fn all_ways_mut(&mut self, change: &mut dyn FnMut(&mut LookupWay)) {
+        for way in &mut self.ways {
+            change(way);
+            for term in &mut way.terms {
+                if let TermValue::Lookup(lookup) = &mut term.value {
+                    lookup.all_ways_mut(change);
+                }
+            }
+        }
+    }
+
     /// The terms that have a staged value, at any depth, in the order of their numbers.
     pub fn staged_terms(&self) -> Vec<(&LookupWay, &LookupTerm)> {
         let terms = self.ways.iter().flat_map(|way| way.terms.iter().map(move |term| (way, term)));
@@ -93,9 +108,27 @@ impl Lookup {
 }
 
 impl LoadTarget {
-    /// Whether any column is looked up.
-    pub fn looks_up(&self) -> bool {
-        self.columns.iter().any(|column| column.lookup.is_some())
+    /// Whether rows are identified before any lookup but those of the key is resolved: lookups
+    /// find them by their keys, or by values that are drawn for them.
+    pub fn is_identified(&self) -> bool {
+        let key = || self.key.iter().map(|index| &self.columns[*index]);
+        self.columns.iter().any(|column| column.drawn)
+            || (self.is_looked_into && key().any(|column| column.lookup.is_some()))
+    }
+
+    /// The columns that are looked up, with their places: those that identify rows, or the others.
+    pub fn lookups(&self, identifying: bool) -> Vec<(usize, &LoadColumn, &Lookup)> {
+        let early = |index: usize| self.is_identified() && self.key.contains(&index);
+        let columns = self.columns.iter().enumerate();
+        let lookups =
+            columns.filter_map(|(index, column)| Some((index, column, column.lookup.as_ref()?)));
+        lookups.filter(|(index, _, _)| early(*index) == identifying).collect()
+    }
+
+    /// Whether a column is known of a staged row before others than the key are looked up.
+    pub fn is_known_early(&self, column: usize) -> bool {
+        let found = &self.columns[column];
+        found.is_staged() || found.drawn || (found.lookup.is_some() && self.key.contains(&column))
     }
 
     /// What is staged to be matched, by its number.

@@ -6,16 +6,17 @@ use super::{
     deletion::ModeBinder,
     fields::{FieldsInUse, file_projection},
     keys::{bind_duplicates, bind_key},
+    order,
     unpivot::{UnpivotPlan, bind_unpivot, check_names, row_fields, unpivoted_numbers},
 };
 use crate::{
     definition::{
         CodeListFile, FieldRef, ImportDefinition, Limit, SourceDefinition, TargetDefinition,
-        split_table, undo_hours,
+        UnresolvedRule, split_table, undo_hours,
     },
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
-    load::{CountLimit, LoadCheck, LoadMode, LoadTarget},
+    load::{CountLimit, LoadCheck, LoadMode, LoadTarget, Unresolved},
     schema::{RelationKind, TableSchema},
     source::{Header, bundle::Delivered},
     transform::{CompileEnvironment, Operations, RowFilter},
@@ -95,6 +96,11 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
             check_names(target, (header, file), &mut findings);
         }
     }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let targets = order::sorted(targets);
+    let targets = order::linked(targets, &mut findings);
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -238,6 +244,11 @@ impl<'a> TargetBinder<'a> {
             duplicates,
             checks: checks.collect(),
             undo_hours: undo_hours(input.definition.limits.undo.as_ref()),
+            unresolved: match self.target.unresolved {
+                UnresolvedRule::RejectRecord => Unresolved::Record,
+                UnresolvedRule::RejectRow => Unresolved::Row,
+            },
+            is_looked_into: false,
             is_unpivoted: unpivot.is_some(),
             range: None,
         };
@@ -247,7 +258,18 @@ impl<'a> TargetBinder<'a> {
             _ => (None, ordered),
         };
         let (source, columns, matched) = (self.source, bound.transforms, bound.matched);
-        Some(TargetPlan { source, load, filter, operations, departures, unpivot, columns, matched })
+        let place = self.place.clone();
+        Some(TargetPlan {
+            source,
+            load,
+            filter,
+            operations,
+            departures,
+            unpivot,
+            columns,
+            matched,
+            place,
+        })
     }
 
     fn bind_filter(

@@ -59,8 +59,8 @@ impl ColumnBinder<'_> {
         let column = self.table.column(name).filter(|_| !self.target.columns.contains_key(name))?;
         let computed = Some(moment_of_run(column, self.environment.today));
         let column = Column { not_null: true, ..column.clone() };
-        let (unique, sensitive, merges) = (false, false, false);
-        Some(LoadColumn { column, computed, lookup: None, unique, sensitive, merges })
+        let (drawn, unique, sensitive, merges) = (false, false, false, false);
+        Some(LoadColumn { column, computed, lookup: None, drawn, unique, sensitive, merges })
     }
 
     fn bind_column(
@@ -106,6 +106,7 @@ impl ColumnBinder<'_> {
             column,
             computed: definition.sql.clone(),
             lookup,
+            drawn: false,
             unique: definition.rules.unique,
             sensitive: definition.sensitive,
             merges,

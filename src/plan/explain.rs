@@ -186,6 +186,9 @@ fn explain_column(column: &LoadColumn) -> String {
     let from = match (&column.computed, &column.lookup) {
         (Some(sql), _) => format!("computed: {sql}"),
         (None, Some(lookup)) => format!("looked up: {}", explain_lookup(lookup)),
+        (None, None) if column.drawn => {
+            "drawn from its default for new rows, before lookups take it".to_owned()
+        }
         (None, None) => "staged".to_owned(),
     };
     let null = if column.column.not_null { ", not null" } else { "" };

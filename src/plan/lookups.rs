@@ -128,6 +128,7 @@ impl LookupBinder<'_> {
             terms,
             take: take?.clone(),
             is_unique,
+            targets: Vec::new(),
         })
     }
 }

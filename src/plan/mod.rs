@@ -12,6 +12,7 @@ mod fields;
 mod history;
 mod keys;
 mod lookups;
+mod order;
 mod unpivot;
 
 pub use bind::{BindInput, FileHeader, bind, count_limit};
@@ -24,6 +25,7 @@ use bumpalo::Bump;
 
 use crate::{
     batch::Record,
+    diagnostic::Place,
     load::{CountLimit, LoadTarget},
     source::bundle::Delivered,
     transform::{ColumnTransform, Operation, Operations, RowFilter},
@@ -36,7 +38,7 @@ pub struct Plan {
     pub pipeline: String,
     /// What is read: of the one source, or of each file of a bundle.
     pub sources: Vec<SourcePlan>,
-    /// The targets in definition order.
+    /// The targets: those that others refer to come first, else as the definition has them.
     pub targets: Vec<TargetPlan>,
     /// When to publish nothing.
     pub rejected_limit: Option<CountLimit>,
@@ -79,6 +81,8 @@ pub struct TargetPlan {
     pub columns: Vec<ColumnTransform>,
     /// What is staged after them to be matched by lookups: [`LoadTarget::matched`].
     pub matched: Vec<ColumnTransform>,
+    /// Where the definition has it.
+    pub place: Place,
 }
 
 impl TargetPlan {

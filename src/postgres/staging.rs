@@ -32,6 +32,10 @@ pub const ORDINAL: &str = "__ordinal";
 /// is loaded by operations.
 pub const DELETES: &str = "__deletes";
 
+/// The column that says whether the table has no row with a staged row's key; only where lookups
+/// find staged rows by what is drawn for them ([`LoadTarget::is_identified`]).
+pub const IS_NEW: &str = "__is_new";
+
 /// The column of `refused` and `kept` that says whether the record's whole key was read.
 pub const KEY_READ: &str = "__key_read";
 
@@ -79,6 +83,16 @@ impl Staging {
         self.table(&format!("{target}_computed"))
     }
 
+    /// The table with what identifies rows added: see [`LoadTarget::is_identified`].
+    pub fn identified(&self, target: usize) -> String {
+        self.table(&format!("{target}_identified"))
+    }
+
+    /// The table that lookups find staged rows in.
+    pub fn found_in(&self, target: usize, load: &LoadTarget) -> String {
+        if load.is_identified() { self.identified(target) } else { self.copied(target) }
+    }
+
     /// The table with what was looked up added; only where a target has lookups.
     pub fn resolved(&self, target: usize) -> String {
         self.table(&format!("{target}_resolved"))
@@ -86,7 +100,10 @@ impl Staging {
 
     /// The table that columns are computed over.
     pub fn before_computed(&self, target: usize, load: &LoadTarget) -> String {
-        if load.looks_up() { self.resolved(target) } else { self.copied(target) }
+        match load.lookups(false).is_empty() {
+            true => self.found_in(target, load),
+            false => self.resolved(target),
+        }
     }
 
     /// The table publishing reads: with what was looked up and computed.
@@ -303,6 +320,7 @@ impl Staging {
         }
         for target in 0..self.targets {
             let judged = [
+                old.identified(target),
                 old.resolved(target),
                 old.computed(target),
                 old.changes(target),
@@ -356,8 +374,8 @@ impl Staging {
     pub async fn forget_judgement(&self, client: &Client) -> Result<()> {
         let mut script = format!("truncate {};\n", self.excluded());
         for target in 0..self.targets {
-            let (resolved, computed) = (self.resolved(target), self.computed(target));
-            script.push_str(&format!("drop table if exists {resolved}, {computed};\n"));
+            let made = [self.identified(target), self.resolved(target), self.computed(target)];
+            script.push_str(&format!("drop table if exists {};\n", made.join(", ")));
             if self.has_kept(client, target).await? {
                 // What was rejected before COPY has no row; what judging rejected has one.
                 script.push_str(&format!(
@@ -384,7 +402,8 @@ impl Staging {
     pub async fn drop(&self, client: &Client) -> Result<()> {
         let mut tables = vec![self.excluded(), self.splits()];
         for target in 0..self.targets {
-            tables.extend([self.copied(target), self.resolved(target), self.computed(target)]);
+            tables.extend([self.copied(target), self.identified(target)]);
+            tables.extend([self.resolved(target), self.computed(target)]);
             tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
             tables.extend([self.filled(target), self.generated(target), self.compared(target)]);
             tables.extend([self.clashes(target), self.takes(target)]);

@@ -85,9 +85,14 @@ pub async fn bind_partitions(
 ) -> Result<(), Stop> {
     let plan = Arc::get_mut(&mut bound.plan);
     let plan = plan.ok_or_else(|| Error::unexpected("the plan is in use already"))?;
-    for (index, (target, wanted)) in plan.targets.iter_mut().zip(&definition.targets).enumerate() {
-        let every = wanted.partitions.as_ref().map(|partitions| partitions.every);
-        let place = Place::root().key("target").index(index).key("partitions");
+    for target in &mut plan.targets {
+        // The plan's order is another one than the definition's.
+        let mut written = definition.targets.iter().enumerate();
+        let wanted =
+            written.find(|(index, _)| Place::root().key("target").index(*index) == target.place);
+        let partitions = wanted.and_then(|(_, wanted)| wanted.partitions.as_ref());
+        let every = partitions.map(|partitions| partitions.every);
+        let place = target.place.key("partitions");
         target.load.range = range_of(session, &target.load, every, place).await?;
     }
     Ok(())

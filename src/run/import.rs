@@ -26,7 +26,7 @@ use crate::{
     outcome::Tally,
     postgres::{
         endpoint::Endpoint,
-        judge::{self, StagedRejection},
+        judge::{self, Drawing, StagedRejection},
         lease::{self, Lease},
         ledger::{self, FileRecord, RunRecord},
         publish::{self, Ending, Intent, Published, Publishing, TableChange},
@@ -274,13 +274,16 @@ impl<'r> Import<'r> {
             self.session = endpoint.connect().await?;
         }
         let client = &self.session.client;
+        let drawing = if self.request.dry_run { Drawing::Foretold } else { Drawing::Real };
         let judging = async {
             self.staging.ensure_holds(client, read.splits).await?;
             if again {
                 watch::end_sessions(client, self.record.run.as_str()).await?;
                 self.staging.forget_judgement(client).await?;
             }
-            Box::pin(judge::judge(client, &self.staging, &self.loads, &read.keys_differ)).await?;
+            // On the heap: together with all it awaits it is too large for a thread's stack.
+            let (staging, loads) = (&self.staging, &self.loads);
+            Box::pin(judge::judge(client, staging, loads, &read.keys_differ, drawing)).await?;
             failpoint::hit("judge.judged")?;
             judge::staged_rejections(client, &self.staging).await
         };
@@ -419,7 +422,7 @@ impl<'r> Import<'r> {
                 }
             }
             self.staging.ensure_holds(client, read.splits).await?;
-            publish::publish(client, &publishing).await
+            Box::pin(publish::publish(client, &publishing)).await
         };
         let work = watch::attended(endpoint, &self.record.run, work);
         stopping::cancelling(progress, &canceller, work).await

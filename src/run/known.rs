@@ -73,12 +73,16 @@ pub(super) fn is_comparable(load: &LoadTarget) -> bool {
         undo_hours: _,
         is_unpivoted,
         range,
+        unresolved: _,
+        is_looked_into,
     } = load;
     matches!(mode, LoadMode::Insert | LoadMode::Upsert)
         // A record is the same when its row is: not one of several.
         && !is_unpivoted
         // Of a partitioned table only some partitions matter, and here all would be read.
         && range.is_none()
+        // Lookups find rows in staging too, by what is known of them there.
+        && !is_looked_into
         && !key.is_empty()
         && checks.is_empty()
         && columns.iter().all(|column| {

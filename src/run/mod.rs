@@ -75,7 +75,8 @@ pub async fn import(
     request: &ImportRequest,
     progress: &Arc<Progress>,
 ) -> Result<RunSummary, Stop> {
-    import_or_replay(endpoint, request, None, progress).await
+    // On the heap, since a run has far more to remember than a thread's stack likes.
+    Box::pin(import_or_replay(endpoint, request, None, progress)).await
 }
 
 /// Loads the corrected records of another run.
@@ -87,7 +88,7 @@ pub async fn replay(
     request: &ReplayRequest,
     progress: &Arc<Progress>,
 ) -> Result<RunSummary, Stop> {
-    import_or_replay(endpoint, &request.as_import(), Some(request), progress).await
+    Box::pin(import_or_replay(endpoint, &request.as_import(), Some(request), progress)).await
 }
 
 async fn import_or_replay(

@@ -17,7 +17,7 @@ use crate::{
         AfterDefinition, CodeList, CodeListFile, ColumnDefinition, Format, ImportDefinition,
         SourceDefinition, WriteMode,
     },
-    diagnostic::{Finding, Place},
+    diagnostic::Finding,
     error::{Context, Error, Result},
     load::{AfterLoad, LoadTarget, Tenant},
     plan::{self, BindInput, FileHeader, FileLayout, Plan},
@@ -296,9 +296,8 @@ pub async fn read_tables(
 /// A finding for each condition or computed column that is not.
 pub async fn prove_sql(session: &Session, plan: &Plan) -> Result<(), Stop> {
     let mut findings = Vec::new();
-    for (index, target) in plan.targets.iter().enumerate() {
-        let place = Place::root().key("target").index(index);
-        findings.extend(prove::prove(&session.client, &target.load, &place).await?);
+    for target in &plan.targets {
+        findings.extend(prove::prove(&session.client, &target.load, &target.place).await?);
     }
     if findings.is_empty() { Ok(()) } else { Err(Stop::Findings(findings)) }
 }

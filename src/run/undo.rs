@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    load::{DuplicateRule, LoadMode, LoadTarget, Tenant},
+    load::{DuplicateRule, LoadMode, LoadTarget, Tenant, Unresolved},
     postgres::{
         catalog,
         endpoint::Endpoint,
@@ -327,6 +327,8 @@ async fn loads(session: &Session, kept: &Kept) -> Result<Vec<LoadTarget>> {
             duplicates: DuplicateRule::Identical,
             checks: Vec::new(),
             undo_hours: None,
+            unresolved: Unresolved::Record,
+            is_looked_into: false,
             is_unpivoted: false,
             range: None,
         });

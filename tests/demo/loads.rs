@@ -15,13 +15,13 @@ use super::migrations::shipped;
 use crate::support::{Part, TestDatabase, is_left_out};
 
 /// A database with the shipped tables, and a place for reports.
-struct Demo {
-    database: TestDatabase,
+pub(super) struct Demo {
+    pub(super) database: TestDatabase,
     reports: tempfile::TempDir,
 }
 
 impl Demo {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let database = TestDatabase::create().await;
         let session = database.session().await;
         shipped().up(&session, None, false).await.expect("the migrations go up");
@@ -29,7 +29,7 @@ impl Demo {
     }
 
     /// Runs a pipeline by its name below `pipelines/`.
-    async fn run(&self, name: &str, force: bool) -> RunSummary {
+    pub(super) async fn run(&self, name: &str, force: bool) -> RunSummary {
         self.run_pipeline(pipeline(name), force).await
     }
 
@@ -58,15 +58,15 @@ fn pipeline(name: &str) -> Pipeline {
     Pipeline { name: name.to_owned(), folder, definition: *definition }
 }
 
-fn tallies(summary: &RunSummary) -> Vec<(&str, Tally)> {
+pub(super) fn tallies(summary: &RunSummary) -> Vec<(&str, Tally)> {
     summary.tables.iter().map(|table| (table.table.as_str(), table.tally)).collect()
 }
 
-fn codes(summary: &RunSummary) -> Vec<(&str, u64)> {
+pub(super) fn codes(summary: &RunSummary) -> Vec<(&str, u64)> {
     summary.rejections.by_code.iter().map(|(code, count)| (code.as_str(), *count)).collect()
 }
 
-async fn fact(client: &Client, query: &str) -> String {
+pub(super) async fn fact(client: &Client, query: &str) -> String {
     let row = client.query_one(&format!("select ({query})::text"), &[]).await;
     row.unwrap_or_else(|error| panic!("{query}: {error:?}")).get(0)
 }
@@ -78,7 +78,7 @@ struct Expected {
     codes: &'static [(&'static str, u64)],
 }
 
-const NOTHING: Tally = Tally {
+pub(super) const NOTHING: Tally = Tally {
     read: 0,
     filtered: 0,
     rejected: 0,

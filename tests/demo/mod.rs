@@ -3,3 +3,4 @@
 mod least_privilege;
 mod loads;
 mod migrations;
+mod roster;

@@ -23,13 +23,13 @@ mod pattern;
 mod rules;
 mod source;
 mod steps;
+mod tables;
 mod target;
 mod unpivot;
 mod zone;
 
 use super::{
     Document, ExportDefinition, ImportDefinition, TargetDefinition, WriteMode, read::is_sound,
-    table_name::split_table,
 };
 use crate::diagnostic::{Finding, Place};
 use character::Marks;
@@ -46,22 +46,12 @@ pub(super) fn import(
     checker.reads(definition);
     checker.limits(definition, &root.key("limits"));
     checker.after(&definition.after, &root.key("after"));
-    let mut tables = Vec::new();
     for (index, target) in definition.targets.iter().enumerate() {
-        let place = root.key("target").index(index);
         checker.inherit(definition, index);
-        checker.target(target, &place);
+        checker.target(target, &root.key("target").index(index));
         checker.manifest_mode(definition, index);
-        // A name that is none is reported with the target.
-        let Ok(name) = split_table(&target.table) else { continue };
-        if tables.contains(&name) {
-            let message = format!("`{}` is written by another target already", target.table);
-            let hint = "a table is one target of a run; put all its columns there";
-            checker.report("definition.duplicate", &place.key("table"), message).hint =
-                hinted(hint);
-        }
-        tables.push(name);
     }
+    checker.tables(definition);
     checker.findings
 }
 

@@ -1,7 +1,10 @@
 //! Names of tables and columns.
 
-use super::{Checker, hinted, split_table};
-use crate::diagnostic::{Place, did_you_mean};
+use super::{Checker, hinted};
+use crate::{
+    definition::split_table,
+    diagnostic::{Place, did_you_mean},
+};
 
 /// Bytes of a name that PostgreSQL keeps; it cuts longer ones without an error.
 const NAME_BYTES_MAX: usize = 63;

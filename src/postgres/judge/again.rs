@@ -20,14 +20,16 @@ pub(in crate::postgres) async fn objections(
     staging: &Staging,
     loads: &[LoadTarget],
 ) -> Result<Vec<(String, u64)>> {
-    let Some(first) = loads.first() else { return Ok(Vec::new()) };
+    if loads.is_empty() {
+        return Ok(Vec::new());
+    }
     let failed = || failed("judge the held records again");
     let excluded = staging.excluded();
     let mark = format!(
         "savepoint judged_again; alter table {excluded} add column known boolean; update {excluded} set known = true"
     );
     client.batch_execute(&mark).await.map_err(failed())?;
-    let judge = Judge::new(client, staging, (0, first), Place::Within);
+    let judge = Judge::new(client, staging, (loads, 0), Place::Within);
     for (target, load) in loads.iter().enumerate() {
         Judge { target, load, ..judge }.check_rows().await?;
     }
@@ -37,9 +39,10 @@ pub(in crate::postgres) async fn objections(
     }
     let query = format!(
         "select e.message, count(distinct e.ordinal) from {excluded} e
-         where e.known is null and e.kind = 'rejected' and not exists (
-           select from {excluded} k where k.known and k.kind = 'rejected' and k.ordinal = e.ordinal)
-         group by e.message order by 2 desc, 1"
+          where e.known is null and e.kind in ('rejected', 'row') and not exists (
+            select from {excluded} k where k.known and k.ordinal = e.ordinal
+              and (k.kind = 'rejected' or (k.kind = 'row' and k.target = e.target)))
+          group by e.message order by 2 desc, 1"
     );
     let rows = client.query_typed(&query, &[]).await.map_err(failed())?;
     let found = rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).cast_unsigned()));

@@ -72,7 +72,7 @@ impl Judge<'_> {
              {index} analyze {compared}",
             parts = constraint.as_columns(),
             written = self.is_written(),
-            not_rejected = not_rejected(self.staging),
+            not_rejected = not_rejected(self.staging, self.target),
             counts = self.is_no_duplicate(),
             predicate = constraint.condition(),
             index = constraint.index(&compared),
@@ -243,8 +243,11 @@ impl Judge<'_> {
         };
         let message = format!("{} `{}`: {stands}", constraint.what, constraint.name);
         let reason = Reason { code: constraint.code, column: "", message: &message }.as_columns();
-        let not_rejected = not_rejected(self.staging);
+        let not_rejected = not_rejected(self.staging, self.target);
         if let Some((columns, present)) = constraint.grouping() {
+            if self.siblings().count() > 1 {
+                return self.reject_repeated_by_siblings(constraint, (&columns, &present), &reason);
+            }
             return format!(
                 "insert into {excluded} select {target}, {ORDINAL}, 'rejected', {reason},
                    case {ORDINAL} when first then last else first end from (
@@ -259,7 +262,45 @@ impl Judge<'_> {
              from {compared} s join {compared} o on o.{ORDINAL} <> s.{ORDINAL} and {}
              where {not_rejected} and {} group by s.{ORDINAL}",
             constraint.conflict("o", "s"),
-            not_rejected_as(self.staging, "o"),
+            not_rejected_as(self.staging, self.target, "o"),
+        )
+    }
+
+    /// The targets on this table, this one among them.
+    fn siblings(&self) -> impl Iterator<Item = Judge<'_>> {
+        let same = self.loads.iter().enumerate();
+        let same = same.filter(|(_, load)| load.table.oid == self.load.table.oid);
+        same.map(|(target, load)| Judge { target, load, ..*self })
+    }
+
+    /// The same where several targets write the table: their rows are compared together.
+    fn reject_repeated_by_siblings(
+        &self,
+        constraint: &Exclusive<'_>,
+        (columns, present): (&str, &str),
+        reason: &str,
+    ) -> String {
+        let rows = self.siblings().filter_map(|judge| {
+            let rows = judge.with_columns(constraint.uses)?;
+            Some(format!(
+                "select {} as __target, s.{ORDINAL}{} from {rows} s where {} and {} and {} and {}",
+                judge.target,
+                constraint.as_columns(),
+                judge.is_written(),
+                not_rejected(self.staging, judge.target),
+                judge.is_no_duplicate(),
+                constraint.condition()
+            ))
+        });
+        format!(
+            "insert into {} select __target, {ORDINAL}, 'rejected', {reason},
+               case {ORDINAL} when first then last else first end from (
+               select s.__target, s.{ORDINAL}, count(*) over same as copies, min(s.{ORDINAL}) over same as first,
+                 max(s.{ORDINAL}) over same as last
+               from ({}) s where {present} window same as (partition by {columns})) counted
+             where copies > 1",
+            self.staging.excluded(),
+            rows.collect::<Vec<_>>().join(" union all ")
         )
     }
 

@@ -3,11 +3,14 @@
 //! Only the database can say what is alike: collations, citext and numeric
 //! scale decide, so this is SQL over staging, which is typed like the target.
 
-use super::{Judge, Reason, not_rejected};
+use super::{Judge, Reason, failed, not_rejected, not_rejected_as};
 use crate::{
     error::Result,
     load::DuplicateRule,
-    postgres::{sql::quote_identifier, staging::ORDINAL},
+    postgres::{
+        sql::{quote_identifier, same_key},
+        staging::ORDINAL,
+    },
 };
 
 impl Judge<'_> {
@@ -29,7 +32,7 @@ impl Judge<'_> {
                 reason.as_columns(),
                 self.rows(),
                 self.is_written(),
-                not_rejected(self.staging)
+                not_rejected(self.staging, self.target)
             );
             self.execute(&insert, "check unique values").await?;
         }
@@ -54,6 +57,44 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// A record that was rejected since keeps no other from being loaded: where the one that was
+    /// to be loaded is gone, the records with its key are looked at again.
+    /// Whether any were.
+    pub(super) async fn settle_again(&self) -> Result<bool> {
+        if self.load.key.is_empty() || !self.lost_any().await? {
+            return Ok(false);
+        }
+        let forget = format!(
+            "delete from {} where kind = 'duplicate' and target = {}",
+            self.staging.excluded(),
+            self.target
+        );
+        self.execute(&forget, "settle duplicate keys again").await?;
+        self.settle_duplicates().await?;
+        Ok(true)
+    }
+
+    /// Whether a record that others lost to is rejected itself.
+    async fn lost_any(&self) -> Result<bool> {
+        let (rows, excluded) = (self.rows(), self.staging.excluded());
+        let losers = format!(
+            "select s.* from {rows} s join {excluded} e on e.ordinal = s.{ORDINAL}
+             where e.kind = 'duplicate' and e.target = {} and {}",
+            self.target,
+            not_rejected(self.staging, self.target)
+        );
+        let winner = format!(
+            "select from {rows} w where {} and not exists (select from {excluded} e
+               where e.ordinal = w.{ORDINAL} and e.kind = 'duplicate' and e.target = {}) and {}",
+            same_key(self.load, "w", "l"),
+            self.target,
+            not_rejected_as(self.staging, self.target, "w")
+        );
+        let query = format!("select exists (select from ({losers}) l where not exists ({winner}))");
+        let row = self.client.query_typed_one(&query, &[]).await;
+        Ok(row.map_err(failed("settle duplicate keys again"))?.get(0))
+    }
+
     fn key(&self) -> String {
         let name = |&index: &usize| {
             format!("s.{}", quote_identifier(&self.load.columns[index].column.name))
@@ -70,7 +111,7 @@ impl Judge<'_> {
             self.target,
             self.key(),
             self.rows(),
-            not_rejected(self.staging)
+            not_rejected(self.staging, self.target)
         )
     }
 
@@ -99,7 +140,7 @@ impl Judge<'_> {
                case when refused then 'rule.duplicate_key' else '' end, '',
                case when refused then copies || ' records of this run have the same key' else '' end
              from judged where refused or place > 1",
-            not_rejected = not_rejected(self.staging),
+            not_rejected = not_rejected(self.staging, self.target),
             excluded = self.staging.excluded(),
             target = self.target,
         )

@@ -4,7 +4,7 @@
 
 use crate::{
     load::LoadTarget,
-    schema::{Exclusion, ExclusionPart, UniqueKey},
+    schema::{Exclusion, ExclusionPart, Generated, UniqueKey},
 };
 
 /// One such constraint.
@@ -37,7 +37,8 @@ enum Comparison<'a> {
 impl<'a> Exclusive<'a> {
     /// All of a target's table.
     pub(super) fn all(load: &'a LoadTarget) -> Vec<Self> {
-        let unique = load.table.unique_keys.iter().filter(|unique| !is_key(load, unique));
+        let unique = load.table.unique_keys.iter();
+        let unique = unique.filter(|unique| !is_key(load, unique) && !is_numbered(load, unique));
         unique.map(Self::unique).chain(load.table.exclusions.iter().map(Self::exclusion)).collect()
     }
 
@@ -134,6 +135,15 @@ impl<'a> Exclusive<'a> {
 /// The name of a part: two underscores keep it apart from columns, as with the ordinal.
 fn part(at: usize) -> String {
     format!("__part_{at}")
+}
+
+/// Whether it is on a number alone that the database gives each row anew, here or ahead.
+pub(super) fn is_numbered(load: &LoadTarget, unique: &UniqueKey) -> bool {
+    let ([name], None) = (&unique.columns[..], &unique.predicate) else { return false };
+    match load.columns.iter().find(|column| column.column.name == *name) {
+        Some(loaded) => loaded.drawn,
+        None => load.table.column(name).is_some_and(|it| it.generated == Generated::IdentityAlways),
+    }
 }
 
 fn is_key(load: &LoadTarget, unique: &UniqueKey) -> bool {

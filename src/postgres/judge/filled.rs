@@ -7,7 +7,9 @@
 //! becomes of each row; a mark of deletion is the one that rows have which are not deleted.
 
 use super::{
-    Failing, GENERATED, Judge, Outlook, can_be_evaluated, exclusive::Exclusive, not_rejected,
+    Failing, GENERATED, Judge, Outlook, can_be_evaluated,
+    exclusive::{Exclusive, is_numbered},
+    not_rejected,
 };
 use crate::{
     error::Result,
@@ -134,7 +136,7 @@ impl Judge<'_> {
             "drop table if exists {0}; create unlogged table {0} with (autovacuum_enabled = false) as select s.*{values} from {1} s{join}{noted} where {2}",
             self.staging.filled(self.target),
             self.rows(),
-            not_rejected(self.staging)
+            not_rejected(self.staging, self.target)
         )
     }
 
@@ -221,7 +223,8 @@ pub(in crate::postgres) fn has_unknown(load: &LoadTarget) -> bool {
 fn constraints(load: &LoadTarget) -> impl Iterator<Item = &Vec<String>> {
     let table = &load.table;
     let checks = table.checks.iter().map(|check| &check.uses);
-    let unique = table.unique_keys.iter().map(|unique| &unique.uses);
+    let unique = table.unique_keys.iter().filter(|unique| !is_numbered(load, unique));
+    let unique = unique.map(|unique| &unique.uses);
     let foreign = table.foreign_keys.iter().map(|key| &key.columns);
     checks.chain(unique).chain(foreign).chain(table.exclusions.iter().map(|one| &one.uses))
 }

@@ -17,6 +17,9 @@ impl Judge<'_> {
         let mut found = false;
         let doing = "check foreign keys";
         for key in &self.load.table.foreign_keys {
+            if self.was_looked_up(key) {
+                continue;
+            }
             let Some(rows) = self.with_columns(&key.columns) else { continue };
             found |= self.execute(&self.reject_orphans(&rows, key, loads), doing).await? > 0;
             if key.match_full {
@@ -41,7 +44,7 @@ impl Judge<'_> {
                     self.staging.rows(target, load),
                     refers_to(key, "p"),
                     Judge { target, load, ..*self }.is_written_as("p"),
-                    not_rejected_as(self.staging, "p")
+                    not_rejected_as(self.staging, target, "p")
                 ));
             }
         }
@@ -73,7 +76,7 @@ impl Judge<'_> {
             self.target,
             reason.as_columns(),
             self.is_written(),
-            not_rejected(self.staging)
+            not_rejected(self.staging, self.target)
         )
     }
 }

@@ -24,7 +24,7 @@ impl Judge<'_> {
                 true,
                 "true",
                 &self.rows(),
-                &format!("not ({})", not_rejected(self.staging)),
+                &format!("not ({})", not_rejected(self.staging, self.target)),
             ),
         ];
         if has_computed(self.load) {

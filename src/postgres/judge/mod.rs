@@ -15,6 +15,7 @@ mod exclusive;
 mod filled;
 mod foreign_keys;
 mod history;
+mod identified;
 mod kept;
 mod keys;
 mod lookups;
@@ -46,6 +47,15 @@ use crate::{
     load::{LoadMode, LoadTarget},
 };
 
+/// Where the values come from that are drawn ahead for new rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drawing {
+    /// From the sequences themselves.
+    Real,
+    /// Counted on from where sequences stand, which stay as they are: nothing will be written.
+    Foretold,
+}
+
 /// Judges every target of a run; afterwards `excluded` is complete.
 ///
 /// `keys_differ` says per target whether no two staged rows have the same bytes as their key.
@@ -59,12 +69,21 @@ pub async fn judge(
     staging: &Staging,
     loads: &[LoadTarget],
     keys_differ: &[bool],
+    drawing: Drawing,
 ) -> Result<()> {
-    let Some(first) = loads.first() else { return Ok(()) };
-    let judge = Judge::new(client, staging, (0, first), Place::Alone);
-    for (target, load) in loads.iter().enumerate() {
-        let judge = Judge { target, load, ..judge };
+    if loads.is_empty() {
+        return Ok(());
+    }
+    let judge = Judge::new(client, staging, (loads, 0), Place::Alone);
+    for target in 0..loads.len() {
+        let judge = judge.of(target);
+        let differ = keys_differ.get(target) == Some(&true);
         judge.analyze_key().await?;
+        let differ = differ && bytes_tell_keys_apart(client, judge.load).await?;
+        judge.identify(drawing, differ).await?;
+    }
+    for target in 0..loads.len() {
+        let judge = judge.of(target);
         judge.look_up().await?;
         judge.compute_columns().await?;
         judge.check_computed_nulls().await?;
@@ -75,10 +94,12 @@ pub async fn judge(
     }
     records::reject_whole(&judge, loads).await?;
     // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
-    for (target, load) in loads.iter().enumerate() {
-        let judge = Judge { target, load, ..judge };
+    for target in 0..loads.len() {
+        let judge = judge.of(target);
         judge.check_unique_columns().await?;
-        if !(keys_differ.get(target) == Some(&true) && bytes_tell_keys_apart(client, load).await?) {
+        if !(keys_differ.get(target) == Some(&true)
+            && bytes_tell_keys_apart(client, judge.load).await?)
+        {
             judge.settle_duplicates().await?;
         }
     }
@@ -108,6 +129,7 @@ async fn reject_orphans(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<bool>
         let mut found = records::reject_whole(judge, loads).await?;
         for (target, load) in loads.iter().enumerate() {
             let judge = Judge { target, load, ..*judge };
+            found |= judge.check_lookups().await?;
             found |= judge.check_foreign_keys(loads).await?;
             found |= judge.check_ordered_deletions(loads).await?;
         }
@@ -128,15 +150,16 @@ async fn analyze_excluded(client: &Client, staging: &Staging) -> Result<()> {
     analyzed.map_err(|error| database_error(&error, "analyse rejections"))
 }
 
-/// The condition that row `s` has not been rejected.
-pub(super) fn not_rejected(staging: &Staging) -> String {
-    not_rejected_as(staging, "s")
+/// The condition that row `s` of a target has not been rejected, with its record or alone.
+pub(super) fn not_rejected(staging: &Staging, target: usize) -> String {
+    not_rejected_as(staging, target, "s")
 }
 
-fn not_rejected_as(staging: &Staging, row: &str) -> String {
+fn not_rejected_as(staging: &Staging, target: usize, row: &str) -> String {
     let excluded = staging.excluded();
     format!(
-        "not exists (select from {excluded} e where e.ordinal = {row}.{ORDINAL} and e.kind = 'rejected')"
+        "not exists (select from {excluded} e where e.ordinal = {row}.{ORDINAL}
+           and (e.kind = 'rejected' or (e.kind = 'row' and e.target = {target})))"
     )
 }
 
@@ -166,6 +189,8 @@ pub(super) enum Place {
 pub(super) struct Judge<'a> {
     client: &'a Client,
     staging: &'a Staging,
+    /// All targets of the run.
+    loads: &'a [LoadTarget],
     target: usize,
     load: &'a LoadTarget,
     place: Place,
@@ -173,23 +198,32 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// A judge that knows nothing yet of what becomes of rows.
+    /// A judge of one of the targets, that knows nothing yet of what becomes of rows.
     pub(super) fn new(
         client: &'a Client,
         staging: &'a Staging,
-        (target, load): (usize, &'a LoadTarget),
+        (loads, target): (&'a [LoadTarget], usize),
         place: Place,
     ) -> Self {
-        Self { client, staging, target, load, place, outlook: Outlook::Unknown }
+        let load = &loads[target];
+        Self { client, staging, loads, target, load, place, outlook: Outlook::Unknown }
+    }
+
+    /// The same of another target.
+    fn of(self, target: usize) -> Self {
+        Self { target, load: &self.loads[target], ..self }
     }
 
     /// A judge inside the transaction that noted what becomes of rows.
     pub(super) fn of_noted(
         client: &'a Client,
         staging: &'a Staging,
-        target: (usize, &'a LoadTarget),
+        (target, load): (usize, &'a LoadTarget),
     ) -> Self {
-        Self { outlook: Outlook::Noted, ..Self::new(client, staging, target, Place::Within) }
+        // It looks at no other target.
+        let loads = std::slice::from_ref(load);
+        let (place, outlook) = (Place::Within, Outlook::Noted);
+        Self { client, staging, loads, target, load, place, outlook }
     }
 }
 

@@ -104,7 +104,7 @@ impl Judge<'_> {
     pub(super) fn is_published_as(&self, row: &str) -> String {
         format!(
             "{} and not exists (select from {} e where e.ordinal = {row}.{ORDINAL} and e.kind = 'duplicate' and e.target = {})",
-            not_rejected_as(self.staging, row),
+            not_rejected_as(self.staging, self.target, row),
             self.staging.excluded(),
             self.target
         )

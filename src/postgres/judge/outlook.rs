@@ -45,8 +45,13 @@ pub(super) async fn settle_all(judge: &Judge<'_>, loads: &[LoadTarget]) -> Resul
             again |= changes_hands || matches!(load.mode, LoadMode::History(_));
         }
         found |= reject_orphans(judge, loads).await?;
-        ever |= found;
-        if !(found && again) {
+        // Who takes the place of a rejected copy has not been compared with anybody yet.
+        let mut replaced = false;
+        for target in 0..loads.len() {
+            replaced |= judge.of(target).settle_again().await?;
+        }
+        ever |= found || replaced;
+        if !(replaced || found && again) {
             return Ok(ever);
         }
     }

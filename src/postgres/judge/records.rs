@@ -32,7 +32,7 @@ impl Judge<'_> {
              where {}",
             self.target,
             self.staging.copied(self.target),
-            super::not_rejected(self.staging)
+            super::not_rejected(self.staging, self.target)
         )
     }
 }

@@ -45,7 +45,7 @@ pub enum Other {
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn staged_rejections(client: &Client, staging: &Staging) -> Result<Vec<StagedRejection>> {
     let query = format!(
-        "select target, ordinal, code, column_name, message, other_ordinal, other_key from {} where kind = 'rejected'
+        "select target, ordinal, code, column_name, message, other_ordinal, other_key from {} where kind in ('rejected', 'row')
            and code <> '{}' order by ordinal, target, code, column_name",
         staging.excluded(),
         records::WHOLE
@@ -61,7 +61,8 @@ pub async fn staged_rejections(client: &Client, staging: &Staging) -> Result<Vec
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn rejected_rows(client: &Client, staging: &Staging, target: usize) -> Result<u64> {
     let rows = staging.copied(target);
-    let query = format!("select count(*) from {rows} s where not ({})", not_rejected(staging));
+    let query =
+        format!("select count(*) from {rows} s where not ({})", not_rejected(staging, target));
     let row = client.query_typed_one(&query, &[]).await.map_err(failed("count rejections"))?;
     Ok(row.get::<_, i64>(0).cast_unsigned())
 }

@@ -51,9 +51,11 @@ impl Judge<'_> {
     async fn takes(&self) -> Result<Vec<Take>> {
         let query = format!(
             "select k.ordinal, k.holder, k.checked_late, k.code, k.name, k.what from {} k where k.holder is not null
-               and not exists (select from {} e where e.ordinal = k.ordinal and e.kind = 'rejected')",
+               and not exists (select from {} e where e.ordinal = k.ordinal
+                 and (e.kind = 'rejected' or (e.kind = 'row' and e.target = {})))",
             self.staging.takes(self.target),
-            self.staging.excluded()
+            self.staging.excluded(),
+            self.target
         );
         let rows = self.client.query_typed(&query, &[]).await;
         let rows = rows.map_err(failed("read which values change hands"))?;
@@ -70,9 +72,11 @@ impl Judge<'_> {
 
     async fn rejected_holders(&self) -> Result<BTreeSet<i64>> {
         let query = format!(
-            "select distinct e.ordinal from {} e join {} k on k.holder = e.ordinal where e.kind = 'rejected'",
+            "select distinct e.ordinal from {} e join {} k on k.holder = e.ordinal
+             where e.kind = 'rejected' or (e.kind = 'row' and e.target = {})",
             self.staging.excluded(),
-            self.staging.takes(self.target)
+            self.staging.takes(self.target),
+            self.target
         );
         let rows = self.client.query_typed(&query, &[]).await;
         let rows = rows.map_err(failed("read which values change hands"))?;

@@ -72,7 +72,7 @@ pub(in crate::postgres) async fn missing(
            where isfinite(s.{name}) and {} and not coalesce({}, false)) p
          order by p.start limit {}",
         staging.rows(target, load),
-        not_rejected(staging),
+        not_rejected(staging, target),
         taken.unwrap_or_else(|| "false".to_owned()),
         PARTITIONS_MAX + 1
     );

@@ -72,6 +72,7 @@ impl Publishing<'_> {
             let sql = Statements { staging, target, load, any_excluded, drawn, within };
             let publisher = TargetPublisher { client, sql };
             let classified = publisher.classify().await?;
+            publisher.must_be_as_identified(&classified).await?;
             failpoint::hit("publish.classified")?;
             let tally = self.tally(client, &publisher.sql, &classified).await?;
             let (changes, limit) = (publisher.sql.changes(), self.limit());
@@ -105,6 +106,12 @@ impl Publishing<'_> {
         must_close(sql.load, &tally)?;
         self.recount_kept(client, sql, &tally).await?;
         Ok(tally)
+    }
+
+    /// Targets on one table share an image: that of the first.
+    fn image_of(&self, target: usize) -> usize {
+        let oid = self.loads[target].table.oid;
+        self.loads.iter().position(|load| load.table.oid == oid).unwrap_or(target)
     }
 
     fn limit(&self) -> Option<CountLimit> {
@@ -166,7 +173,7 @@ impl Publishing<'_> {
         }
         let publishers = &*publishers;
         for (publisher, classified) in publishers {
-            publisher.keep(&self.run.run, classified).await?;
+            publisher.keep(&self.run.run, self.image_of(publisher.sql.target), classified).await?;
         }
         let deletes_first = deletes_first(self.loads);
         let goes_first = |load: &LoadTarget| deletes_first && load.mode == LoadMode::Operations;
@@ -175,7 +182,7 @@ impl Publishing<'_> {
             publisher.write(&self.run.run, &classified.changes, &classified.removals).await?;
         }
         for (publisher, classified) in publishers {
-            publisher.write(&self.run.run, &classified.changes, &classified.writes).await?;
+            publisher.fill(&self.run.run, classified).await?;
             failpoint::hit("publish.written")?;
         }
         for (publisher, classified) in backwards().filter(|(it, _)| !goes_first(it.sql.load)) {

@@ -99,12 +99,14 @@ impl Publishing<'_> {
         target: usize,
     ) -> Result<(u64, u64), Failure> {
         let (rows, excluded) = (self.staging.copied(target), self.staging.excluded());
-        let rejected =
-            format!("select count(*) from {rows} s where not ({})", not_rejected(self.staging));
+        let rejected = format!(
+            "select count(*) from {rows} s where not ({})",
+            not_rejected(self.staging, target)
+        );
         let duplicate = format!(
             "select count(*) from {rows} s where {} and exists (select from {excluded} e
                where e.ordinal = s.{ORDINAL} and e.kind = 'duplicate' and e.target = {target})",
-            not_rejected(self.staging)
+            not_rejected(self.staging, target)
         );
         Ok((count(client, &rejected).await?, count(client, &duplicate).await?))
     }

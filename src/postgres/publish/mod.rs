@@ -21,6 +21,7 @@ mod counted;
 mod fingerprint;
 mod guard;
 pub mod held;
+mod indexes;
 mod locks;
 mod mode;
 mod order;

@@ -69,10 +69,13 @@ impl Statements<'_> {
         }
     }
 
-    /// The columns an update writes: all but the key.
+    /// The columns an update writes: all but the key, and what is drawn for new rows.
     pub(super) fn updated_columns(&self) -> impl Iterator<Item = &LoadColumn> {
         let columns = self.load.columns.iter().enumerate();
-        columns.filter(|(index, _)| !self.load.key.contains(index)).map(|(_, column)| column)
+        let changes = |(index, column): &(usize, &LoadColumn)| {
+            !self.load.key.contains(index) && !column.drawn
+        };
+        columns.filter(changes).map(|(_, column)| column)
     }
 
     /// The kinds of staged rows: new where the key is unknown, else changed where `changed` says
@@ -139,8 +142,20 @@ impl Statements<'_> {
         self.insert_from(&format!("{} s where {}", self.rows(), self.publishable()), &[])
     }
 
+    /// The same into a table without indexes, which takes them in any order.
+    pub(super) fn insert_all_unindexed(&self) -> String {
+        if self.draws_values() {
+            return self.insert_all();
+        }
+        self.insert(&format!("{} s where {}", self.rows(), self.publishable()), &[])
+    }
+
     /// Inserts rows `s` of `source`; `also` are columns with SQL for their values.
     pub(super) fn insert_from(&self, source: &str, also: &[(&str, String)]) -> String {
+        format!("{} order by {}", self.insert(source, also), self.insert_order())
+    }
+
+    fn insert(&self, source: &str, also: &[(&str, String)]) -> String {
         let mut names: Vec<String> =
             self.load.columns.iter().map(|c| quote_identifier(&c.column.name)).collect();
         let mut values: Vec<String> = names.iter().map(|name| format!("s.{name}")).collect();
@@ -157,26 +172,29 @@ impl Statements<'_> {
         let overriding =
             if identity || !self.drawn.is_empty() { " overriding system value" } else { "" };
         format!(
-            "insert into {} ({}){overriding} select {} from {source} order by {}",
+            "insert into {} ({}){overriding} select {} from {source}",
             qualified(&self.load.table.name),
             names.join(", "),
-            values.join(", "),
-            self.insert_order()
+            values.join(", ")
         )
     }
 
-    /// In the order of the key, which an index takes in half the time (`benches/RESULTS.md`);
-    /// where the database draws values for the rows, they follow the source.
-    fn insert_order(&self) -> String {
-        let draws_values = self.load.table.columns.iter().any(|column| {
+    /// Whether the database makes values for the rows that are inserted.
+    fn draws_values(&self) -> bool {
+        self.load.table.columns.iter().any(|column| {
             let loaded = |c: &LoadColumn| c.column.name == column.name;
             let identity = matches!(
                 column.generated,
                 Generated::IdentityAlways | Generated::IdentityByDefault
             );
             (column.has_default || identity) && !self.load.columns.iter().any(loaded)
-        });
-        if draws_values || self.load.key.is_empty() {
+        })
+    }
+
+    /// In the order of the key, which an index takes in half the time (`benches/RESULTS.md`);
+    /// where the database draws values for the rows, they follow the source.
+    fn insert_order(&self) -> String {
+        if self.draws_values() || self.load.key.is_empty() {
             return format!("s.{ORDINAL}");
         }
         let column = |&index: &usize| {

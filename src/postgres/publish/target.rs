@@ -7,6 +7,7 @@ use super::{
     changes::{self, Changes, Kind},
     failed, guarded, guarded_each,
     held::by_scope,
+    indexes::Apart,
     mode::{Effect, Mode, Write, mode},
     references::must_be_free,
     statements::Statements,
@@ -15,7 +16,10 @@ use crate::{
     error::Error,
     failpoint,
     load::LoadTarget,
-    postgres::undo::{self, Deletes, Image, Written},
+    postgres::{
+        staging::{IS_NEW, ORDINAL},
+        undo::{self, Deletes, Image, Written},
+    },
     run_id::RunId,
 };
 
@@ -89,8 +93,48 @@ impl TargetPublisher<'_> {
         Ok(Classified { changes, noted: true, writes, removals })
     }
 
+    /// What lookups took of new rows is true only while the same rows are new.
+    pub(super) async fn must_be_as_identified(
+        &self,
+        classified: &Classified,
+    ) -> Result<(), Failure> {
+        let sql = &self.sql;
+        if !sql.load.is_identified() {
+            return Ok(());
+        }
+        let identified = sql.staging.identified(sql.target);
+        let moved = match classified.noted {
+            true => format!(
+                "select exists (select from {} c join {identified} s on s.{ORDINAL} = c.ordinal
+                 where (c.kind = '{}') <> s.{IS_NEW})",
+                sql.changes(),
+                Kind::New.word()
+            ),
+            false => format!(
+                "select exists (select from {identified} s where not s.{IS_NEW} and {})",
+                sql.publishable()
+            ),
+        };
+        let row = self.client.query_typed_one(&moved, &[]).await;
+        if row.and_then(|row| row.try_get(0)).map_err(failed("compare with what was looked up"))? {
+            let table = &sql.load.table.name;
+            let message = format!(
+                "rows of {table} came or went since they were looked up; nothing is published"
+            );
+            return Err(Error::environment(message)
+                .hint("somebody else writes to it: run it again")
+                .into());
+        }
+        Ok(())
+    }
+
     /// Keeps the rows that are to be replaced, before they are, so that the run can be undone.
-    pub(super) async fn keep(&self, run: &RunId, classified: &Classified) -> Result<(), Failure> {
+    pub(super) async fn keep(
+        &self,
+        run: &RunId,
+        image: usize,
+        classified: &Classified,
+    ) -> Result<(), Failure> {
         let scoped = classified.noted && self.load().mode.deletes();
         if self.load().undo_hours.is_some() && scoped {
             let Statements { staging, target, load, .. } = self.sql;
@@ -101,10 +145,10 @@ impl TargetPublisher<'_> {
         if self.load().undo_hours.is_none() || replaced == 0 {
             return Ok(());
         }
-        let Statements { target, load, .. } = self.sql;
+        let Statements { load, .. } = self.sql;
         let image = Image {
             run,
-            target,
+            target: image,
             load,
             changes: &self.sql.changes(),
             within: self.sql.within.as_deref(),
@@ -112,6 +156,26 @@ impl TargetPublisher<'_> {
             deleted: &classified.kinds(Effect::Deletes),
         };
         Ok(undo::keep_rows(self.client, &image, replaced).await?)
+    }
+
+    /// Writes what is not a removal; into an empty table without its indexes, where they can be
+    /// spared.
+    pub(super) async fn fill(&self, run: &RunId, classified: &Classified) -> Result<(), Failure> {
+        let changes = &classified.changes;
+        let apart = match classified.noted {
+            true => None,
+            false => Apart::take_off(self.client, self.load(), changes.of(Kind::New)).await?,
+        };
+        let Some(apart) = apart else {
+            return self.write(run, changes, &classified.writes).await;
+        };
+        if apart.all {
+            let insert = Write::new(&[Kind::New], self.sql.insert_all_unindexed());
+            self.write(run, changes, &[insert]).await?;
+        } else {
+            self.write(run, changes, &classified.writes).await?;
+        }
+        apart.put_back(self.client).await
     }
 
     /// Writes what was classified; the server must have written exactly that.

@@ -80,6 +80,16 @@ impl Deletes {
 }
 
 impl Written {
+    /// The same with what another target on the table wrote.
+    fn and(self, other: Self) -> Self {
+        Self {
+            inserted: self.inserted + other.inserted,
+            updated: self.updated + other.updated,
+            deleted: self.deleted + other.deleted,
+            deletes: if self.deletes == Deletes::Between { other.deletes } else { self.deletes },
+        }
+    }
+
     /// Rows that were there before.
     pub(in crate::postgres) fn replaced(&self) -> u64 {
         self.updated + self.deleted
@@ -119,8 +129,13 @@ async fn copy_rows(client: &Client, image: &Image<'_>) -> Result<u64, tokio_post
     };
     let (updated, deleted) = (kinds(image.updated), kinds(image.deleted));
     let name = name(image.run, image.target);
+    let there = "select to_regclass($1) is not null";
+    let there: bool = client.query_typed_one(there, &[(&name, Type::TEXT)]).await?.try_get(0)?;
+    let into =
+        if there { format!("insert into {name}") } else { format!("create table {name} as") };
+    let before = if there { count_rows(client, &name).await? } else { 0 };
     let create = format!(
-        "create table {name} as
+        "{into}
            select coalesce(c.kind in ({deleted}), false) as deleted, t.xmin::text::bigint as version{columns}
            from {} t join {} c on c.table_oid = t.tableoid and c.row_id = t.ctid
            where (c.kind in ({updated}) or c.kind in ({deleted})) and {}",
@@ -129,6 +144,10 @@ async fn copy_rows(client: &Client, image: &Image<'_>) -> Result<u64, tokio_post
         image.within.unwrap_or("true")
     );
     client.batch_execute(&create).await?;
+    Ok(count_rows(client, &name).await? - before)
+}
+
+async fn count_rows(client: &Client, name: &str) -> Result<u64, tokio_postgres::Error> {
     let count = format!("select count(*) from {name}");
     Ok(client.query_typed_one(&count, &[]).await?.try_get::<_, i64>(0)?.cast_unsigned())
 }
@@ -165,8 +184,15 @@ pub(in crate::postgres) async fn note_written(
         .await
         .map_err(failed)?;
     drop_marks(client, run).await.map_err(failed)?;
-    for (target, (load, written)) in targets.iter().enumerate() {
-        note_target(client, run, target, load, written).await.map_err(failed)?;
+    for (target, (load, _)) in targets.iter().enumerate() {
+        let same = || targets.iter().enumerate().filter(|(_, it)| it.0.table.oid == load.table.oid);
+        // Rows tell by which run they were written, not for which of its targets.
+        if same().next().is_some_and(|(first, _)| first == target) {
+            let written = same().map(|(_, (_, written))| *written).reduce(Written::and);
+            note_target(client, run, target, load, &written.unwrap_or_default())
+                .await
+                .map_err(failed)?;
+        }
     }
     Ok(())
 }

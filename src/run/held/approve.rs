@@ -123,7 +123,7 @@ impl Approval<'_> {
             after: &plan.after,
             intent: Intent::Approve(&plan.fingerprints),
         };
-        publish::publish(&mut session.client, &publishing).await
+        Box::pin(publish::publish(&mut session.client, &publishing)).await
     }
 
     /// What the ledger knows to be published; a run that is held waits still.

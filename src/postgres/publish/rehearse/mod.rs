@@ -20,6 +20,7 @@ use crate::{
         judge::{Place, has_unknown},
         partitions,
         session::{TRANSACTION_SETTINGS, database_error},
+        sql::own_rows,
         staging::{ORDINAL, Staging},
         tenant::and_tenant,
     },
@@ -69,7 +70,8 @@ pub(in crate::postgres) async fn rehearse(
 
 /// Whether a table has what may refuse a row and cannot be asked before: triggers, rules,
 /// row-level policies, constraints of its partitions alone, references by period, other tables'
-/// references to what may change or go.
+/// references to what may change or go. What is about rows that are there says nothing of an
+/// empty table.
 async fn may_refuse(client: &Client, load: &LoadTarget) -> Result<bool> {
     let query = "with recursive tree as (
           select $1::oid as oid union
@@ -77,11 +79,13 @@ async fn may_refuse(client: &Client, load: &LoadTarget) -> Result<bool> {
         select pg_catalog.row_security_active($1)
           or exists (select from pg_catalog.pg_class c where c.oid = $1 and c.relhasrules)
           or exists (select from pg_catalog.pg_trigger g join tree on tree.oid = g.tgrelid
-            where not g.tgisinternal and g.tgenabled <> 'D' and (g.tgtype & 20 <> 0 or $4 and g.tgtype & 8 <> 0))
+            where not g.tgisinternal and g.tgenabled <> 'D' and g.tgtype & 4 <> 0)
           or exists (select from pg_catalog.pg_constraint k join tree on tree.oid = k.conrelid
             where k.conrelid <> $1 and k.conislocal and k.coninhcount = 0 and $3)
           or exists (select from pg_catalog.pg_constraint k
-            where k.conrelid = $1 and k.contype = 'f' and (pg_catalog.to_jsonb(k) ->> 'conperiod')::bool)
+            where k.conrelid = $1 and k.contype = 'f' and (pg_catalog.to_jsonb(k) ->> 'conperiod')::bool),
+          exists (select from pg_catalog.pg_trigger g join tree on tree.oid = g.tgrelid
+            where not g.tgisinternal and g.tgenabled <> 'D' and (g.tgtype & 16 <> 0 or $4 and g.tgtype & 8 <> 0))
           or exists (select from pg_catalog.pg_constraint k
             join pg_catalog.pg_attribute a on a.attrelid = k.confrelid and a.attnum = any (k.confkey)
             where k.confrelid = $1 and k.contype = 'f' and ($4 or a.attname = any ($2)))";
@@ -101,9 +105,16 @@ async fn may_refuse(client: &Client, load: &LoadTarget) -> Result<bool> {
         (&partitioned, Type::BOOL),
         (&ordered, Type::BOOL),
     ];
-    let row = client.query_typed_one(query, &parameters).await;
-    let asked = row.and_then(|row| row.try_get(0));
-    asked.map_err(|error| database_error(&error, "ask what may refuse a row"))
+    let failed = |error| database_error(&error, "ask what may refuse a row");
+    let row = client.query_typed_one(query, &parameters).await.map_err(failed)?;
+    let (inserted, updated): (bool, bool) =
+        (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
+    if inserted || !updated {
+        return Ok(inserted);
+    }
+    let query = format!("select exists (select from {})", own_rows(&load.table));
+    let row = client.query_typed_one(&query, &[]).await;
+    row.and_then(|row| row.try_get(0)).map_err(failed)
 }
 
 async fn has_policies(client: &Client, load: &LoadTarget) -> Result<bool> {

@@ -1,0 +1,101 @@
+//! Several targets on one table: each has rows of its own, told apart by a constant in the key.
+
+use super::{Checker, hinted};
+use crate::{
+    definition::{
+        ImportDefinition, TargetDefinition, UnresolvedRule, WriteMode, table_name::split_table,
+    },
+    diagnostic::Place,
+};
+
+impl Checker<'_> {
+    /// What targets may not have in common, and what goes with others only.
+    pub(super) fn tables(&mut self, definition: &ImportDefinition) {
+        let place = |index: usize| Place::root().key("target").index(index);
+        let mut tables: Vec<((Option<String>, String), &TargetDefinition)> = Vec::new();
+        for (index, target) in definition.targets.iter().enumerate() {
+            self.unresolved(definition, target, &place(index));
+            // A name that is none is reported with the target.
+            let Ok(name) = split_table(&target.table) else { continue };
+            let name = (name.0.map(|schema| schema.to_string()), name.1.to_string());
+            let mut same =
+                tables.iter().filter(|(other, _)| *other == name).map(|(_, other)| *other);
+            if let Some(other) = same.find(|other| !appends(other, target)) {
+                self.second_target(other, target, &place(index));
+            }
+            tables.push((name, target));
+        }
+    }
+
+    fn second_target(
+        &mut self,
+        first: &TargetDefinition,
+        second: &TargetDefinition,
+        place: &Place,
+    ) {
+        let table = &second.table;
+        let Some(column) = told_apart_by(first, second) else {
+            let message = format!("`{table}` is written by another target already");
+            let hint = "two targets of one table have the same key, and in it a constant that differs: `relation = { value = \"Mother\" }`; else put all its columns into one";
+            self.report("definition.duplicate", &place.key("table"), message).hint = hinted(hint);
+            return;
+        };
+        for target in [first, second] {
+            let deletes_others = match target.mode {
+                WriteMode::Mirror => !target.scope.contains(column),
+                WriteMode::Replace => true,
+                _ => false,
+            };
+            if deletes_others {
+                let message = format!(
+                    "rows of the other target of `{table}` would be deleted: they are absent here"
+                );
+                let hint = format!("use `mirror` with `{column}` in its `scope`, or `upsert`");
+                self.report("definition.conflict", &place.key("mode"), message).hint = hinted(hint);
+                return;
+            }
+        }
+    }
+
+    /// Replaying a record adds its rows again where they were added.
+    fn unresolved(
+        &mut self,
+        definition: &ImportDefinition,
+        target: &TargetDefinition,
+        place: &Place,
+    ) {
+        if target.unresolved == UnresolvedRule::RejectRecord {
+            return;
+        }
+        let here = place.key("unresolved");
+        if !target.columns.values().any(|column| column.lookup.is_some()) {
+            let message = "no column of this target is looked up";
+            self.report_key("definition.no_effect", &here, message).hint =
+                hinted("take it out, or write a `lookup`");
+        }
+        if definition.targets.iter().any(|other| other.mode == WriteMode::Append) {
+            let message = "a record that is replayed would be appended again to another target";
+            self.report("definition.conflict", &here, message).hint =
+                hinted("use `reject_record`, or give the other target a key and `upsert`");
+        }
+    }
+}
+
+fn appends(first: &TargetDefinition, second: &TargetDefinition) -> bool {
+    first.mode == WriteMode::Append && second.mode == WriteMode::Append
+}
+
+/// A column of the key that both have, with constants that differ.
+fn told_apart_by<'t>(first: &'t TargetDefinition, second: &TargetDefinition) -> Option<&'t String> {
+    let same_key = first.key.len() == second.key.len()
+        && first.key.iter().all(|column| second.key.contains(column));
+    let constant =
+        |target: &'t TargetDefinition, name: &str| target.columns.get(name)?.value.clone();
+    first.key.iter().filter(|_| same_key).find(|name| {
+        let other = second.columns.get(*name).and_then(|column| column.value.clone());
+        let own = constant(first, name);
+        own.is_some()
+            && other.is_some()
+            && own.map(|it| it.to_string()) != other.map(|it| it.to_string())
+    })
+}

@@ -1,0 +1,104 @@
+//! The first load of an empty table: its indexes are built when its rows are there, and are then
+//! what they were; where that would be noticed, they stay.
+
+use std::fmt::Write;
+
+use super::workspace::{Workspace, first};
+
+const ROWS: u32 = 60_000;
+
+const PIPELINE: &str = r#"
+[source]
+format = "csv"
+path = "$DIR/items.csv"
+[[target]]
+table = "public.item"
+mode = "upsert"
+key = ["id"]
+duplicates = { keep = "last" }
+[target.columns]
+id = { from = "id" }
+code = { from = "code" }
+label = { from = "label" }
+"#;
+
+const TABLE: &str = r#"
+    create table item (id int, code text, label text, primary key (id) with (fillfactor = 80), constraint "Only Once" unique nulls not distinct (code) include (label));
+    create index "By label" on item (lower(label) desc) where label <> 'none';
+    create index item_code_brin on item using brin (code)"#;
+
+/// All that defines the table's indexes and constraints, by name.
+const SHAPE: &str = "select string_agg(line, '; ' order by line) from (
+    select pg_get_indexdef(indexrelid) || ' ' || indisprimary || indisunique as line from pg_index where indrelid = 'item'::regclass
+    union all select conname || ' ' || pg_get_constraintdef(oid) || condeferrable from pg_constraint where conrelid = 'item'::regclass) l";
+
+/// Which indexes they are: one that is built anew is another.
+const IDENTITY: &str = "select string_agg(c.relname, ' ' order by c.relname)
+    from pg_class c join before b on b.oid = c.oid";
+
+const REMEMBER: &str = "create table before as select indexrelid as oid from pg_index where indrelid = 'item'::regclass";
+
+/// Rows in no order, one bad, and one key that comes twice.
+async fn space(sql: &str) -> Workspace {
+    let space = Workspace::with(sql).await;
+    let mut csv = "id,code,label\n".to_owned();
+    for n in 0..ROWS {
+        let id = u64::from(n) * 7919 % u64::from(ROWS) + 1;
+        writeln!(csv, "{id},c{id},l{n}").expect("a string takes text");
+    }
+    csv.push_str("7,c7,again\nseven,,\n");
+    space.write("items.csv", csv);
+    space.client.batch_execute(REMEMBER).await.expect("the indexes are noted");
+    space
+}
+
+#[tokio::test]
+async fn indexes_of_an_empty_table_are_built_at_once_and_are_what_they_were() {
+    let space = space(TABLE).await;
+    let shape = space.value(SHAPE).await;
+    let summary = space.run(PIPELINE).await;
+    assert_eq!(first(&summary), [60_002, 0, 1, 1, 60_000, 0, 0]);
+    assert_eq!(space.value(SHAPE).await, shape);
+    assert_eq!(space.value(IDENTITY).await, "NULL", "all are built anew");
+    let found = "set enable_seqscan = off; select label from item where id = 7";
+    space.client.batch_execute(found).await.expect("the index can be read");
+    assert_eq!(space.value("select label from item where id = 7").await, "again");
+    let twice = space.client.batch_execute("insert into item values (7)").await;
+    assert!(twice.is_err(), "the key is one again");
+}
+
+#[tokio::test]
+async fn what_refers_to_an_index_or_is_said_of_it_keeps_it_in_its_place() {
+    let kept = [
+        ("create table part (item int references item)", "item_pkey"),
+        (r#"comment on constraint "Only Once" on item is 'as the ministry wants it'"#, "Only Once"),
+        (r#"comment on index "By label" is 'for the search'"#, "By label"),
+        ("alter table item replica identity using index item_pkey", "item_pkey"),
+        (r#"alter index "By label" alter column 1 set statistics 500"#, "By label"),
+        ("create view total as select id, code from item group by id", "item_pkey"),
+    ];
+    for (more, names) in kept {
+        let space =
+            space(&format!("{TABLE}; alter table item alter id set not null; {more}")).await;
+        let shape = space.value(SHAPE).await;
+        let summary = space.run(PIPELINE).await;
+        assert_eq!(first(&summary), [60_002, 0, 1, 1, 60_000, 0, 0], "{more}");
+        assert_eq!(space.value(SHAPE).await, shape, "{more}");
+        assert_eq!(space.value(IDENTITY).await, names, "{more}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_read_or_has_had_rows_keeps_its_indexes() {
+    let all = "By label Only Once item_code_brin item_pkey";
+    let space = space(TABLE).await;
+    let reader = space.database.endpoint().connect().await.expect("a connection");
+    reader.client.batch_execute("begin; select from item").await.expect("a reader");
+    assert_eq!(first(&space.run(PIPELINE).await)[4], 60_000);
+    assert_eq!(space.value(IDENTITY).await, all, "it is being read");
+
+    reader.client.batch_execute("commit; delete from item").await.expect("nothing is left");
+    space.client.batch_execute("drop schema longshore cascade").await.expect("no ledger");
+    assert_eq!(first(&space.run(PIPELINE).await)[4], 60_000);
+    assert_eq!(space.value(IDENTITY).await, all, "rows that others may still see were in it");
+}
