@@ -38,6 +38,9 @@ pub struct LoadTarget {
     /// What a record loses whose lookups find no row, or several.
     #[serde(default)]
     pub unresolved: Unresolved,
+    /// Whether many records share a row: those that agree on it are merged, and no duplicates.
+    #[serde(default)]
+    pub is_shared: bool,
     /// Whether lookups of this run find its rows before they are written.
     #[serde(default)]
     pub is_looked_into: bool,

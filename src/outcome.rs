@@ -124,15 +124,19 @@ pub struct Tally {
     pub inserted: u64,
     /// Rows that changed, were deleted because their record says so, or got a new version.
     pub updated: u64,
-    /// Rows that were already so.
+    /// Rows that were already so, in the table or by another record that shares the row.
     pub unchanged: u64,
     /// Rows deleted, since their keys were absent or by order; apart from the sum.
     pub deleted: u64,
+    /// Records whose row another record of the run brings just so, where records share rows;
+    /// apart from the sum, since they are among `unchanged`.
+    #[serde(default)]
+    pub merged: u64,
 }
 
 impl Tally {
     /// The names of the counts, in the order of [`Tally::counts`].
-    pub const NAMES: [&'static str; 8] = [
+    pub const NAMES: [&'static str; 9] = [
         "read",
         "filtered",
         "rejected",
@@ -141,15 +145,17 @@ impl Tally {
         "updated",
         "unchanged",
         "deleted",
+        "merged",
     ];
 
     /// All counts, in the order they are shown and stored.
-    pub fn counts(&self) -> [u64; 8] {
+    pub fn counts(&self) -> [u64; 9] {
         let kept_back = [self.read, self.filtered, self.rejected, self.duplicate];
         let written = [self.inserted, self.updated, self.unchanged, self.deleted];
-        let mut counts = [0; 8];
+        let mut counts = [0; 9];
         counts[..4].copy_from_slice(&kept_back);
-        counts[4..].copy_from_slice(&written);
+        counts[4..8].copy_from_slice(&written);
+        counts[8] = self.merged;
         counts
     }
 
@@ -224,6 +230,7 @@ mod tests {
             updated: 1,
             unchanged: 1,
             deleted: 9,
+            merged: 1,
         };
         assert!(tally.closes());
         assert!(!Tally { read: 7, ..tally }.closes());

@@ -20,9 +20,15 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
-/// The tallies as a table with a line for each target.
+/// The tallies as a table with a line for each target; what few runs count stands there only
+/// where it is counted.
 pub(super) fn table<'t>(tallies: impl IntoIterator<Item = (&'t str, Tally)>) -> String {
-    let rows: Vec<(&str, [String; 8])> =
+    let tallies: Vec<(&str, Tally)> = tallies.into_iter().collect();
+    let shown = match tallies.iter().any(|(_, tally)| tally.merged > 0) {
+        true => Tally::NAMES.len(),
+        false => Tally::NAMES.len() - 1,
+    };
+    let rows: Vec<(&str, [String; 9])> =
         tallies.into_iter().map(|(name, tally)| (name, tally.counts().map(grouped))).collect();
     let name_width =
         rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max("table".len());
@@ -33,12 +39,12 @@ pub(super) fn table<'t>(tallies: impl IntoIterator<Item = (&'t str, Tally)>) -> 
         }
     }
     let mut text = format!("  {:name_width$}", "table");
-    for (column, width) in Tally::NAMES.iter().zip(widths) {
+    for (column, width) in Tally::NAMES.iter().zip(widths).take(shown) {
         let _ = write!(text, "  {column:>width$}");
     }
     for (name, cells) in &rows {
         let _ = write!(text, "\n  {name:name_width$}");
-        for (cell, width) in cells.iter().zip(widths) {
+        for (cell, width) in cells.iter().zip(widths).take(shown) {
             let _ = write!(text, "  {cell:>width$}");
         }
     }
@@ -242,5 +248,8 @@ mod tests {
         let lengths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
         assert_eq!(lengths.len(), 3);
         assert!(lengths.iter().all(|length| *length == lengths[0]), "{text}");
+        assert!(!text.contains("merged"), "{text}");
+        let shared = Tally { unchanged: 3, merged: 3, ..Tally::default() };
+        assert!(table([("a.b", shared)]).contains("merged"));
     }
 }

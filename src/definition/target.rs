@@ -44,6 +44,10 @@ pub struct TargetDefinition {
     /// it is the last unless given.
     #[serde(default)]
     pub duplicates: Option<Duplicates>,
+    /// Whether many records share a row, as pupils share a course: those that agree on it are
+    /// merged and no duplicates.
+    #[serde(default)]
+    pub shared: bool,
     /// What is left out where a lookup finds no row, or several: the record, unless given.
     #[serde(default)]
     pub unresolved: UnresolvedRule,

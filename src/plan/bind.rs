@@ -248,6 +248,7 @@ impl<'a> TargetBinder<'a> {
                 UnresolvedRule::RejectRecord => Unresolved::Record,
                 UnresolvedRule::RejectRow => Unresolved::Row,
             },
+            is_shared: self.target.shared,
             is_looked_into: false,
             is_unpivoted: unpivot.is_some(),
             range: None,

@@ -401,10 +401,7 @@ impl<'r> Import<'r> {
         let canceller = self.session.canceller();
         let client = &mut self.session.client;
         let limit = self.bound.plan.deleted_limit;
-        let intent = match self.request.dry_run {
-            true => Intent::Count(limit),
-            false => Intent::Publish(limit),
-        };
+        let intent = if self.request.dry_run { Intent::Count } else { Intent::Publish };
         let publishing = Publishing {
             staging: &self.staging,
             loads: &self.loads,
@@ -412,7 +409,7 @@ impl<'r> Import<'r> {
             run: &self.record,
             fence: self.lease.fence(),
             after: &self.bound.after,
-            intent,
+            intent: intent(limit),
         };
         let work = async {
             if again {

@@ -74,6 +74,7 @@ pub(super) fn is_comparable(load: &LoadTarget) -> bool {
         is_unpivoted,
         range,
         unresolved: _,
+        is_shared,
         is_looked_into,
     } = load;
     matches!(mode, LoadMode::Insert | LoadMode::Upsert)
@@ -81,6 +82,8 @@ pub(super) fn is_comparable(load: &LoadTarget) -> bool {
         && !is_unpivoted
         // Of a partitioned table only some partitions matter, and here all would be read.
         && range.is_none()
+        // Of records that share a row, one is the same and the others are merged.
+        && !is_shared
         // Lookups find rows in staging too, by what is known of them there.
         && !is_looked_into
         && !key.is_empty()

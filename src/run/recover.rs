@@ -154,7 +154,7 @@ fn holds_any(split: &Split, records: &BTreeMap<u64, Violations>) -> bool {
 }
 
 /// The codes that judging over staging gives.
-const CODES: [&str; 17] = [
+const CODES: [&str; 18] = [
     "constraint.check",
     "constraint.exclusion",
     "constraint.foreign_key",
@@ -170,6 +170,7 @@ const CODES: [&str; 17] = [
     "rule.history",
     "rule.not_null",
     "rule.required",
+    "rule.shared_row",
     "rule.unique",
     "sql.error",
 ];

@@ -325,6 +325,7 @@ async fn loads(session: &Session, kept: &Kept) -> Result<Vec<LoadTarget>> {
             columns: Vec::new(),
             key: Vec::new(),
             duplicates: DuplicateRule::Identical,
+            is_shared: false,
             checks: Vec::new(),
             undo_hours: None,
             unresolved: Unresolved::Record,

@@ -87,6 +87,7 @@ pub(super) const NOTHING: Tally = Tally {
     updated: 0,
     unchanged: 0,
     deleted: 0,
+    merged: 0,
 };
 
 /// Every fault that the sample data were made with, and no other.

@@ -45,6 +45,9 @@ async fn one_flat_row_becomes_student_guardians_family_course_and_enrolment() {
     let [course] = of("school.course")[..] else { panic!("one target") };
     let courses = fact(&client, "select count(*) from school.course").await;
     assert_eq!(courses, course.inserted.to_string());
+    // 229 pupils, and the one that comes twice.
+    let merged = 230 - course.inserted;
+    assert_eq!((course.duplicate, course.merged, course.unchanged), (0, merged, merged));
     let kept_apart = "select count(*) from school.enrollment e join school.student s using (student_id)
         join school.course c using (course_id) where s.class = c.grade and s.class_id = c.grade || c.section";
     assert_eq!(fact(&client, kept_apart).await, "229");

@@ -281,3 +281,89 @@ async fn what_lookups_find_depends_on_no_thread_and_no_split() {
     assert_eq!(said[0], said[1]);
     assert_eq!(said[0], said[2]);
 }
+
+#[tokio::test]
+async fn records_that_share_a_row_are_merged_where_they_agree_and_reported_where_they_differ() {
+    let rows = [
+        "1,Ana,A1,Alpha,HQ,", // agrees with the next
+        "2,Bo,A1,Alpha,HQ,",
+        "3,Cy,B1,Beta,HQ,", // and these differ
+        "4,Di,B1,Bravo,HQ,",
+        "5,Ed,B1,Beta,HQ,",
+    ];
+    for (policy, unit, merged) in [
+        ("", [5, 0, 3, 0, 1, 0, 1], 1),
+        ("duplicates = { keep = \"first\" }", [5, 0, 0, 1, 2, 0, 2], 2),
+        ("duplicates = { keep = \"last\" }", [5, 0, 0, 1, 2, 0, 2], 2),
+        ("duplicates = { max = \"name\" }", [5, 0, 0, 2, 2, 0, 1], 1),
+    ] {
+        let space = Workspace::with(UNITS).await;
+        space.write("flat.csv", flat(&rows));
+        let shared =
+            FLAT.replace("key = [\"code\"]", &format!("key = [\"code\"]\nshared = true\n{policy}"));
+        let summary = space.run(&shared).await;
+        assert_eq!(by_table(&summary)[0], ("public.unit", unit), "{policy}");
+        assert_eq!(summary.tables[0].tally.merged, merged, "{policy}");
+        assert!(summary.tables.iter().all(|table| table.tally.closes()));
+        let in_ledger = "select concat_ws(' ', unchanged, merged) from longshore.tally where table_name = 'public.unit'";
+        assert_eq!(space.value(in_ledger).await, format!("{} {merged}", unit[6]));
+        let name = match policy.split('"').nth(1) {
+            None => "",
+            Some("name") => "Bravo",
+            Some(_) => "Beta",
+        };
+        let kept = "select coalesce(max(name), '') from unit where code = 'B1'";
+        assert_eq!(space.value(kept).await, name, "{policy}");
+
+        // Once they are there, nobody brings anything new.
+        let again = space.run_how(&shared, How { force: true, ..How::default() }).await;
+        let tally = again.tables[0].tally;
+        assert_eq!((tally.inserted, tally.updated, tally.rejected), (0, 0, unit[2]), "{policy}");
+        assert_eq!((tally.merged, tally.unchanged), (merged, merged + unit[4]), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn who_differs_in_a_shared_row_is_named_with_the_one_it_stands_against() {
+    let space = Workspace::with(UNITS).await;
+    space.write("flat-1.csv", flat(&["1,Ana,A1,Alpha,HQ,", "2,Bo,B1,Beta,HQ,"]));
+    space.write("flat-2.csv", flat(&["3,Cy,A1,Alfa,HQ,", "4,Di,A1,Alpha,HQ,"]));
+    let shared = FLAT
+        .replace("key = [\"code\"]", "key = [\"code\"]\nshared = true")
+        .replace("flat.csv", "flat-*.csv");
+    let summary = space.run(&shared).await;
+    assert_eq!(codes(&summary), [("rule.shared_row", 3)]);
+    let folder = space.folder.path().display().to_string();
+    let lines: Vec<String> =
+        space.rejections(&summary).iter().map(|line| line.replace(&folder, "")).collect();
+    let said = "3 records of this run share this row and differ in it: record";
+    for (line, start, other) in [
+        (&lines[0], "/flat-1.csv,2,1,,rule.shared_row,", "1 of `/flat-2.csv`"),
+        (&lines[1], "/flat-2.csv,2,1,,rule.shared_row,", "1 of `/flat-1.csv`"),
+        (&lines[2], "/flat-2.csv,3,2,,rule.shared_row,", "1,"),
+    ] {
+        assert!(line.starts_with(start) && line.contains(&format!("{said} {other}")), "{lines:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_shared_row_is_brought_by_another_where_its_record_is_rejected_at_last() {
+    let space = Workspace::with(UNITS).await;
+    // Nobody foretells a trigger: the one that counted is refused when all else is settled.
+    space
+        .client
+        .batch_execute(
+            "create function refuse() returns trigger language plpgsql as $$ begin
+               if new.id = 1 then raise 'not this one'; end if; return new; end $$;
+             create trigger refuse before insert on worker for each row execute function refuse()",
+        )
+        .await
+        .expect("a trigger");
+    let rows = ["1,Ana,A1,Alpha,HQ,", "2,Bo,A1,Alpha,HQ,", "3,Cy,A1,Alpha,HQ,"];
+    space.write("flat.csv", flat(&rows));
+    let shared = FLAT.replace("key = [\"code\"]", "key = [\"code\"]\nshared = true");
+    let summary = space.run(&shared).await;
+    assert_eq!(codes(&summary), [("constraint.refused", 1)]);
+    assert_eq!(by_table(&summary)[0], ("public.unit", [3, 0, 1, 0, 1, 0, 1]));
+    assert_eq!(space.value(PEOPLE).await, "2|Bo|A1|HQ,3|Cy|A1|HQ");
+}

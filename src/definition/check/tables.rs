@@ -3,7 +3,8 @@
 use super::{Checker, hinted};
 use crate::{
     definition::{
-        ImportDefinition, TargetDefinition, UnresolvedRule, WriteMode, table_name::split_table,
+        Duplicates, ImportDefinition, Keep, TargetDefinition, UnresolvedRule, WriteMode,
+        table_name::split_table,
     },
     diagnostic::Place,
 };
@@ -15,6 +16,7 @@ impl Checker<'_> {
         let mut tables: Vec<((Option<String>, String), &TargetDefinition)> = Vec::new();
         for (index, target) in definition.targets.iter().enumerate() {
             self.unresolved(definition, target, &place(index));
+            self.shared(target, &place(index));
             // A name that is none is reported with the target.
             let Ok(name) = split_table(&target.table) else { continue };
             let name = (name.0.map(|schema| schema.to_string()), name.1.to_string());
@@ -54,6 +56,35 @@ impl Checker<'_> {
                 self.report("definition.conflict", &place.key("mode"), message).hint = hinted(hint);
                 return;
             }
+        }
+    }
+
+    /// What keeps records from sharing a row.
+    fn shared(&mut self, target: &TargetDefinition, place: &Place) {
+        if !target.shared {
+            return;
+        }
+        let here = place.key("shared");
+        if target.key.is_empty() && self.is_sound(&place.key("key")) {
+            let message = "`shared` needs a key, by which records share a row";
+            self.report_key("definition.conflict", &here, message).hint =
+                hinted("use `insert` or `upsert` with a `key`");
+        }
+        if matches!(&target.duplicates, Some(Duplicates::Keep(rule)) if rule.keep == Keep::Reject) {
+            let message = "records that share a row would all be rejected";
+            self.report("definition.conflict", &place.key("duplicates"), message).hint =
+                hinted("leave it out: records that differ in the row they share are rejected");
+        }
+        if target.operation.is_some() {
+            let message = "a row that many records share cannot be deleted by one of them";
+            self.report_key("definition.conflict", &here, message).hint =
+                hinted("take it out, or delete by a target of its own");
+        }
+        for (name, _) in target.columns.iter().filter(|(_, column)| column.rules.unique) {
+            let message = "records that share a row have the same value";
+            let unique = place.key("columns").key(name).key("unique");
+            self.report_key("definition.conflict", &unique, message).hint =
+                hinted("take it out: a unique constraint of the table is looked at anyway");
         }
     }
 

@@ -6,12 +6,16 @@
 use super::{Judge, Reason, failed, not_rejected, not_rejected_as};
 use crate::{
     error::Result,
-    load::DuplicateRule,
+    load::{DuplicateRule, LoadColumn},
     postgres::{
         sql::{quote_identifier, same_key},
         staging::ORDINAL,
     },
 };
+
+/// The code of duplicates that agree with the record that counts, where records share rows: their
+/// row is written, and they are counted with those that change nothing.
+pub(in crate::postgres) const MERGED: &str = "merged";
 
 impl Judge<'_> {
     pub(super) async fn check_unique_columns(&self) -> Result<()> {
@@ -51,7 +55,7 @@ impl Judge<'_> {
                 self.keep_one(&format!("s.{name} desc nulls last, s.{ORDINAL} desc"))
             }
             DuplicateRule::Reject => self.reject_repeated("true"),
-            DuplicateRule::Identical => self.reject_repeated("least_shape <> greatest_shape"),
+            DuplicateRule::Identical => self.reject_repeated("differing is not null"),
         };
         self.execute(&insert, "settle duplicate keys").await?;
         Ok(())
@@ -103,43 +107,65 @@ impl Judge<'_> {
     }
 
     fn keep_one(&self, order: &str) -> String {
+        let (key, rows) = (self.key(), self.rows());
+        let code = match self.load.is_shared {
+            true => format!(
+                "case when {shape} = first_value({shape}) over same then '{MERGED}' else '' end",
+                shape = self.shape()
+            ),
+            false => "''".to_owned(),
+        };
         format!(
-            "insert into {} select {}, {ORDINAL}, 'duplicate', '', '', '' from (
-               select s.{ORDINAL}, row_number() over (partition by {} order by {order}) as place from {} s
-               where {}) placed where place > 1",
+            "insert into {} select {}, {ORDINAL}, 'duplicate', code, '', '' from (
+               select s.{ORDINAL}, row_number() over same as place, {code} as code from {rows} s
+               where {} window same as (partition by {key} order by {order})) placed where place > 1",
             self.staging.excluded(),
             self.target,
-            self.key(),
-            self.rows(),
             not_rejected(self.staging, self.target)
         )
     }
 
+    /// All that is loaded of row `s`, as one value that can be compared.
+    fn shape(&self) -> String {
+        let column = |c: &LoadColumn| format!("s.{}", quote_identifier(&c.column.name));
+        let columns: Vec<String> = self.load.columns.iter().map(column).collect();
+        format!("md5(row({})::text)", columns.join(", "))
+    }
+
     /// Of the records that share a key: rejects all where `condition` holds, else keeps the first.
-    /// A record's shape is computed only for those, since it costs a text of the whole row.
+    /// A record's shape is computed only for those, since it costs a text of the whole row. Each
+    /// that is rejected names one that it stands against: the first that differs, if any does.
     fn reject_repeated(&self, condition: &str) -> String {
         let (key, rows) = (self.key(), self.rows());
-        let columns: Vec<String> = self
-            .load
-            .columns
-            .iter()
-            .map(|c| format!("s.{}", quote_identifier(&c.column.name)))
-            .collect();
-        let shape = format!("md5(row({})::text)", columns.join(", "));
+        let (copy, code, message) = match self.load.is_shared {
+            true => {
+                (MERGED, "rule.shared_row", "records of this run share this row and differ in it")
+            }
+            false => ("", "rule.duplicate_key", "records of this run have the same key"),
+        };
         format!(
             "with repeated as materialized (
                select {ORDINAL} from (select s.{ORDINAL}, count(*) over (partition by {key}) as copies
                  from {rows} s where {not_rejected}) counted where copies > 1),
              shaped as (
-               select s.{ORDINAL}, row_number() over (partition by {key} order by s.{ORDINAL}) as place,
-                 count(*) over (partition by {key}) as copies, min({shape}) over (partition by {key}) as least_shape,
-                 max({shape}) over (partition by {key}) as greatest_shape
+               select s.{ORDINAL}, {shape} as shape, dense_rank() over (order by {key}) as same
                from {rows} s join repeated r on r.{ORDINAL} = s.{ORDINAL}),
-             judged as (select *, {condition} as refused from shaped)
+             placed as (
+               select *, row_number() over in_order as place, count(*) over alike as copies,
+                 first_value({ORDINAL}) over in_order as first, first_value(shape) over in_order as first_shape,
+                 nth_value({ORDINAL}, 2) over all_of as next
+               from shaped window alike as (partition by same), in_order as (partition by same order by {ORDINAL}),
+                 all_of as (partition by same order by {ORDINAL} rows between unbounded preceding and unbounded following)),
+             compared as (
+               select *, min({ORDINAL}) filter (where shape <> first_shape) over (partition by same) as differing from placed),
+             judged as (select *, {condition} as refused from compared)
              insert into {excluded} select {target}, {ORDINAL}, case when refused then 'rejected' else 'duplicate' end,
-               case when refused then 'rule.duplicate_key' else '' end, '',
-               case when refused then copies || ' records of this run have the same key' else '' end
+               case when refused then '{code}' else '{copy}' end, '',
+               case when refused then copies || ' {message}' else '' end,
+               case when not refused then null when shape <> first_shape or place > 1 and differing is null then first
+                 else coalesce(differing, next) end
              from judged where refused or place > 1",
+            shape = self.shape(),
             not_rejected = not_rejected(self.staging, self.target),
             excluded = self.staging.excluded(),
             target = self.target,

@@ -26,6 +26,7 @@ mod rejections;
 mod takes;
 
 pub(super) use again::objections;
+pub(super) use duplicates::MERGED;
 pub(super) use filled::has_unknown;
 pub use keys::bytes_tell_keys_apart;
 pub(super) use outlook::Outlook;

@@ -168,13 +168,13 @@ pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result
 }
 
 async fn past_tallies(client: &Client, run: &str) -> Result<Vec<PastTally>, tokio_postgres::Error> {
-    let query = "select table_name, read, filtered, rejected, duplicate, inserted, updated, unchanged, deleted
+    let query = "select table_name, read, filtered, rejected, duplicate, inserted, updated, unchanged, deleted, merged
         from longshore.tally where run_id = $1 order by target";
     let rows = client.query_typed(query, &texts([&run])).await?;
     Ok(rows.iter().map(|row| PastTally { table: row.get(0), tally: past_tally(row) }).collect())
 }
 
-/// Columns 1 to 8 of a row, in the order of the tally's table.
+/// Columns 1 to 9 of a row, in the order of the tally's table.
 pub(super) fn past_tally(row: &tokio_postgres::Row) -> Tally {
     let count = |column: usize| row.get::<_, i64>(column).cast_unsigned();
     Tally {
@@ -186,6 +186,7 @@ pub(super) fn past_tally(row: &tokio_postgres::Row) -> Tally {
         updated: count(6),
         unchanged: count(7),
         deleted: count(8),
+        merged: count(9),
     }
 }
 

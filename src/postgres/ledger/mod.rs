@@ -156,7 +156,7 @@ async fn insert_tallies(
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn published(client: &Client, run: &RunId) -> Result<Option<Vec<Tally>>> {
-    let query = "select table_name, read, filtered, rejected, duplicate, inserted, updated, unchanged, deleted
+    let query = "select table_name, read, filtered, rejected, duplicate, inserted, updated, unchanged, deleted, merged
         from longshore.tally join longshore.run using (run_id)
         where run_id = $1 and status = 'published' order by target";
     let rows = client.query_typed(query, &texts([&run.as_str()])).await;
@@ -171,8 +171,9 @@ async fn record_tally(
     load: &LoadTarget,
     tally: &Tally,
 ) -> Result<()> {
-    let insert =
-        "insert into longshore.tally values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let insert = "insert into longshore.tally
+        (run_id, target, table_name, mode, read, filtered, rejected, duplicate, inserted, updated, unchanged, deleted, merged)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     let target = i32::try_from(target).unwrap_or(i32::MAX);
     let (table, mode) = (load.table.name.to_string(), load.mode.word());
     let counts = tally.counts().map(u64::cast_signed);

@@ -90,8 +90,8 @@ impl Publishing<'_> {
         sql: &Statements<'_>,
         classified: &Classified,
     ) -> Result<Tally, Failure> {
-        let (rejected, duplicate) =
-            if sql.any_excluded { self.excluded(client, sql.target).await? } else { (0, 0) };
+        let [rejected, duplicate, merged] =
+            if sql.any_excluded { self.excluded(client, sql.target).await? } else { [0; 3] };
         let (counted, changes) = (self.counted.tables[sql.target], &classified.changes);
         let tally = Tally {
             read: counted.read,
@@ -100,8 +100,9 @@ impl Publishing<'_> {
             duplicate,
             inserted: changes.of(Kind::New),
             updated: changes.sum(&[Kind::Changed, Kind::Version, Kind::Removed]),
-            unchanged: changes.of(Kind::Same) + counted.same.cast_unsigned(),
+            unchanged: changes.of(Kind::Same) + counted.same.cast_unsigned() + merged,
             deleted: changes.sum(&[Kind::Gone, Kind::Removed]),
+            merged,
         };
         must_close(sql.load, &tally)?;
         self.recount_kept(client, sql, &tally).await?;

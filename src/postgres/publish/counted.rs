@@ -7,7 +7,10 @@ use super::{Failure, Publishing, failed, statements::Statements};
 use crate::{
     error::Error,
     outcome::Tally,
-    postgres::{judge::not_rejected, staging::ORDINAL},
+    postgres::{
+        judge::{MERGED, not_rejected},
+        staging::ORDINAL,
+    },
 };
 
 /// What the run counted on its side; the server's counts must agree.
@@ -92,23 +95,30 @@ impl Publishing<'_> {
         Ok(row.get(0))
     }
 
-    /// Staged rows of a target that are rejected, and those that lost to another record.
+    /// Staged rows of a target that are rejected, those that lost to another record, and those that
+    /// another record brings just so where records share rows.
     pub(super) async fn excluded(
         &self,
         client: &Client,
         target: usize,
-    ) -> Result<(u64, u64), Failure> {
+    ) -> Result<[u64; 3], Failure> {
         let (rows, excluded) = (self.staging.copied(target), self.staging.excluded());
         let rejected = format!(
             "select count(*) from {rows} s where not ({})",
             not_rejected(self.staging, target)
         );
-        let duplicate = format!(
-            "select count(*) from {rows} s where {} and exists (select from {excluded} e
-               where e.ordinal = s.{ORDINAL} and e.kind = 'duplicate' and e.target = {target})",
-            not_rejected(self.staging, target)
-        );
-        Ok((count(client, &rejected).await?, count(client, &duplicate).await?))
+        let left_out = |code: &str| {
+            format!(
+                "select count(*) from {rows} s where {} and exists (select from {excluded} e
+                   where e.ordinal = s.{ORDINAL} and e.kind = 'duplicate' and e.code = '{code}' and e.target = {target})",
+                not_rejected(self.staging, target)
+            )
+        };
+        Ok([
+            count(client, &rejected).await?,
+            count(client, &left_out("")).await?,
+            count(client, &left_out(MERGED)).await?,
+        ])
     }
 }
 

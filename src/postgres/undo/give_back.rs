@@ -250,8 +250,8 @@ async fn record_tally(
     let target = i32::try_from(target).unwrap_or(i32::MAX);
     let counts = tally.counts().map(u64::cast_signed);
     let insert = "insert into longshore.tally
-        (run_id, target, table_name, mode, read, filtered, rejected, duplicate, inserted, updated, unchanged, deleted)
-        select $1, $2, $3, 'undo', c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8] from (select $4::bigint[] as c) counts";
+        (run_id, target, table_name, mode, read, filtered, rejected, duplicate, inserted, updated, unchanged, deleted, merged)
+        select $1, $2, $3, 'undo', c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9] from (select $4::bigint[] as c) counts";
     client
         .execute_typed(
             insert,
