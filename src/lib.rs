@@ -43,5 +43,8 @@ pub mod run;
 // The way back, which waits, stops and tries again as runs do.
 pub mod export;
 
+// Invented data to try pipelines on, and what has to be found in it.
+pub mod generate;
+
 // The only place that prints.
 pub mod cli;

@@ -27,6 +27,8 @@ pub struct LoadTarget {
     pub duplicates: DuplicateRule,
     /// SQL conditions that every staged row must meet.
     pub checks: Vec<LoadCheck>,
+    /// Rules on rows together.
+    pub set_rules: Vec<SetRule>,
     /// How long what a run replaces is kept, so that it can be undone, in hours.
     pub undo_hours: Option<u32>,
     /// Whether a record gives several rows.
@@ -382,6 +384,78 @@ pub struct LoadCheck {
     pub sql: String,
     /// What a record that fails is told.
     pub message: String,
+    /// Whether a record that fails is loaded all the same, and warned of.
+    pub warns: bool,
+}
+
+/// A rule on the rows of a target together, judged over the table as it will be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetRule {
+    /// What it says.
+    pub says: SetRuleKind,
+    /// Whether a record that breaks it is loaded all the same, and warned of.
+    pub warns: bool,
+}
+
+/// What a rule on rows together says. Columns are indexes into the target's `columns`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetRuleKind {
+    /// No two rows that share `within` overlap by more than an area.
+    Overlap {
+        /// The geometry.
+        column: usize,
+        /// What rows share that are compared.
+        within: Vec<usize>,
+        /// The area tolerated.
+        tolerance: f64,
+    },
+    /// No area between two limits is enclosed by rows that share `within`.
+    Gap {
+        /// The geometry.
+        column: usize,
+        /// What rows share that are looked at together.
+        within: Vec<usize>,
+        /// The area tolerated.
+        tolerance: f64,
+        /// The area above which a gap is meant to be one.
+        largest: Option<f64>,
+    },
+    /// The declared area is about the outline's.
+    Area {
+        /// The geometry.
+        column: usize,
+        /// The declared area.
+        declared: usize,
+        /// Percent of it that they may be apart.
+        percent: f64,
+        /// The area that they may be apart in any case.
+        tolerance: f64,
+    },
+    /// Rows that share `by` sum to a number.
+    Total {
+        /// What is summed.
+        sql: String,
+        /// What rows share that are summed.
+        by: Vec<usize>,
+        /// What the sum is to be.
+        equals: f64,
+        /// How far from it the sum may be.
+        tolerance: f64,
+    },
+    /// A row lies inside the row of another table that it refers to.
+    Inside {
+        /// The geometry.
+        column: usize,
+        /// The other table.
+        table: TableName,
+        /// Its geometry.
+        area: String,
+        /// Its columns, each with the one here that it equals.
+        same: Vec<(String, usize)>,
+        /// How far outside it may lie.
+        tolerance: f64,
+    },
 }
 
 /// The records of one split, encoded for every target of the run: the unit of

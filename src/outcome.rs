@@ -86,6 +86,15 @@ pub struct Fault {
     pub message: String,
 }
 
+/// Something odd about a whole file, whose records are loaded all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileWarning {
+    /// The stable code (`csv.line_ends`, `sheet.row_limit`).
+    pub code: &'static str,
+    /// What is odd, without data.
+    pub message: String,
+}
+
 /// A value's shape: letters become `x`, digits `9`, the rest stays; at most 24 characters.
 ///
 /// A sensitive value shows nothing but that there was one.

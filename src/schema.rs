@@ -303,4 +303,7 @@ pub struct ForeignKey {
     pub referenced_columns: Vec<String>,
     /// Whether either all columns have a value or none (`match full`).
     pub match_full: bool,
+    /// Whether it can be checked when the transaction ends.
+    #[serde(default)]
+    pub deferrable: bool,
 }

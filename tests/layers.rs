@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["report"],
     &["run"],
     &["export"],
+    &["generate"],
     &["cli"],
 ];
 

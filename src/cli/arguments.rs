@@ -33,7 +33,7 @@ pub(super) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Loads the sample data into an embedded server: everything at once.
+    /// Loads the sample data into an embedded server: of one domain, or everything at once.
     Demo(DemoArguments),
     /// Runs pipelines: imports files, or exports to files.
     #[command(after_help = EXIT_CODES)]
@@ -67,6 +67,8 @@ pub(super) enum Command {
     Doctor(DoctorArguments),
     /// Starts, stops or opens the embedded server.
     Db(DbArguments),
+    /// Makes data for a domain, with faults in a declared share, and says what will be found.
+    Generate(GenerateArguments),
     /// Prints the JSON Schema of pipeline definitions, for editors.
     Schema,
     /// Prints completions for a shell.
@@ -81,9 +83,57 @@ const EXIT_CODES: &str =
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArguments {
+    /// The domain; all unless given.
+    #[arg(value_enum, value_name = "DOMAIN")]
+    pub(super) domain: Option<DemoDomain>,
     /// The folder with pipelines/, sample-data/ and migrations/.
     #[arg(long, default_value = ".", value_name = "DIR")]
     pub(super) project: PathBuf,
+}
+
+/// The domains that are shipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum DemoDomain {
+    /// Students, guardians and staff.
+    School,
+    /// Courses, enrolments, quizzes and materials.
+    Learning,
+    /// Sales of land and buildings.
+    Property,
+    /// Parcels, zones, addresses, owners and valuations.
+    Cadastre,
+    /// Bars and trades of markets.
+    Market,
+}
+
+/// The domains that data can be made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum GeneratedDomain {
+    /// Parcels, changes, addresses, owners and valuations.
+    Cadastre,
+    /// Courses, enrolments, quizzes and materials.
+    Learning,
+    /// Staff.
+    School,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GenerateArguments {
+    /// The domain.
+    #[arg(value_enum, value_name = "DOMAIN")]
+    pub(super) domain: GeneratedDomain,
+    /// The folder the files are made in.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// About how many records the largest file has.
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub(super) rows: u64,
+    /// Other numbers make other data of the same kind.
+    #[arg(long, default_value_t = 2024, value_name = "N")]
+    pub(super) seed: u64,
+    /// The share of records with each kind of fault, such as `1%`.
+    #[arg(long, default_value = "0%", value_name = "SHARE", value_parser = share)]
+    pub(super) faults: f64,
 }
 
 #[derive(Debug, Args)]
@@ -331,6 +381,12 @@ pub(super) struct CompletionsArguments {
 fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
+    percent.map(|percent| percent / 100.0).ok_or_else(|| "write it as 1%".to_owned())
 }
 
 fn split_size(text: &str) -> Result<usize, String> {

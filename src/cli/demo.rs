@@ -1,9 +1,9 @@
-//! `longshore demo`: everything at once, on the sample data and the embedded server.
+//! `longshore demo`: one domain or everything at once, on the sample data and the embedded server.
 
 use std::path::{Path, PathBuf};
 
 use super::{
-    arguments::{DemoArguments, Global},
+    arguments::{DemoArguments, DemoDomain, Global},
     console::Console,
     exit::ExitStatus,
     pipeline, run,
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     postgres::{embedded::EmbeddedServer, endpoint::Endpoint, migrate::Migrations},
-    run::{ImportRequest, LoadOptions},
+    run::{ImportRequest, LoadOptions, prepare::pipeline_name},
 };
 
 /// Starts the server, migrates, and runs every pipeline of the project.
@@ -30,11 +30,45 @@ pub(super) async fn demo(
     let applied = Migrations::read(Path::new("migrations"))?.up(&session, None, false).await?;
     console.say(&format!("migrations: {} applied", applied.len()));
     let mut status = ExitStatus::Done;
-    for path in find_pipelines()? {
+    let domain = arguments.domain.map(folder_of);
+    for path in find_pipelines(domain)? {
         status = status.merge(load(&path, &endpoint, console).await?);
     }
-    console.say("\nlook at the data: longshore db psql\nwhat happened:    longshore history");
+    console.say(&how_to_look(domain));
     Ok(status)
+}
+
+fn folder_of(domain: DemoDomain) -> &'static str {
+    match domain {
+        DemoDomain::School => "school",
+        DemoDomain::Learning => "learning",
+        DemoDomain::Property => "property",
+        DemoDomain::Cadastre => "cadastre",
+        DemoDomain::Market => "market",
+    }
+}
+
+/// Pipelines whose rows others refer to, in the order in which they are loaded; those that
+/// are not named come after, sorted.
+const FIRST: [&str; 10] = [
+    "cadastre/lots",
+    "cadastre/zones",
+    "cadastre/parcels",
+    "cadastre/changes",
+    "learning/courses",
+    "learning/students",
+    "market/markets",
+    "school/courses",
+    "school/staff",
+    "school/students",
+];
+
+fn how_to_look(domain: Option<&str>) -> String {
+    let tables = domain.map_or_else(String::new, |schema| format!(" -c '\\dt+ {schema}.*'"));
+    let reports = domain.unwrap_or("DOMAIN");
+    format!(
+        "\nlook at the data: longshore db psql{tables}\nwhat happened:    longshore history\nreports:          longshore run pipelines/{reports}/reports/REPORT.toml"
+    )
 }
 
 async fn start(global: &Global, console: &Console) -> Result<Endpoint> {
@@ -78,11 +112,20 @@ fn ensure_project(project: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The pipelines below the current folder, sorted.
-fn find_pipelines() -> Result<Vec<PathBuf>> {
-    let found = glob::glob("pipelines/**/*.toml")
+/// The pipelines of a domain, or all, below the current folder; those that others need first.
+fn find_pipelines(domain: Option<&str>) -> Result<Vec<PathBuf>> {
+    let pattern = format!("pipelines/{}/*.toml", domain.unwrap_or("*"));
+    let found = glob::glob(&pattern)
         .map_err(|cause| Error::unexpected("the pipelines cannot be listed").caused_by(cause))?;
     let mut paths: Vec<PathBuf> = found.flatten().collect();
-    paths.sort();
+    paths.sort_by_cached_key(|path| {
+        let name = pipeline_name(path);
+        let place = FIRST.iter().position(|first| *first == name);
+        (place.unwrap_or(FIRST.len()), name)
+    });
+    if paths.is_empty() {
+        return Err(Error::definition(format!("there is no pipeline `{pattern}`"))
+            .hint("run it in the project's folder, or name that with --project"));
+    }
     Ok(paths)
 }

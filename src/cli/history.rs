@@ -123,6 +123,9 @@ pub(super) fn details(past: &PastRun) -> String {
     lines.extend(past.files.iter().map(file));
     lines
         .extend(past.rejections.iter().map(|code| format!("  {}: {}", code.code, code.violations)));
+    let warning =
+        |code: &ledger::PastWarnings| format!("  warning {}: {}", code.code, code.warnings);
+    lines.extend(past.warnings.iter().map(warning));
     lines.extend(past.replays.as_ref().map(|run| format!("  a replay of {run}")));
     lines.extend(past.undoes.as_ref().map(|run| format!("  the undo of {run}")));
     lines.extend(past.undone_by.as_ref().map(|run| format!("  undone by {run}")));

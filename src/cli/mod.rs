@@ -14,6 +14,7 @@ mod doctor;
 mod ended;
 mod exit;
 mod export;
+mod generate;
 mod held;
 mod history;
 mod migrate;
@@ -92,6 +93,7 @@ async fn dispatch(arguments: Arguments, console: &Console) -> ExitStatus {
         Command::Migrate(command) => migrate::migrate(&command, global, console).await,
         Command::Doctor(command) => doctor::doctor(&command, global, console).await,
         Command::Db(command) => db::db(&command, console).await,
+        Command::Generate(command) => generate::generate(&command, console),
         Command::Schema => schema::schema(console),
         Command::Completions(command) => completions::completions(&command, console),
     };

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::{
     outcome::{Deletions, HoldReason, Tally},
-    report::{BundleSummary, RunStatus, RunSummary, ValidationSummary},
+    report::{BundleSummary, RunStatus, RunSummary, ValidationSummary, WarningSummary},
 };
 
 /// A number with its thousands apart: `2 000 000`.
@@ -85,6 +85,7 @@ pub(super) fn summary(summary: &RunSummary) -> String {
     for (code, violations) in &summary.rejections.by_code {
         let _ = writeln!(text, "  {code}: {}", grouped(*violations));
     }
+    text.push_str(&warnings(summary.warnings.as_ref()));
     if let Some(geometry) = &summary.geometry {
         let _ = writeln!(
             text,
@@ -114,11 +115,18 @@ pub(super) fn summary(summary: &RunSummary) -> String {
             grouped(left.inserted)
         );
     }
-    if let (Some(report), true) = (&summary.rejections.report, summary.rejections.records > 0) {
+    let reported = summary.rejections.records > 0 || summary.warnings.is_some();
+    if let (Some(report), true) = (&summary.rejections.report, reported) {
         let _ = writeln!(text, "  report: {report}");
     }
     text.pop();
     text
+}
+
+/// What is odd and loaded all the same, a line for each code; often nothing.
+fn warnings(summary: Option<&WarningSummary>) -> String {
+    let by_code = summary.into_iter().flat_map(|summary| &summary.by_code);
+    by_code.map(|(code, count)| format!("  warning {code}: {}\n", grouped(*count))).collect()
 }
 
 /// What a delivery did not hold, and what of it was not read.
@@ -182,7 +190,9 @@ pub(super) fn validation(summary: &ValidationSummary) -> String {
     for (code, violations) in &summary.rejections.by_code {
         let _ = writeln!(text, "  {code}: {}", grouped(*violations));
     }
-    if let (Some(report), true) = (&summary.rejections.report, summary.rejections.records > 0) {
+    text.push_str(&warnings(summary.warnings.as_ref()));
+    let reported = summary.rejections.records > 0 || summary.warnings.is_some();
+    if let (Some(report), true) = (&summary.rejections.report, reported) {
         let _ = writeln!(text, "  report: {report}");
     }
     text.pop();

@@ -18,6 +18,7 @@ pub(crate) mod query;
 mod read;
 mod render;
 mod schema;
+mod set_rule;
 mod source;
 mod table_name;
 mod target;
@@ -42,6 +43,9 @@ pub use partitions::{PartitionsDefinition, Period};
 pub use read::{Findings, ReadDefinition, read};
 pub use render::{render, to_json};
 pub use schema::json_schema;
+pub use set_rule::{
+    AreaDefinition, GapDefinition, InsideDefinition, OverlapDefinition, Policy, TotalDefinition,
+};
 pub use source::{FieldRef, Format, HeaderRow, SheetRef, SourceDefinition};
 pub use table_name::split_table;
 pub use target::{

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{
-    AbsentRule, FieldRef, HistoryDefinition, LookupAlternative, MatchValue, OperationDefinition,
-    PartitionsDefinition, UnpivotDefinition,
+    AbsentRule, AreaDefinition, FieldRef, GapDefinition, HistoryDefinition, InsideDefinition,
+    LookupAlternative, MatchValue, OperationDefinition, OverlapDefinition, PartitionsDefinition,
+    Policy, TotalDefinition, UnpivotDefinition,
 };
 
 /// A table and how its rows are made.
@@ -65,10 +66,30 @@ pub struct TargetDefinition {
     #[validate(length(min = 1, message = "the target has no columns"))]
     #[schemars(extend("minProperties" = 1))]
     pub columns: IndexMap<String, ColumnDefinition>,
-    /// SQL conditions over the staged row; where one is false the record is rejected.
+    /// SQL conditions over the staged row; where one is false the record is rejected, or warned of.
     #[serde(default)]
     #[validate(nested)]
     pub check: Vec<CheckDefinition>,
+    /// No two rows overlap by more than a tolerance.
+    #[serde(default)]
+    #[validate(nested)]
+    pub overlap: Vec<OverlapDefinition>,
+    /// Rows leave no gap between them.
+    #[serde(default)]
+    #[validate(nested)]
+    pub gap: Vec<GapDefinition>,
+    /// The declared area is about the outline's.
+    #[serde(default)]
+    #[validate(nested)]
+    pub area: Vec<AreaDefinition>,
+    /// What rows with something in common sum to.
+    #[serde(default)]
+    #[validate(nested)]
+    pub total: Vec<TotalDefinition>,
+    /// Rows lie inside the row of another table that they refer to.
+    #[serde(default)]
+    #[validate(nested)]
+    pub inside: Vec<InsideDefinition>,
 }
 
 /// What is left out where a lookup finds no row, or several.
@@ -173,6 +194,9 @@ pub struct CheckDefinition {
     /// What is reported for a record that fails; the SQL unless given.
     #[serde(default)]
     pub message: Option<String>,
+    /// Whether the record is rejected or warned of; rejected unless given.
+    #[serde(default)]
+    pub policy: Policy,
 }
 
 /// Where one column's values come from and what they must be.

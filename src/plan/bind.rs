@@ -7,12 +7,13 @@ use super::{
     fields::{FieldsInUse, file_projection},
     keys::{bind_duplicates, bind_key},
     order,
+    set_rules::{SetRuleInput, bind_set_rules},
     unpivot::{UnpivotPlan, bind_unpivot, check_names, row_fields, unpivoted_numbers},
 };
 use crate::{
     definition::{
-        CodeListFile, FieldRef, ImportDefinition, Limit, SourceDefinition, TargetDefinition,
-        UnresolvedRule, split_table, undo_hours,
+        CheckDefinition, CodeListFile, FieldRef, ImportDefinition, Limit, Policy, SourceDefinition,
+        TargetDefinition, UnresolvedRule, split_table, undo_hours,
     },
     diagnostic::{Finding, Place, did_you_mean},
     error::Result,
@@ -99,7 +100,7 @@ pub fn bind(input: &BindInput<'_>) -> Result<Plan, Vec<Finding>> {
     if !findings.is_empty() {
         return Err(findings);
     }
-    let targets = order::sorted(targets);
+    let targets = order::sorted(targets, &mut findings);
     let targets = order::linked(targets, &mut findings);
     if !findings.is_empty() {
         return Err(findings);
@@ -229,20 +230,21 @@ impl<'a> TargetBinder<'a> {
         let mode = ModeBinder { target: self.target, table, delivered, place, today };
         let mode = mode.bind(&bound.columns, findings);
         let duplicates = bind_duplicates(self.target, mode.as_ref(), &bound.columns);
-        let checks = self.target.check.iter().map(|check| LoadCheck {
-            sql: check.sql.clone(),
-            message: check
-                .message
-                .clone()
-                .unwrap_or_else(|| format!("`{}` does not hold", check.sql)),
-        });
+        let set_rules = SetRuleInput {
+            target: self.target,
+            columns: &bound.columns,
+            table_names: input.table_names,
+            place: &self.place,
+        };
+        let set_rules = bind_set_rules(&set_rules, findings);
         let load = LoadTarget {
             table: table.clone(),
             mode: mode?,
             columns: bound.columns,
             key,
             duplicates,
-            checks: checks.collect(),
+            checks: self.checks(),
+            set_rules,
             undo_hours: undo_hours(input.definition.limits.undo.as_ref()),
             unresolved: match self.target.unresolved {
                 UnresolvedRule::RejectRecord => Unresolved::Record,
@@ -271,6 +273,18 @@ impl<'a> TargetBinder<'a> {
             matched,
             place,
         })
+    }
+
+    fn checks(&self) -> Vec<LoadCheck> {
+        let message = |check: &CheckDefinition| {
+            check.message.clone().unwrap_or_else(|| format!("`{}` does not hold", check.sql))
+        };
+        let checks = self.target.check.iter().map(|check| LoadCheck {
+            sql: check.sql.clone(),
+            message: message(check),
+            warns: check.policy == Policy::Warn,
+        });
+        checks.collect()
     }
 
     fn bind_filter(

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use super::{Plan, SourcePlan, TargetPlan};
 use crate::{
-    load::{CountLimit, DuplicateRule, LoadColumn, LoadMode, LoadTarget, Lookup, TermValue},
+    load::{
+        CountLimit, DuplicateRule, LoadColumn, LoadMode, LoadTarget, Lookup, SetRuleKind, TermValue,
+    },
     schema::PgType,
     source::bundle::Delivered,
 };
@@ -94,7 +96,43 @@ fn explain_target(text: &mut String, target: &TargetPlan, source: &SourcePlan) {
         let _ = writeln!(text, "  {}", explain_column(column));
     }
     for check in &load.checks {
-        let _ = writeln!(text, "  check: {}", check.sql);
+        let warns = if check.warns { ", else a warning" } else { "" };
+        let _ = writeln!(text, "  check: {}{warns}", check.sql);
+    }
+    for rule in &load.set_rules {
+        let warns = if rule.warns { ", else a warning" } else { "" };
+        let _ = writeln!(text, "  {}{warns}", set_rule(load, &rule.says));
+    }
+}
+
+fn set_rule(load: &LoadTarget, says: &SetRuleKind) -> String {
+    let within = |columns: &[usize]| match columns {
+        [] => String::new(),
+        _ => format!(" with the same {}", names(load, columns)),
+    };
+    match says {
+        SetRuleKind::Overlap { column, within: shared, tolerance } => format!(
+            "no two rows{} overlap in {} by more than {tolerance}",
+            within(shared),
+            names(load, &[*column])
+        ),
+        SetRuleKind::Gap { column, within: shared, tolerance, largest } => {
+            let largest = largest.map_or_else(String::new, |largest| format!(", up to {largest}"));
+            let column = names(load, &[*column]);
+            format!("no gap in {column} between rows{} above {tolerance}{largest}", within(shared))
+        }
+        SetRuleKind::Area { column, declared, percent, tolerance } => format!(
+            "{} is the area of {} within {percent} percent or {tolerance}",
+            names(load, &[*declared]),
+            names(load, &[*column])
+        ),
+        SetRuleKind::Total { sql, by, equals, tolerance } => format!(
+            "{sql} sums to {equals} within {tolerance} over rows with the same {}",
+            names(load, by)
+        ),
+        SetRuleKind::Inside { column, table, area, tolerance, .. } => {
+            format!("{} lies inside {area} of {table} within {tolerance}", names(load, &[*column]))
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod history;
 mod keys;
 mod lookups;
 mod order;
+mod set_rules;
 mod unpivot;
 
 pub use bind::{BindInput, FileHeader, bind, count_limit};

@@ -4,30 +4,31 @@
 //! get a value from the database that lookups take, such as a number of a sequence, it is drawn
 //! ahead; so lookups find rows of a target that comes later too, or of their own.
 
-use std::collections::HashSet;
-
 use super::{TargetPlan, fields::listed};
 use crate::{
     diagnostic::{Finding, Place},
     load::{LoadColumn, LoadMode, LoadTarget, LookupWay},
-    schema::TableName,
+    schema::{ForeignKey, TableName},
 };
 
 /// The targets in an order in which each comes after those it refers to, as far as there is one;
-/// else as they were.
-pub(super) fn sorted(targets: Vec<TargetPlan>) -> Vec<TargetPlan> {
-    let tables: Vec<TableName> = targets.iter().map(|it| it.load.table.name.clone()).collect();
-    let refers: Vec<HashSet<&TableName>> =
-        targets.iter().map(|target| tables_referred_to(&target.load)).collect();
-    let waits = |target: usize, others: &[usize]| {
-        let others = others.iter().filter(|other| tables[**other] != tables[target]);
-        others.into_iter().any(|other| refers[target].contains(&tables[*other]))
-    };
+/// else as they were. That no order helps is a finding.
+pub(super) fn sorted(targets: Vec<TargetPlan>, findings: &mut Vec<Finding>) -> Vec<TargetPlan> {
+    let loads: Vec<&LoadTarget> = targets.iter().map(|target| &target.load).collect();
     let mut left: Vec<usize> = (0..targets.len()).collect();
     let mut order = Vec::with_capacity(left.len());
     while !left.is_empty() {
-        let free = left.iter().position(|target| !waits(*target, &left)).unwrap_or(0);
-        order.push(left.remove(free));
+        let free = |must: bool| {
+            left.iter().position(|target| {
+                !left.iter().any(|other| waits_for(loads[*target], loads[*other], must))
+            })
+        };
+        let next = free(false).or_else(|| free(true)).unwrap_or_else(|| {
+            let cycle = cycle(&loads, &left);
+            findings.extend(checked_at_once(&targets, &cycle));
+            left.iter().position(|target| cycle.contains(target)).unwrap_or(0)
+        });
+        order.push(left.remove(next));
     }
     let mut places = vec![0; order.len()];
     order.iter().enumerate().for_each(|(place, target)| places[*target] = place);
@@ -36,9 +37,73 @@ pub(super) fn sorted(targets: Vec<TargetPlan>) -> Vec<TargetPlan> {
     numbered.into_iter().map(|(_, target)| target).collect()
 }
 
-fn tables_referred_to(load: &LoadTarget) -> HashSet<&TableName> {
-    let keys = load.table.foreign_keys.iter().map(|key| &key.references);
-    keys.chain(ways(load).into_iter().map(|(_, way)| &way.table)).collect()
+/// Whether one target's rows had better be written after another's, or must be: a foreign key that
+/// is checked at once needs the row, and so does a key that is looked up.
+fn waits_for(load: &LoadTarget, other: &LoadTarget, must: bool) -> bool {
+    let table = &other.table.name;
+    if load.table.name == *table {
+        return false;
+    }
+    let by_key = |key: &ForeignKey| key.references == *table && !must;
+    let by_lookup = |(column, way): &(usize, &LookupWay)| {
+        way.table == *table && (!must || load.key.contains(column))
+    };
+    load.table.foreign_keys.iter().any(by_key)
+        || needed_at_once(load, table).is_some()
+        || ways(load).iter().any(by_lookup)
+}
+
+/// The foreign key that makes a target's new rows need those of another table when they are
+/// written.
+fn needed_at_once<'l>(load: &'l LoadTarget, table: &TableName) -> Option<&'l ForeignKey> {
+    let is_loaded = |name: &String| load.columns.iter().any(|it| it.column.name == *name);
+    load.table.foreign_keys.iter().find(|key| {
+        key.references == *table && !key.deferrable && key.columns.iter().all(is_loaded)
+    })
+}
+
+/// Targets of which each must come after the next, and the last after the first; of those left,
+/// each must come after another.
+fn cycle(loads: &[&LoadTarget], left: &[usize]) -> Vec<usize> {
+    let mut path = left[..1].to_vec();
+    loop {
+        let last = loads[path[path.len() - 1]];
+        let next = left.iter().find(|other| waits_for(last, loads[**other], true));
+        let Some(next) = next else { return Vec::new() };
+        if let Some(start) = path.iter().position(|target| target == next) {
+            return path.split_off(start);
+        }
+        path.push(*next);
+    }
+}
+
+/// The finding for targets that foreign keys let wait for each other. Keys that are looked up in
+/// each other have one of their own.
+fn checked_at_once(targets: &[TargetPlan], cycle: &[usize]) -> Option<Finding> {
+    let table = |target: &usize| &targets[*target].load.table.name;
+    let others = cycle.iter().cycle().skip(1);
+    let keys: Vec<(usize, &ForeignKey)> = cycle
+        .iter()
+        .zip(others)
+        .filter_map(|(target, other)| {
+            Some((*target, needed_at_once(&targets[*target].load, table(other))?))
+        })
+        .collect();
+    let (first, key) = keys.first()?;
+    let tables: Vec<String> = cycle.iter().map(|target| table(target).to_string()).collect();
+    let names: Vec<String> = keys.iter().map(|(_, key)| format!("`{}`", key.name)).collect();
+    let message = format!(
+        "{} refer to each other by foreign keys that are checked at once, {}: none can be written first",
+        tables.join(" and "),
+        names.join(" and ")
+    );
+    let hint = format!(
+        "have one checked late, `alter table {} alter constraint {} deferrable`, or load its column by a pipeline of its own",
+        table(first),
+        key.name
+    );
+    let place = targets[*first].place.key("table");
+    Some(Finding::new("bind.reference_cycle", place, message).hint(hint))
 }
 
 /// The ways in which a target's columns are looked up, with the column's place.

@@ -5,12 +5,12 @@ use tokio_postgres::Client;
 use super::{
     prepared,
     session::{database_error, safe_message},
-    sql::qualified,
+    sql::{qualified, quote_identifier},
 };
 use crate::{
     diagnostic::{Finding, Place},
     error::Result,
-    load::LoadTarget,
+    load::{LoadTarget, SetRule, SetRuleKind},
 };
 
 /// A finding for each computed column and each check that the server does not understand.
@@ -29,7 +29,29 @@ pub async fn prove(client: &Client, load: &LoadTarget, place: &Place) -> Result<
         let place = place.key("check").index(index).key("sql");
         findings.extend(prove_one(client, load, &check.sql, "boolean", place).await?);
     }
+    for (sql, expected) in load.set_rules.iter().filter_map(sql_of_rule) {
+        findings.extend(prove_one(client, load, &sql, expected, place.clone()).await?);
+    }
     Ok(findings)
+}
+
+/// What of a rule on rows together the server has to understand, and its type.
+fn sql_of_rule(rule: &SetRule) -> Option<(String, &'static str)> {
+    match &rule.says {
+        SetRuleKind::Total { sql, .. } => Some((sql.clone(), "numeric")),
+        SetRuleKind::Inside { table, area, same, .. } => {
+            let area = std::iter::once(area).chain(same.iter().map(|(theirs, _)| theirs));
+            let columns: Vec<String> =
+                area.map(|name| format!("{}::text", quote_identifier(name))).collect();
+            let found = format!(
+                "select concat({}) <> '' from {} limit 1",
+                columns.join(", "),
+                qualified(table)
+            );
+            Some((found, "boolean"))
+        }
+        _ => None,
+    }
 }
 
 /// Preparing parses and types the statement; nothing is executed. What it would give is a

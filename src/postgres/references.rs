@@ -4,7 +4,7 @@ use postgres_types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::sql::{qualified, quote_identifier};
-use crate::schema::TableName;
+use crate::{load::LoadTarget, schema::TableName};
 
 /// A foreign key to a table, `on delete restrict` or `no action`.
 pub(super) struct Reference {
@@ -61,4 +61,18 @@ impl Reference {
         });
         pairs.collect::<Vec<_>>().join(" and ")
     }
+}
+
+/// The statement that has foreign keys among the targets' tables wait for the end of the
+/// transaction, where there are any that may: rows that refer to each other are written one after
+/// the other.
+pub(super) fn check_late(loads: &[LoadTarget]) -> Option<String> {
+    let late = loads.iter().flat_map(|load| {
+        let schema = quote_identifier(&load.table.name.schema);
+        let keys = load.table.foreign_keys.iter().filter(|key| key.deferrable);
+        keys.filter(|key| loads.iter().any(|other| other.table.name == key.references))
+            .map(move |key| format!("{schema}.{}", quote_identifier(&key.name)))
+    });
+    let names: Vec<String> = late.collect();
+    (!names.is_empty()).then(|| format!("set constraints {} deferred", names.join(", ")))
 }

@@ -169,6 +169,16 @@ impl Staging {
         self.table("excluded")
     }
 
+    /// Records that are published all the same, in the columns of [`Staging::excluded`].
+    pub fn warned(&self) -> String {
+        self.table("warned")
+    }
+
+    /// What a rule on rows together found on its way.
+    pub fn found(&self, target: usize) -> String {
+        self.table(&format!("{target}_found"))
+    }
+
     /// The checkpoints, one for each split: [`super::checkpoint::Checkpoint`].
     pub fn splits(&self) -> String {
         self.table("split")
@@ -190,7 +200,10 @@ impl Staging {
             "create unlogged table {} (target int not null, ordinal bigint not null, kind text not null,
                code text not null, column_name text not null, message text not null,
                other_ordinal bigint, other_key text[]);
+             create unlogged table {} (like {});
              create unlogged table {} ({});",
+            self.excluded(),
+            self.warned(),
             self.excluded(),
             self.splits(),
             checkpoint::COLUMNS
@@ -293,7 +306,7 @@ impl Staging {
     /// What the tables are called in the schema that splits are staged into.
     fn loaded(targets: usize) -> impl Iterator<Item = String> {
         let copied = (0..targets).map(|target| format!("{target}_copied"));
-        copied.chain(["excluded".to_owned(), "split".to_owned()])
+        copied.chain(["excluded", "warned", "split"].map(str::to_owned))
     }
 
     /// Takes the tables of a run that was cut off; what it had judged by then is dropped. Gives
@@ -372,7 +385,7 @@ impl Staging {
     /// # Errors
     /// `ErrorKind::Environment` when the server refuses.
     pub async fn forget_judgement(&self, client: &Client) -> Result<()> {
-        let mut script = format!("truncate {};\n", self.excluded());
+        let mut script = format!("truncate {}, {};\n", self.excluded(), self.warned());
         for target in 0..self.targets {
             let made = [self.identified(target), self.resolved(target), self.computed(target)];
             script.push_str(&format!("drop table if exists {};\n", made.join(", ")));
@@ -400,13 +413,14 @@ impl Staging {
     /// # Errors
     /// `ErrorKind::Environment` when the server refuses.
     pub async fn drop(&self, client: &Client) -> Result<()> {
-        let mut tables = vec![self.excluded(), self.splits()];
+        let mut tables = vec![self.excluded(), self.warned(), self.splits()];
         for target in 0..self.targets {
             tables.extend([self.copied(target), self.identified(target)]);
             tables.extend([self.resolved(target), self.computed(target)]);
             tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
             tables.extend([self.filled(target), self.generated(target), self.compared(target)]);
             tables.extend([self.clashes(target), self.takes(target)]);
+            tables.push(self.found(target));
         }
         let script = format!("drop table if exists {}", tables.join(", "));
         let dropped = client.batch_execute(&with_settings(&script)).await;

@@ -2,7 +2,7 @@
 //! violation, and the rejected records in their original layout, with a note of where each stood.
 //!
 //! `rejections.csv` may be mailed: it has positions, codes and messages, and of
-//! a value its shape at most. `rejected/` has the records themselves, for
+//! a value its shape at most; so does `warnings.csv`, of records that are loaded all the same. `rejected/` has the records themselves, for
 //! their owner only (files 0600 in folders 0700).
 
 mod fingerprint;
@@ -23,7 +23,7 @@ use rejections::RejectionsFile;
 pub use summary::{
     BundleSummary, FileSummary, GeometrySummary, LeftRows, NotRead, RejectionSummary,
     ReplaySummary, ResumedSummary, RunStatus, RunSummary, Seconds, TableSummary, UndoSummary,
-    ValidatedTable, ValidationSummary,
+    ValidatedTable, ValidationSummary, WarningSummary,
 };
 
 use crate::{
@@ -50,6 +50,8 @@ pub struct RejectingFile<'a> {
 pub struct Report {
     folder: PathBuf,
     rejections: Option<RejectionsFile>,
+    warnings: Option<RejectionsFile>,
+    warned_by_code: BTreeMap<String, u64>,
     positions: Option<PositionsFile>,
     writers: BTreeMap<u32, Box<dyn RejectedWriter>>,
     keeps_records: bool,
@@ -69,6 +71,8 @@ impl Report {
         Ok(Self {
             folder,
             rejections: None,
+            warnings: None,
+            warned_by_code: BTreeMap::new(),
             positions: None,
             writers: BTreeMap::new(),
             keeps_records: true,
@@ -130,6 +134,27 @@ impl Report {
         self.note_place(file, lines, raw)
     }
 
+    /// Warnings by code.
+    pub fn warned_by_code(&self) -> &BTreeMap<String, u64> {
+        &self.warned_by_code
+    }
+
+    /// Adds what there is to say of a record that is loaded all the same, or of a file.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when nothing can be written.
+    pub fn warn(&mut self, lines: &[RejectionLine<'_>]) -> Result<()> {
+        let warnings = match &mut self.warnings {
+            Some(warnings) => warnings,
+            none => none.insert(RejectionsFile::create(&self.folder.join("warnings.csv"))?),
+        };
+        for line in lines {
+            *self.warned_by_code.entry(line.code.to_owned()).or_default() += 1;
+            warnings.write(line)?;
+        }
+        Ok(())
+    }
+
     fn note_place(
         &mut self,
         file: &RejectingFile<'_>,
@@ -181,6 +206,9 @@ impl Report {
     pub fn finish_rejections(&mut self) -> Result<()> {
         if let Some(rejections) = self.rejections.take() {
             rejections.finish()?;
+        }
+        if let Some(warnings) = self.warnings.take() {
+            warnings.finish()?;
         }
         if let Some(positions) = self.positions.take() {
             positions.finish()?;

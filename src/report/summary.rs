@@ -65,6 +65,9 @@ pub struct RunSummary {
     pub bundle: Option<BundleSummary>,
     /// What was rejected.
     pub rejections: RejectionSummary,
+    /// What is odd and loaded all the same; left out where there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warnings: Option<WarningSummary>,
     /// What happened to geometries; left out where there were none to mention.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub geometry: Option<GeometrySummary>,
@@ -210,6 +213,23 @@ impl RejectionSummary {
     }
 }
 
+/// What is odd about records or files that are loaded all the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct WarningSummary {
+    /// All of them.
+    pub count: u64,
+    /// Warnings by code.
+    pub by_code: BTreeMap<String, u64>,
+}
+
+impl WarningSummary {
+    /// Of warnings by code; `None` when there is none.
+    pub fn of(by_code: BTreeMap<String, u64>) -> Option<Self> {
+        let count = by_code.values().sum();
+        (count > 0).then_some(Self { count, by_code })
+    }
+}
+
 /// How much an earlier run had staged that was cut off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ResumedSummary {
@@ -257,6 +277,9 @@ pub struct ValidationSummary {
     pub tables: Vec<ValidatedTable>,
     /// What was rejected.
     pub rejections: RejectionSummary,
+    /// What is odd and would be loaded all the same; left out where there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warnings: Option<WarningSummary>,
     /// How long it took.
     pub seconds: f64,
 }
@@ -298,6 +321,7 @@ impl ValidationSummary {
             status,
             tables: tables.map(table).collect(),
             rejections,
+            warnings: WarningSummary::of(report.warned_by_code().clone()),
             seconds,
         }
     }

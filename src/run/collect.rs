@@ -10,6 +10,7 @@ use super::{
     bound::BoundFile,
     encode::{ProcessedSplit, RejectedRecord},
     keys::KeyHashes,
+    load::Read,
 };
 use crate::{
     error::{Error, Result},
@@ -111,35 +112,75 @@ pub(super) struct ReportWriter<'a> {
     pub(super) files: &'a [BoundFile],
 }
 
+/// Lists what is odd about files as a whole: such a line has no record.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the report cannot be written.
+pub(super) fn warn_of_files(report: &mut Report, read: &Read) -> Result<()> {
+    for (file, warning) in &read.warnings {
+        let line = RejectionLine {
+            file: &read.files[*file].input.display,
+            line: 0,
+            record: 0,
+            table: "",
+            column: "",
+            code: warning.code,
+            message: &warning.message,
+            masked: "",
+        };
+        report.warn(&[line])?;
+    }
+    Ok(())
+}
+
 impl ReportWriter<'_> {
-    /// Writes one record: a line per violation, and the record itself.
+    /// Writes a record that is rejected: a line per violation, and the record itself.
     ///
     /// # Errors
     /// `ErrorKind::Environment` when the report cannot be written.
     pub(super) fn write(&mut self, record: &RejectedRecord) -> Result<()> {
-        let file = &self.files[record.position.file as usize];
-        let tables: Vec<String> =
-            self.plan.targets.iter().map(|target| target.load.table.name.to_string()).collect();
-        let lines: Vec<RejectionLine<'_>> = record
-            .violations
-            .iter()
-            .map(|(target, violation)| RejectionLine {
-                file: &file.input.display,
-                line: record.position.line,
-                record: record.position.record,
-                table: target.map_or("", |target| tables[target].as_str()),
-                column: &violation.column,
-                code: violation.code,
-                message: &violation.message,
-                masked: &violation.masked,
-            })
-            .collect();
+        let (file, report) = (&self.files[record.position.file as usize], &mut *self.report);
         let rejecting = RejectingFile {
             ordinal: record.position.file,
             name: file.name.as_deref(),
             delivered: file.delivered,
             source: file.source.as_ref(),
         };
-        self.report.reject(&rejecting, &lines, &record.raw)
+        described(self.plan, file, record, |lines| report.reject(&rejecting, lines, &record.raw))
     }
+
+    /// Writes what there is to say of a record that is loaded.
+    ///
+    /// # Errors
+    /// As [`ReportWriter::write`].
+    pub(super) fn warn(&mut self, record: &RejectedRecord) -> Result<()> {
+        let (file, report) = (&self.files[record.position.file as usize], &mut *self.report);
+        described(self.plan, file, record, |lines| report.warn(lines))
+    }
+}
+
+/// Gives the lines about a record, with the names of file and tables, to `write`.
+fn described(
+    plan: &Plan,
+    file: &BoundFile,
+    record: &RejectedRecord,
+    write: impl FnOnce(&[RejectionLine<'_>]) -> Result<()>,
+) -> Result<()> {
+    let tables: Vec<String> =
+        plan.targets.iter().map(|target| target.load.table.name.to_string()).collect();
+    let lines: Vec<RejectionLine<'_>> = record
+        .violations
+        .iter()
+        .map(|(target, violation)| RejectionLine {
+            file: &file.input.display,
+            line: record.position.line,
+            record: record.position.record,
+            table: target.map_or("", |target| tables[target].as_str()),
+            column: &violation.column,
+            code: violation.code,
+            message: &violation.message,
+            masked: &violation.masked,
+        })
+        .collect();
+    write(&lines)
 }

@@ -7,13 +7,12 @@ use tokio_postgres::Client;
 use super::{
     ImportRequest,
     clean_up::CleanUp,
-    collect,
     files::{self, FoundFile},
     load,
     loaded::{Loaded, summary_of},
     prepare::Bound,
     progress::{Progress, Stage},
-    recover, refresh,
+    refresh,
     replay::{self, Replay},
     resume::{self, Staged},
     retry::Retry,
@@ -26,7 +25,7 @@ use crate::{
     outcome::Tally,
     postgres::{
         endpoint::Endpoint,
-        judge::{self, Drawing, StagedRejection},
+        judge,
         lease::{self, Lease},
         ledger::{self, FileRecord, RunRecord},
         publish::{self, Ending, Intent, Published, Publishing, TableChange},
@@ -37,7 +36,7 @@ use crate::{
     },
     report::{
         self, FileSummary, GeometrySummary, RejectionSummary, ReplaySummary, Report,
-        ResumedSummary, RunStatus, RunSummary, Seconds, TableSummary,
+        ResumedSummary, RunStatus, RunSummary, Seconds, TableSummary, WarningSummary,
     },
     run_id::RunId,
 };
@@ -126,6 +125,7 @@ impl<'r> Import<'r> {
             definition_sha256: loaded.definition_sha256.clone(),
             files: Vec::new(),
             violations: Vec::new(),
+            warnings: Vec::new(),
             report: Some(folder.display().to_string()),
             pipeline_file: Some(request.pipeline.file().display().to_string()),
             replay: loaded.replay.as_ref().map(Replay::started),
@@ -238,59 +238,6 @@ impl<'r> Import<'r> {
         }
     }
 
-    /// Lets the database judge what is staged and adds its rejections to the report.
-    async fn judge(
-        &mut self,
-        endpoint: &Endpoint,
-        progress: &Arc<Progress>,
-        read: &load::Read,
-    ) -> Result<()> {
-        let mut retry = Retry::new(progress);
-        let rejections = loop {
-            match self.try_to_judge(endpoint, progress, read, retry.is_again()).await {
-                Ok(rejections) => break rejections,
-                Err(error) => retry.again(error).await?,
-            }
-        };
-        let rejected = recover::Rejected::group(rejections);
-        let mut writer = collect::ReportWriter {
-            report: &mut self.report,
-            plan: &self.bound.plan,
-            files: &read.files,
-        };
-        rejected.write(&mut writer, self.request.options.split_bytes)?;
-        self.report.finish_rejections()?;
-        failpoint::hit("report.finished")
-    }
-
-    async fn try_to_judge(
-        &mut self,
-        endpoint: &Endpoint,
-        progress: &Arc<Progress>,
-        read: &load::Read,
-        again: bool,
-    ) -> Result<Vec<StagedRejection>> {
-        if again {
-            self.session = endpoint.connect().await?;
-        }
-        let client = &self.session.client;
-        let drawing = if self.request.dry_run { Drawing::Foretold } else { Drawing::Real };
-        let judging = async {
-            self.staging.ensure_holds(client, read.splits).await?;
-            if again {
-                watch::end_sessions(client, self.record.run.as_str()).await?;
-                self.staging.forget_judgement(client).await?;
-            }
-            // On the heap: together with all it awaits it is too large for a thread's stack.
-            let (staging, loads) = (&self.staging, &self.loads);
-            Box::pin(judge::judge(client, staging, loads, &read.keys_differ, drawing)).await?;
-            failpoint::hit("judge.judged")?;
-            judge::staged_rejections(client, &self.staging).await
-        };
-        let judging = watch::attended(endpoint, &self.record.run, judging);
-        stopping::cancelling(progress, &self.session.canceller(), judging).await
-    }
-
     fn note_files(&mut self, read: &load::Read) {
         let file = |(file, records): (&FoundFile, &u64)| FileRecord {
             path: file.input.display.clone(),
@@ -305,6 +252,8 @@ impl<'r> Import<'r> {
             .iter()
             .map(|(code, violations)| (code.clone(), *violations))
             .collect();
+        let warned = self.report.warned_by_code().iter();
+        self.record.warnings = warned.map(|(code, count)| (code.clone(), *count)).collect();
     }
 
     /// Lets the ledger know the records that are rejected; of a replay, what it closes.
@@ -472,6 +421,7 @@ impl<'r> Import<'r> {
             files,
             bundle: self.loaded.bundle.clone(),
             rejections: RejectionSummary::of(&self.report),
+            warnings: WarningSummary::of(self.report.warned_by_code().clone()),
             replay: self.replay_summary(),
             undo: None,
             geometry: self.geometry.clone(),

@@ -69,6 +69,7 @@ pub(super) fn is_comparable(load: &LoadTarget) -> bool {
         key,
         duplicates: _,
         checks,
+        set_rules,
         table: _,
         undo_hours: _,
         is_unpivoted,
@@ -88,6 +89,7 @@ pub(super) fn is_comparable(load: &LoadTarget) -> bool {
         && !is_looked_into
         && !key.is_empty()
         && checks.is_empty()
+        && set_rules.is_empty()
         && columns.iter().all(|column| {
             // The server keeps it in another form than it is sent in: the bytes never agree.
             let changes_form = column.column.pg_type == PgType::Jsonb;

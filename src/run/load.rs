@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::{
     bound::BoundFile,
-    collect::{Collector, ReportWriter},
+    collect::{self, Collector, ReportWriter},
     compare,
     encode::ProcessedSplit,
     import::Import,
@@ -20,10 +20,11 @@ use super::{
     resume::Staged,
     stage::{StagingArea, StagingConnection},
     stopping,
-    workers::{Pass, ReadJob},
+    workers::{FileRead, Pass, ReadJob},
 };
 use crate::{
     error::{Error, Result},
+    outcome::FileWarning,
     plan::Plan,
     postgres::{endpoint::Endpoint, publish::Counted},
     report::Report,
@@ -59,6 +60,8 @@ pub struct Read {
     pub keys_differ: Vec<bool>,
     /// Records per file.
     pub records: Vec<u64>,
+    /// What is odd about files as a whole, with their ordinals.
+    pub warnings: Vec<(usize, FileWarning)>,
     /// What happened to geometries.
     pub notes: GeometryNotes,
     /// The files, for reading them again.
@@ -110,6 +113,7 @@ pub async fn validate(
     let (progress, staged) = (Arc::clone(progress), Arc::default());
     let reading = Reading { plan, files, options, progress, staged, known: None };
     let read = reading.run(report, Vec::new()).await?;
+    collect::warn_of_files(report, &read)?;
     report.finish_rejections()?;
     Ok(read)
 }
@@ -144,13 +148,13 @@ impl Reading {
         self.close(collector, records)
     }
 
-    /// Reads all files once; gives the records of each.
+    /// Reads all files once; gives what there is to say of each.
     async fn pass(
         &self,
         pass: Pass,
         collecting: &Mutex<Collecting<'_>>,
         connections: &mut [StagingConnection],
-    ) -> Result<Vec<u64>> {
+    ) -> Result<Vec<FileRead>> {
         let (sender, receiver) = mpsc::channel(self.options.connections.max(1));
         let stop = Arc::new(AtomicBool::new(false));
         let job = ReadJob {
@@ -180,8 +184,11 @@ impl Reading {
     }
 
     /// Every split has been collected, and both halves of reading counted the same.
-    fn close(&self, mut collector: Collector, records: Vec<u64>) -> Result<Read> {
+    fn close(&self, mut collector: Collector, read: Vec<FileRead>) -> Result<Read> {
         let counted = collector.counted.records;
+        let records: Vec<u64> = read.iter().map(|file| file.records).collect();
+        let of_file = read.into_iter().map(|file| file.warnings).enumerate();
+        let warnings = of_file.flat_map(|(file, all)| all.into_iter().map(move |one| (file, one)));
         let split: u64 = records.iter().sum();
         if !collector.is_complete() || counted != split {
             return Err(Error::unexpected(format!(
@@ -203,7 +210,8 @@ impl Reading {
         let keys_differ = collector.keys_differ();
         let splits = collector.splits();
         let Collector { counted, notes, .. } = collector;
-        Ok(Read { counted, splits, keys_differ, records, notes, files: Arc::clone(&self.files) })
+        let (warnings, files) = (warnings.collect(), Arc::clone(&self.files));
+        Ok(Read { counted, splits, keys_differ, records, warnings, notes, files })
     }
 
     async fn take_all(

@@ -124,6 +124,7 @@ impl Loaded {
             files: self.known,
             bundle: self.bundle,
             rejections: RejectionSummary::default(),
+            warnings: None,
             geometry: None,
             replay: self.replay.map(|replay| replay.summary(&replay.started())),
             undo: None,

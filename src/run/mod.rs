@@ -13,6 +13,7 @@ mod encode;
 pub mod files;
 pub mod held;
 mod import;
+mod judge;
 
 mod keys;
 mod known;

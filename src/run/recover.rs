@@ -35,17 +35,26 @@ impl Rejected {
         grouped
     }
 
-    /// Reads the records again and writes them to the report.
+    /// Reads the records again and writes them to the report; as warnings where they are loaded
+    /// all the same.
     ///
     /// # Errors
     /// `ErrorKind::Source` when a file cannot be read any more; `ErrorKind::Unexpected`
     /// when a record is not found again.
-    pub(super) fn write(mut self, writer: &mut ReportWriter<'_>, split_bytes: usize) -> Result<()> {
+    pub(super) fn write(
+        mut self,
+        writer: &mut ReportWriter<'_>,
+        split_bytes: usize,
+        warns: bool,
+    ) -> Result<()> {
         for (file, rejections) in std::mem::take(&mut self.by_file) {
             let mut records = described(rejections, writer);
             let files = writer.files;
             let Some(bound) = files.get(file as usize) else { continue };
-            write_file(bound, &mut records, writer, split_bytes)?;
+            write_file(bound, &mut records, split_bytes, |record| match warns {
+                true => writer.warn(record),
+                false => writer.write(record),
+            })?;
             if let Some(record) = records.keys().next() {
                 return Err(Error::unexpected(format!(
                     "record {record} of `{}` is not there any more",
@@ -122,8 +131,8 @@ fn named(other: &Other, rejection: &StagedRejection, writer: &ReportWriter<'_>) 
 fn write_file(
     file: &BoundFile,
     records: &mut BTreeMap<u64, Violations>,
-    writer: &mut ReportWriter<'_>,
     split_bytes: usize,
+    mut write: impl FnMut(&RejectedRecord) -> Result<()>,
 ) -> Result<()> {
     let mut splitter = file.source.splitter(split_bytes)?;
     let mut decoder = file.source.decoder(&file.projection);
@@ -137,11 +146,7 @@ fn write_file(
             for record in batch.records() {
                 if let Some(violations) = records.remove(&record.position().record) {
                     let raw = record.raw().to_vec();
-                    writer.write(&RejectedRecord {
-                        position: record.position(),
-                        violations,
-                        raw,
-                    })?;
+                    write(&RejectedRecord { position: record.position(), violations, raw })?;
                 }
             }
         }
@@ -154,7 +159,7 @@ fn holds_any(split: &Split, records: &BTreeMap<u64, Violations>) -> bool {
 }
 
 /// The codes that judging over staging gives.
-const CODES: [&str; 18] = [
+const CODES: [&str; 23] = [
     "constraint.check",
     "constraint.exclusion",
     "constraint.foreign_key",
@@ -165,12 +170,17 @@ const CODES: [&str; 18] = [
     "constraint.unique",
     "lookup.none",
     "lookup.several",
+    "rule.area",
     "rule.check",
     "rule.duplicate_key",
+    "rule.gap",
     "rule.history",
+    "rule.inside",
     "rule.not_null",
+    "rule.overlap",
     "rule.required",
     "rule.shared_row",
+    "rule.total",
     "rule.unique",
     "sql.error",
 ];

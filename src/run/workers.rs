@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    outcome::Position,
+    outcome::{FileWarning, Position},
     plan::Plan,
     source::{Split, Splitter, split::Tiling},
 };
@@ -30,6 +30,15 @@ use crate::{
 /// Splits that wait for a worker: splitting is many times faster than encoding, so more would
 /// only take memory.
 const WAITING_MAX: usize = 2;
+
+/// What there is to say of a file that was read to its end.
+#[derive(PartialEq, Eq)]
+pub(super) struct FileRead {
+    /// Its records.
+    pub(super) records: u64,
+    /// What is odd about it.
+    pub(super) warnings: Vec<FileWarning>,
+}
 
 /// All that reading needs; shared by the splitting thread and the workers.
 pub(super) struct ReadJob {
@@ -73,7 +82,7 @@ impl ReadJob {
     /// # Errors
     /// `ErrorKind::Source` from a splitter; `ErrorKind::Interrupted` when the run was
     /// cancelled or nobody takes the results any more.
-    pub(super) fn read(&self, processed: &Sender<ProcessedSplit>) -> Result<Vec<u64>> {
+    pub(super) fn read(&self, processed: &Sender<ProcessedSplit>) -> Result<Vec<FileRead>> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
         let pool = pool.map_err(|cause| {
             Error::environment("no worker threads can be started").caused_by(cause)
@@ -89,7 +98,7 @@ impl ReadJob {
         })
     }
 
-    fn split_files(&self, splits: &Splits<'_>) -> Result<Vec<u64>> {
+    fn split_files(&self, splits: &Splits<'_>) -> Result<Vec<FileRead>> {
         if self.files.len() as u64 > Position::FILES_MAX {
             let message = format!("a run reads at most {} files", Position::FILES_MAX);
             return Err(Error::source_file(message).hint("load them in several runs"));
@@ -105,7 +114,12 @@ impl ReadJob {
         self.files.iter().map(read).collect()
     }
 
-    fn split_file(&self, file: &BoundFile, sequence: &mut u64, splits: &Splits<'_>) -> Result<u64> {
+    fn split_file(
+        &self,
+        file: &BoundFile,
+        sequence: &mut u64,
+        splits: &Splits<'_>,
+    ) -> Result<FileRead> {
         let progress = &self.progress.files()[file.input.ordinal as usize];
         let mut splitter = Tiling::of_records(file.source.splitter(self.split_bytes)?);
         let mut records = 0;
@@ -122,7 +136,7 @@ impl ReadJob {
             *sequence += 1;
         }
         progress.set_bytes_read(progress.bytes_total);
-        Ok(records)
+        Ok(FileRead { records, warnings: splitter.warnings() })
     }
 
     /// Gives a split to a worker, or says that it is staged: only its rejections can still be

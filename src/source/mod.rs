@@ -40,6 +40,7 @@ use crate::{
     batch::RecordBatch,
     definition::{FieldRef, Format, SourceDefinition},
     error::Result,
+    outcome::FileWarning,
 };
 
 /// Opens one file of a run in the definition's format.
@@ -168,6 +169,11 @@ pub trait Splitter: Send {
 
     /// Bytes of the file on disk consumed so far, for progress.
     fn bytes_read(&self) -> u64;
+
+    /// What is odd about the file as a whole; complete once the last split is delivered.
+    fn warnings(&self) -> Vec<FileWarning> {
+        Vec::new()
+    }
 }
 
 /// Turns splits into records.

@@ -6,7 +6,10 @@
 //! silently, so it stops the run as a fault of longshore.
 
 use super::{Split, Splitter};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    outcome::FileWarning,
+};
 
 /// Bytes of a split unless the operator says otherwise or there are many threads.
 pub const SPLIT_BYTES_DEFAULT: usize = 4 * 1024 * 1024;
@@ -77,6 +80,10 @@ impl Splitter for Tiling {
 
     fn bytes_read(&self) -> u64 {
         self.splitter.bytes_read()
+    }
+
+    fn warnings(&self) -> Vec<FileWarning> {
+        self.splitter.warnings()
     }
 }
 

@@ -33,6 +33,15 @@ impl Demo {
         self.run_pipeline(pipeline(name), force).await
     }
 
+    /// Runs a pipeline over another file, however many of its records are rejected.
+    pub(super) async fn run_on(&self, name: &str, input: &str) -> RunSummary {
+        let mut pipeline = pipeline(name);
+        let source = pipeline.definition.source.as_mut().expect("a source");
+        input.clone_into(&mut source.path);
+        pipeline.definition.limits.rejected = None;
+        self.run_pipeline(pipeline, false).await
+    }
+
     async fn run_pipeline(&self, pipeline: Pipeline, force: bool) -> RunSummary {
         let endpoint: Endpoint = self.database.endpoint();
         let name = pipeline.name.clone();

@@ -332,3 +332,79 @@ async fn a_deletion_that_does_not_happen_undoes_the_whole_run() {
     );
     assert_eq!(space.value("select count(*) from pupil").await, "30");
 }
+
+/// Marks by pupil and subject, the subject known by its code.
+const MARKS: &str = r#"
+[source]
+format = "csv"
+path = "$DIR/marks.csv"
+
+[limits]
+deleted = "100%"
+
+[[target]]
+table = "public.mark"
+mode = "mirror"
+key = ["pupil", "subject_id"]
+scope = []
+[target.columns]
+pupil = { from = "pupil" }
+subject_id = { lookup = "public.subject", match = { code = "subject" }, take = "id" }
+grade = { from = "grade" }
+"#;
+
+async fn marks() -> Workspace {
+    Workspace::with(
+        "create table subject (id int generated always as identity primary key, code text not null unique);
+         insert into subject (code) values ('M'), ('P');
+         create table mark (
+           pupil int, subject_id int references subject, grade int not null, primary key (pupil, subject_id));
+         insert into mark select pupil, subject, 5 from generate_series(1, 4) pupil, generate_series(1, 2) subject",
+    )
+    .await
+}
+
+async fn marked(space: &Workspace) -> String {
+    let marks = "select string_agg(pupil || code, ' ' order by pupil, code) from mark join subject on id = subject_id";
+    space.value(marks).await
+}
+
+#[tokio::test]
+async fn where_a_part_of_the_key_is_not_found_rows_with_the_others_are_kept() {
+    let space = marks().await;
+    // No such subject: it may be 1's P. Rejected before its subject was looked up: either of 2's.
+    let text = "pupil,subject,grade\n1,M,5\n1,Ph,6\n2,M,x\n4,M,5\n4,P,5\n";
+    space.write("marks.csv", text);
+    let summary = space.run(MARKS).await;
+    let found = deletions(&summary);
+    assert_eq!((found.gone, found.kept, found.rows), (2, 3, 8));
+    assert_eq!(marked(&space).await, "1M 1P 2M 2P 4M 4P");
+
+    // What is known of no part keeps everything.
+    space.write("marks.csv", "pupil,subject,grade\nx,M,5\n4,M,5\n");
+    let summary = space.run(MARKS).await;
+    assert_eq!((deletions(&summary).gone, deletions(&summary).kept), (0, 5));
+}
+
+#[tokio::test]
+async fn a_scope_that_is_looked_up_bounds_what_is_deleted() {
+    let space = marks().await;
+    let scoped = MARKS.replace("scope = []", "scope = [\"subject_id\"]");
+    space.write("marks.csv", "pupil,subject,grade\n1,M,5\n2,Ph,6\n");
+    let summary = space.run(&scoped).await;
+    // P is no subject of the file; of M, 2's may be what the rejected record is about.
+    assert_eq!((deletions(&summary).gone, deletions(&summary).kept), (2, 1));
+    assert_eq!(marked(&space).await, "1M 1P 2M 2P 3P 4P");
+
+    // Where all of the key is looked up, and nothing found, nothing tells which row it is.
+    let space = marks().await;
+    space
+        .client
+        .batch_execute("alter table mark drop constraint mark_pkey; delete from mark where pupil > 1; alter table mark add unique (subject_id)")
+        .await
+        .expect("a key of one column");
+    let one = MARKS.replace("key = [\"pupil\", \"subject_id\"]", "key = [\"subject_id\"]");
+    space.write("marks.csv", "pupil,subject,grade\n1,Ma,5\n");
+    let summary = space.run(&one).await;
+    assert_eq!((deletions(&summary).gone, deletions(&summary).kept), (0, 2));
+}

@@ -21,6 +21,7 @@ mod operation;
 mod path;
 mod pattern;
 mod rules;
+mod set_rule;
 mod source;
 mod steps;
 mod tables;

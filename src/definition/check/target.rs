@@ -28,6 +28,7 @@ impl Checker<'_> {
             self.filter(rules, &place.key("when").key(field));
         }
         self.target_columns(target, &place.key("columns"));
+        self.set_rules(target, &columns, place);
     }
 
     fn mode_and_key(&mut self, target: &TargetDefinition, place: &Place) {

@@ -160,6 +160,7 @@ select jsonb_build_object(
                 join attribute a on a.attnum = key.attnum
             ),
             'match_full', k.confmatchtype = 'f',
+            'deferrable', k.condeferrable,
             'references', jsonb_build_object('schema', fn.nspname, 'name', f.relname),
             'referenced_columns', (
                 select jsonb_agg(a.attname order by key.position)

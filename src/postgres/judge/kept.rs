@@ -18,11 +18,12 @@ impl Judge<'_> {
             return Ok(());
         }
         let kept = self.staging.kept(self.target);
+        let found = self.key_is_found();
         let mut parts = vec![
             self.known(true, KEY_READ, &self.staging.refused(self.target), "true"),
             self.known(
                 true,
-                "true",
+                &found,
                 &self.rows(),
                 &format!("not ({})", not_rejected(self.staging, self.target)),
             ),
@@ -46,6 +47,17 @@ impl Judge<'_> {
         );
         self.execute(&script, "note rejected keys").await?;
         Ok(())
+    }
+
+    /// The condition that nothing is missing in the key of row `s` since it was not found.
+    fn key_is_found(&self) -> String {
+        let row_key = self.load.row_key();
+        let columns = row_key.iter().map(|index| &self.load.columns[*index]);
+        let found = columns
+            .filter(|column| column.lookup.is_some())
+            .map(|column| format!("s.{} is not null", quote_identifier(&column.column.name)));
+        let found = found.collect::<Vec<_>>().join(" and ");
+        if found.is_empty() { "true".to_owned() } else { format!("({found})") }
     }
 
     /// Lines of `kept`, from rows that have computed columns or do not.

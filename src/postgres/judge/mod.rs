@@ -23,7 +23,9 @@ mod ordered;
 mod outlook;
 mod records;
 mod rejections;
+mod set_rules;
 mod takes;
+mod warnings;
 
 pub(super) use again::objections;
 pub(super) use duplicates::MERGED;
@@ -32,6 +34,7 @@ pub use keys::bytes_tell_keys_apart;
 pub(super) use outlook::Outlook;
 pub use rejections::{Other, StagedRejection, rejected_rows, staged_rejections};
 pub(super) use takes::changes_hands;
+pub use warnings::staged_warnings;
 
 use tokio_postgres::Client;
 
@@ -106,6 +109,13 @@ pub async fn judge(
     }
     // Boxed, since a future holds those it waits for, and threads have small stacks.
     Box::pin(settle(&judge, loads)).await?;
+    if loads.iter().any(|load| !load.set_rules.is_empty()) {
+        for (target, load) in loads.iter().enumerate() {
+            let judge = Judge { target, load, ..judge };
+            Box::pin(judge.check_set_rules(loads)).await?;
+        }
+        Box::pin(settle(&judge, loads)).await?;
+    }
     if Box::pin(rehearse(client, staging, loads, Place::Alone)).await? {
         Box::pin(settle(&judge, loads)).await?;
     }
@@ -157,9 +167,14 @@ pub(super) fn not_rejected(staging: &Staging, target: usize) -> String {
 }
 
 fn not_rejected_as(staging: &Staging, target: usize, row: &str) -> String {
+    not_rejected_at(staging, &target.to_string(), &format!("{row}.{ORDINAL}"))
+}
+
+/// The same of a target and an ordinal that stand in columns.
+fn not_rejected_at(staging: &Staging, target: &str, ordinal: &str) -> String {
     let excluded = staging.excluded();
     format!(
-        "not exists (select from {excluded} e where e.ordinal = {row}.{ORDINAL}
+        "not exists (select from {excluded} e where e.ordinal = {ordinal}
            and (e.kind = 'rejected' or (e.kind = 'row' and e.target = {target})))"
     )
 }
@@ -322,6 +337,10 @@ impl Judge<'_> {
         for check in &self.load.checks {
             let reason = Reason { code: "rule.check", column: "", message: &check.message };
             let condition = format!("({}\n)", check.sql);
+            if check.warns {
+                self.warn_unless(&condition, &reason).await?;
+                continue;
+            }
             self.reject_unless(&self.rows(), &condition, &reason, &OF_DEFINITION).await?;
         }
         Ok(())

@@ -67,7 +67,7 @@ pub async fn rejected_rows(client: &Client, staging: &Staging, target: usize) ->
     Ok(row.get::<_, i64>(0).cast_unsigned())
 }
 
-fn staged_rejection(row: &tokio_postgres::Row) -> StagedRejection {
+pub(super) fn staged_rejection(row: &tokio_postgres::Row) -> StagedRejection {
     let (file, record, part) = Position::split_ordinal(row.get(1));
     let target = usize::try_from(row.get::<_, i32>(0)).unwrap_or(usize::MAX);
     StagedRejection {

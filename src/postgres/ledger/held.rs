@@ -110,6 +110,7 @@ pub async fn held_run(client: &Client, run: &RunId) -> Result<HeldRun> {
         definition_sha256: row.get(2),
         files: Vec::new(),
         violations: Vec::new(),
+        warnings: Vec::new(),
         report: row.get(3),
         pipeline_file: None,
         replay: None,

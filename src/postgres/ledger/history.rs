@@ -43,6 +43,8 @@ pub struct PastRun {
     pub files: Vec<PastFile>,
     /// Violations by code.
     pub rejections: Vec<PastRejections>,
+    /// Warnings by code.
+    pub warnings: Vec<PastWarnings>,
     /// The run whose corrected records this one loaded, where it is a replay.
     pub replays: Option<String>,
     /// The run that this one took back, where it is an undo.
@@ -107,6 +109,15 @@ pub struct PastRejections {
     pub violations: i64,
 }
 
+/// Warnings of one code in `history`.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct PastWarnings {
+    /// The code.
+    pub code: String,
+    /// How many warnings.
+    pub warnings: i64,
+}
+
 /// The latest runs, newest first; only one run when `run` is given.
 ///
 /// # Errors
@@ -133,6 +144,7 @@ pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result
     let mut runs = Vec::with_capacity(rows.len());
     for row in rows {
         let run: String = row.get(0);
+        let warnings = past_warnings(client, &run).await.map_err(failed)?;
         let (tables, files, rejections, rejected) = (
             past_tallies(client, &run).await.map_err(failed)?,
             past_files(client, &run).await.map_err(failed)?,
@@ -156,6 +168,7 @@ pub async fn history(client: &Client, run: Option<&RunId>, limit: u32) -> Result
             tables,
             files,
             rejections,
+            warnings,
             replays: row.get(8),
             undoes: row.get(9),
             undone_by: row.get(10),
@@ -210,6 +223,16 @@ async fn past_rejections(
     let rows = client.query_typed(query, &texts([&run])).await?;
     let one =
         |row: &tokio_postgres::Row| PastRejections { code: row.get(0), violations: row.get(1) };
+    Ok(rows.iter().map(one).collect())
+}
+
+async fn past_warnings(
+    client: &Client,
+    run: &str,
+) -> Result<Vec<PastWarnings>, tokio_postgres::Error> {
+    let query = "select code, warnings from longshore.warning where run_id = $1 order by code";
+    let rows = client.query_typed(query, &texts([&run])).await?;
+    let one = |row: &tokio_postgres::Row| PastWarnings { code: row.get(0), warnings: row.get(1) };
     Ok(rows.iter().map(one).collect())
 }
 

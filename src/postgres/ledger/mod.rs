@@ -17,7 +17,7 @@ pub use exports::{
 pub use held::{Dropped, HeldRun, held_run, other_held_runs, record_dropped};
 pub(super) use held::{record_approved, record_held};
 pub use history::{
-    PastFile, PastRejected, PastRejections, PastReplay, PastRun, PastTally, history,
+    PastFile, PastRejected, PastRejections, PastReplay, PastRun, PastTally, PastWarnings, history,
 };
 use postgres_types::{ToSql, Type};
 pub use rejected::{
@@ -48,6 +48,8 @@ pub struct RunRecord {
     pub files: Vec<FileRecord>,
     /// Violations by code.
     pub violations: Vec<(String, u64)>,
+    /// Warnings by code.
+    pub warnings: Vec<(String, u64)>,
     /// The report folder, where there is one.
     pub report: Option<String>,
     /// Where the pipeline stands.
@@ -211,6 +213,13 @@ async fn record_details(client: &Client, run: &RunRecord) -> Result<()> {
         let values: [Parameter<'_>; 3] =
             [(&run_id, Type::TEXT), (code, Type::TEXT), (&violations, Type::INT8)];
         let insert = "insert into longshore.rejection values ($1, $2, $3)";
+        client.execute_typed(insert, &values).await.map_err(failed)?;
+    }
+    for (code, warnings) in &run.warnings {
+        let warnings = warnings.cast_signed();
+        let values: [Parameter<'_>; 3] =
+            [(&run_id, Type::TEXT), (code, Type::TEXT), (&warnings, Type::INT8)];
+        let insert = "insert into longshore.warning values ($1, $2, $3)";
         client.execute_typed(insert, &values).await.map_err(failed)?;
     }
     Ok(())

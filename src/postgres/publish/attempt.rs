@@ -20,7 +20,8 @@ use crate::{
     load::{CountLimit, LoadMode, LoadTarget, Tenant, deletes_first},
     outcome::Tally,
     postgres::{
-        ledger, partitions, session::TRANSACTION_SETTINGS, tenant::and_tenant, undo, watch,
+        ledger, partitions, references::check_late, session::TRANSACTION_SETTINGS,
+        tenant::and_tenant, undo, watch,
     },
     run_id::RunId,
 };
@@ -36,6 +37,9 @@ impl Publishing<'_> {
         set_limits(client, &self.run.run, self.staging.tenant()).await?;
         self.fence.check(client).await?;
         lock_targets(client, self.loads).await?;
+        if let Some(late) = check_late(self.loads) {
+            client.batch_execute(&late).await.map_err(failed("have foreign keys wait"))?;
+        }
         failpoint::hit("publish.begun")?;
         if let Intent::Approve(_) = self.intent {
             Box::pin(still_taken(client, self.staging, self.loads)).await?;

@@ -6,7 +6,8 @@
 //! of known rows apart (`version`), and the rows of the target that end with them (`closed`,
 //! without ordinal). One that ends what is absent has `gone`, `kept` and, for the rest, `present`,
 //! for its open versions. Just before anything is written, rows whose values change hands are noted
-//! apart (`shifted`, `freed`; see [`super::order`]). Where the mode has a scope,
+//! apart (`shifted`, `freed`; see [`super::order`]), and so are changed ones that come to refer to
+//! new ones (`linked`). Where the mode has a scope,
 //! `scope` has its values as text. Rows of the target stand in it by
 //! `tableoid` and `ctid`: inside one REPEATABLE READ transaction a row that the snapshot
 //! shows cannot move, and who changes it meanwhile makes the write fail with 40001.
@@ -38,10 +39,12 @@ pub(super) enum Kind {
     Shifted,
     /// Gone, and another row takes what it holds: it goes before that is written.
     Freed,
+    /// Changed, and comes to refer to a new row of its table: it is updated after that is there.
+    Linked,
 }
 
 impl Kind {
-    const ALL: [Kind; 11] = [
+    const ALL: [Kind; 12] = [
         Kind::New,
         Kind::Changed,
         Kind::Same,
@@ -53,6 +56,7 @@ impl Kind {
         Kind::Present,
         Kind::Shifted,
         Kind::Freed,
+        Kind::Linked,
     ];
 
     /// The word in `changes.kind`.
@@ -69,6 +73,7 @@ impl Kind {
             Kind::Present => "present",
             Kind::Shifted => "shifted",
             Kind::Freed => "freed",
+            Kind::Linked => "linked",
         }
     }
 

@@ -108,7 +108,7 @@ pub(super) fn by_scope(staging: &Staging, target: usize, load: &LoadTarget) -> S
     format!(
         "select array[{shown}]::text[] as scope, array[{names}]::text[] as columns,
            count(*) filter (where {there}) as had, count(*) filter (where kind = 'new') as inserted,
-           count(*) filter (where kind in ('changed', 'shifted', 'version')) as updated,
+           count(*) filter (where kind in ('changed', 'shifted', 'linked', 'version')) as updated,
            count(*) filter (where kind in ('gone', 'freed')) as deleted, count(*) filter (where kind = 'kept') as kept
          from {changes} group by scope having bool_or(kind not in ('same', 'present', 'closed'))",
         shown = shown.collect::<Vec<_>>().join(", "),

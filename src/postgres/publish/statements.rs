@@ -92,23 +92,30 @@ impl Statements<'_> {
         )
     }
 
-    /// Updates the rows that are noted as changed, then those whose turn comes after; `also` are
-    /// assignments beside the columns.
-    pub(super) fn updates(&self, also: Option<String>) -> [Write; 2] {
+    /// Inserts the rows that are noted as new, between the updates that make room for them and
+    /// those that need them; `also` are assignments beside the columns.
+    pub(super) fn upserts(&self, also: Option<String>) -> [Write; 4] {
         let of_column = |column: &LoadColumn| {
             format!("{} = {}", quote_identifier(&column.column.name), updated(column))
         };
         let assignments: Vec<String> = self.updated_columns().map(of_column).chain(also).collect();
         let update = format!("update {} t set {} from", self.table(), assignments.join(", "));
         let (rows, changes) = (self.rows(), self.changes());
-        let all = format!(
-            "{update} {rows} s join {changes} c on c.ordinal = s.{ORDINAL} and c.kind = '{}' where {}",
-            Kind::Changed.word(),
-            self.same_key()
-        );
+        let all = |kind: Kind| {
+            format!(
+                "{update} {rows} s join {changes} c on c.ordinal = s.{ORDINAL} and c.kind = '{}' where {}",
+                kind.word(),
+                self.same_key()
+            )
+        };
         let one =
             format!("{update} {rows} s where s.{ORDINAL} = $1 and t.tableoid = $2 and t.ctid = $3");
-        [Write::new(&[Kind::Changed], all), self.in_turn(one)]
+        [
+            Write::new(&[Kind::Changed], all(Kind::Changed)),
+            self.in_turn(one),
+            Write::new(&[Kind::New], self.insert_new()),
+            Write::new(&[Kind::Linked], all(Kind::Linked)),
+        ]
     }
 
     /// A statement for each row whose turn comes after others'; `$1` is its ordinal, `$2` and

@@ -142,14 +142,21 @@ async fn give_back(
     let deleted =
         |when| targets.iter().zip(found).filter(move |(one, _)| one.written.deletes == when);
     let writer = |target| Writer { client, run, target };
+    let late = client.batch_execute("set constraints all deferred").await;
+    late.map_err(|error| database_error(&error, "have constraints wait"))?;
     for (target, found) in deleted(Deletes::Last) {
         writer(target).write(found.deleted, target.insert_deleted()).await?;
     }
     for (target, found) in targets.iter().zip(found).rev() {
-        writer(target).write(found.inserted, Some(target.delete_inserted())).await?;
-        writer(target).update(found.updated).await?;
+        let writer = writer(target);
+        // Rows that are updated back may refer to inserted ones of their own table.
+        let deleted = writer.try_delete(found.inserted).await?;
+        writer.update(found.updated).await?;
+        if !deleted {
+            writer.write(found.inserted, Some(target.delete_inserted())).await?;
+        }
         if target.written.deletes == Deletes::Between {
-            writer(target).write(found.deleted, target.insert_deleted()).await?;
+            writer.write(found.deleted, target.insert_deleted()).await?;
         }
     }
     for (target, found) in deleted(Deletes::First) {
@@ -181,6 +188,18 @@ impl Writer<'_> {
                 self.settle(attempt_in_rounds(self.client, &rows, &one).await?, planned)
             }
             (attempted, _) => self.settle(attempted, planned),
+        }
+    }
+
+    /// Deletes what was inserted; whether no row that is to be updated back refers to it.
+    async fn try_delete(&self, planned: u64) -> Result<bool> {
+        if planned == 0 {
+            return Ok(true);
+        }
+        let delete = marked(self.run, &self.target.delete_inserted());
+        match attempt(self.client, &delete).await? {
+            Attempt::Refused(refused) if refused.code() == "23503" => Ok(false),
+            attempted => self.settle(attempted, planned).map(|()| true),
         }
     }
 

@@ -23,7 +23,10 @@ use crate::{
         session::{TRANSACTION_SETTINGS, database_error},
         staging::Staging,
     },
-    report::{self, FileSummary, RejectionSummary, RunStatus, RunSummary, Seconds, TableSummary},
+    report::{
+        self, FileSummary, RejectionSummary, RunStatus, RunSummary, Seconds, TableSummary,
+        WarningSummary,
+    },
     run::stopping::in_time,
     run_id::RunId,
 };
@@ -80,7 +83,10 @@ async fn summary(
         Ok(mut past) => (past.pop(), None),
         Err(error) => (None, Some(error)),
     };
-    let (files, rejections) = past.map(|past| (past.files, past.rejections)).unwrap_or_default();
+    let past = past.map(|past| (past.files, past.rejections, past.warnings));
+    let (files, rejections, warnings) = past.unwrap_or_default();
+    let warnings = warnings.into_iter().map(|code| (code.code, code.warnings.cast_unsigned()));
+    let warnings = warnings.collect();
     let file = |file: ledger::PastFile| FileSummary {
         path: file.path,
         sha256: file.sha256,
@@ -102,6 +108,7 @@ async fn summary(
             report: held.record.report.clone(),
         },
         tables,
+        warnings: WarningSummary::of(warnings),
         geometry: None,
         replay: None,
         undo: None,

@@ -5,6 +5,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 use super::{Shape, boundary::PieceKind, text};
 use crate::{
     error::{Error, Result},
+    outcome::FileWarning,
     source::{Split, Splitter, block::BlockReader, split::SPLIT_BYTES_MAX},
 };
 
@@ -23,6 +24,42 @@ pub(super) struct CsvSplitter {
     ordinal: u32,
     record: u64,
     line: u64,
+    ends: LineEnds,
+}
+
+/// How many records end in which way; what stands between quotes does not count.
+#[derive(Default, Clone, Copy)]
+struct LineEnds {
+    crlf: u64,
+    lf: u64,
+    cr: u64,
+}
+
+impl LineEnds {
+    /// Counts the end of a piece whose content is so long; the last may have none.
+    fn count(&mut self, piece: &[u8], content: usize) {
+        match piece[content..] {
+            [b'\r', b'\n'] => self.crlf += 1,
+            [b'\n'] => self.lf += 1,
+            [b'\r'] => self.cr += 1,
+            _ => {}
+        }
+    }
+
+    /// Two kinds in one file come of files put together, or of an editor: nothing is lost, but
+    /// somebody should know.
+    fn warning(self) -> Option<FileWarning> {
+        let kinds = [("CR LF", self.crlf), ("LF", self.lf), ("CR", self.cr)];
+        let found: Vec<String> = kinds
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(kind, count)| format!("{count} in {kind}"))
+            .collect();
+        (found.len() > 1).then(|| FileWarning {
+            code: "csv.line_ends",
+            message: format!("its lines end in different ways: {}", found.join(", ")),
+        })
+    }
 }
 
 /// What the next split holds so far.
@@ -33,6 +70,7 @@ struct Found {
     lines: u64,
     /// Lines before its first record.
     skipped_first: u64,
+    ends: LineEnds,
 }
 
 impl CsvSplitter {
@@ -48,7 +86,16 @@ impl CsvSplitter {
             left -= skipped;
         }
         let line = shape.start.line;
-        Ok(Self { shape, blocks, counter, split_bytes, ordinal: 0, record: 1, line })
+        Ok(Self {
+            shape,
+            blocks,
+            counter,
+            split_bytes,
+            ordinal: 0,
+            record: 1,
+            line,
+            ends: LineEnds::default(),
+        })
     }
 
     /// Scans what has been read, up to a split's size.
@@ -60,6 +107,7 @@ impl CsvSplitter {
             if piece.content > SPLIT_BYTES_MAX {
                 return Err(self.too_long(found));
             }
+            found.ends.count(&unread[found.bytes..found.bytes + piece.whole], piece.content);
             found.bytes += piece.whole;
             found.lines += piece.lines;
             if piece.kind != PieceKind::Skipped {
@@ -101,6 +149,9 @@ impl CsvSplitter {
         self.ordinal += 1;
         self.record += found.records;
         self.line += found.lines;
+        self.ends.crlf += found.ends.crlf;
+        self.ends.lf += found.ends.lf;
+        self.ends.cr += found.ends.cr;
         split
     }
 }
@@ -121,5 +172,9 @@ impl Splitter for CsvSplitter {
 
     fn bytes_read(&self) -> u64 {
         text::count(&self.counter)
+    }
+
+    fn warnings(&self) -> Vec<FileWarning> {
+        self.ends.warning().into_iter().collect()
     }
 }

@@ -7,19 +7,20 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
 };
 
 use super::{
-    area::Area,
+    area::{Area, ROWS_MAX},
     rows::visit_rows,
     workbook::{Visit, Workbook},
 };
 use crate::{
     error::{Context, Error, Result},
+    outcome::FileWarning,
     source::{Split, Splitter},
 };
 
@@ -29,6 +30,7 @@ const SPLITS_AHEAD: usize = 1;
 /// Delivers the splits of one sheet.
 pub(super) struct SheetSplitter {
     splits: Receiver<Result<Split>>,
+    last_row: Arc<AtomicU32>,
     read: Arc<AtomicU64>,
     file_bytes: u64,
     ended: bool,
@@ -56,12 +58,15 @@ impl SheetSplitter {
         reading: Reading,
     ) -> Result<Self> {
         let (sender, splits) = sync_channel(SPLITS_AHEAD);
+        let last_row = Arc::new(AtomicU32::new(0));
+        let seen = Arc::clone(&last_row);
         let (read, file_bytes) = (Arc::clone(&reading.read), reading.file_bytes);
         let read_all = move || {
             let mut cutter = Cutter {
                 sender,
                 reading,
                 next: Piece::default(),
+                last_row: seen,
                 ordinal: 0,
                 records: 0,
                 bytes: 0,
@@ -77,7 +82,7 @@ impl SheetSplitter {
         thread.spawn(read_all).map_err(|cause| {
             Error::environment("no thread could be started to read the workbook").caused_by(cause)
         })?;
-        Ok(Self { splits, read, file_bytes, ended: false })
+        Ok(Self { splits, last_row, read, file_bytes, ended: false })
     }
 }
 
@@ -96,7 +101,22 @@ impl Splitter for SheetSplitter {
             self.read.load(Ordering::Relaxed).min(self.file_bytes)
         }
     }
+
+    /// Programs cut a sheet off where their format ends, without a word.
+    fn warnings(&self) -> Vec<FileWarning> {
+        let last = self.last_row.load(Ordering::Relaxed);
+        let warning = || FileWarning {
+            code: "sheet.row_limit",
+            message: format!(
+                "its last row is {last}, the last that some formats have: rows may have been cut off"
+            ),
+        };
+        ROW_LIMITS.contains(&last).then(warning).into_iter().collect()
+    }
 }
+
+/// The rows a sheet can have: of `.xls`, and of the formats after it.
+const ROW_LIMITS: [u32; 2] = [65_536, ROWS_MAX];
 
 /// The split being filled.
 #[derive(Default)]
@@ -110,6 +130,8 @@ struct Cutter {
     sender: SyncSender<Result<Split>>,
     reading: Reading,
     next: Piece,
+    /// The last row with a record.
+    last_row: Arc<AtomicU32>,
     ordinal: u32,
     records: u64,
     bytes: u64,
@@ -125,6 +147,7 @@ impl Cutter {
     }
 
     fn add(&mut self, row: u32, bytes: &[u8]) -> Result<Visit> {
+        self.last_row.store(row, Ordering::Relaxed);
         if self.next.records == 0 {
             self.next.first_row = row;
         }

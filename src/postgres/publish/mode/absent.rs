@@ -1,8 +1,10 @@
 //! Which rows of a target its files do not have, by key: for `mirror`, `replace` with one, and a
 //! history that ends what is absent.
 //!
-//! A rejected record is not an absent one. Where its key was read, that row is `kept`; where
-//! only its scope was, every row of the scope; where neither was, every row there is.
+//! A rejected record is not an absent one. Where its key was read, that row is `kept`. Where a part
+//! of the key is not as it stands in the file (it is looked up, or computed), every row with the
+//! other parts; where only its scope was read, every row of the scope; where neither was, every
+//! row there is.
 
 use super::{NO_SCOPE, Statements};
 use crate::postgres::{sql::quote_identifier, staging::KEY_READ};
@@ -11,6 +13,8 @@ use crate::postgres::{sql::quote_identifier, staging::KEY_READ};
 pub(super) struct ByKey<'q, 's> {
     sql: &'q Statements<'s>,
     key: Vec<String>,
+    /// The columns of the key that are read of a record as they are; empty where that are all.
+    read: Vec<String>,
     scope: Vec<String>,
 }
 
@@ -20,7 +24,11 @@ impl<'q, 's> ByKey<'q, 's> {
             let name = |index: &usize| quote_identifier(&sql.load.columns[*index].column.name);
             indexes.iter().map(name).collect()
         };
-        Self { sql, key: names(&sql.load.row_key()), scope: names(sql.load.mode.scope()) }
+        let key = sql.load.row_key();
+        let read = key.iter().copied().filter(|index| sql.load.columns[*index].is_staged());
+        let read: Vec<usize> = read.collect();
+        let read = if read.len() == key.len() { Vec::new() } else { read };
+        Self { sql, key: names(&key), read: names(&read), scope: names(sql.load.mode.scope()) }
     }
 
     /// Classifies staged rows by key, then the target's rows without one that `present` holds
@@ -52,17 +60,42 @@ impl<'q, 's> ByKey<'q, 's> {
             "left join (select distinct true as __found, {keys} from {kept} where {KEY_READ}) known on {}",
             equal("known", &self.key)
         );
+        let known = match self.read.is_empty() {
+            true => known,
+            false => format!(
+                "{known} left join (select distinct true as __found, {} from {kept} where not {KEY_READ} and {}) partly on {}",
+                self.read.join(", "),
+                self.is_partly_read(),
+                equal("partly", &self.read)
+            ),
+        };
         if self.scope.is_empty() {
             return format!("{table} t {known}");
         }
         let scope = self.scope.join(", ");
         format!(
             "(select {scope} from {} union select {scope} from {kept}) in_scope join {table} t on {} {known}
-             left join (select distinct true as __found, {scope} from {kept} where not {KEY_READ}) blocked on {}",
+             left join (select distinct true as __found, {scope} from {kept} where {}) blocked on {}",
             self.sql.rows(),
             equal("in_scope", &self.scope),
+            self.is_unread(),
             equal("blocked", &self.scope)
         )
+    }
+
+    /// The condition that all of the key was read that stands in the file.
+    fn is_partly_read(&self) -> String {
+        let read: Vec<String> =
+            self.read.iter().map(|column| format!("{column} is not null")).collect();
+        format!("({})", read.join(" and "))
+    }
+
+    /// The condition on `kept` that no part of the key bounds which row it may be.
+    fn is_unread(&self) -> String {
+        match self.read.is_empty() {
+            true => format!("not {KEY_READ}"),
+            false => format!("not {KEY_READ} and not {}", self.is_partly_read()),
+        }
     }
 
     /// Whether a rejected record is, or may be, row `t`.
@@ -74,8 +107,10 @@ impl<'q, 's> ByKey<'q, 's> {
             true => ("", String::new()),
             false => (" or blocked.__found", format!(" and ({})", unreadable.join(" or "))),
         };
+        let partly = if self.read.is_empty() { "" } else { " or partly.__found" };
         format!(
-            "known.__found{within} or (select exists (select from {kept} where not {KEY_READ}{anywhere}))"
+            "known.__found{partly}{within} or (select exists (select from {kept} where {}{anywhere}))",
+            self.is_unread()
         )
     }
 

@@ -32,8 +32,7 @@ impl Mode for Mirror {
             format!("{} = {}", quote_identifier(&soft.column.name), present_value(soft))
         });
         let mut writes = vec![Write::new(&[Kind::Freed], remove(sql, Kind::Freed))];
-        writes.extend(sql.updates(comes_back));
-        writes.push(Write::new(&[Kind::New], sql.insert_new()));
+        writes.extend(sql.upserts(comes_back));
         writes
     }
 

@@ -19,17 +19,18 @@ impl Mode for Replace {
     }
 
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write> {
-        let mut writes = match sql.load.key.is_empty() {
+        match sql.load.key.is_empty() {
             // The row in place of another may have its unique values.
-            true => vec![Write::new(&[Kind::Gone], sql.delete(Kind::Gone))],
+            true => vec![
+                Write::new(&[Kind::Gone], sql.delete(Kind::Gone)),
+                Write::new(&[Kind::New], sql.insert_new()),
+            ],
             false => {
                 let mut writes = vec![Write::new(&[Kind::Freed], sql.delete(Kind::Freed))];
-                writes.extend(sql.updates(None));
+                writes.extend(sql.upserts(None));
                 writes
             }
-        };
-        writes.push(Write::new(&[Kind::New], sql.insert_new()));
-        writes
+        }
     }
 
     fn removals(&self, sql: &Statements<'_>) -> Vec<Write> {

@@ -1,6 +1,6 @@
 //! `upsert`: new keys are added, rows that differ updated.
 
-use super::{Kind, Mode, NO_SCOPE, Statements, Write};
+use super::{Mode, NO_SCOPE, Statements, Write};
 
 pub(super) struct Upsert;
 
@@ -10,8 +10,6 @@ impl Mode for Upsert {
     }
 
     fn writes(&self, sql: &Statements<'_>) -> Vec<Write> {
-        let mut writes = sql.updates(None).into_iter().collect::<Vec<_>>();
-        writes.push(Write::new(&[Kind::New], sql.insert_new()));
-        writes
+        sql.upserts(None).into()
     }
 }

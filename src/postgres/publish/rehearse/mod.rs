@@ -19,6 +19,7 @@ use crate::{
     postgres::{
         judge::{Place, has_unknown},
         partitions,
+        references::check_late,
         session::{TRANSACTION_SETTINGS, database_error},
         sql::own_rows,
         staging::{ORDINAL, Staging},
@@ -55,6 +56,7 @@ pub(in crate::postgres) async fn rehearse(
         }
         Place::Within => ("savepoint rehearsal".to_owned(), "rollback to savepoint rehearsal"),
     };
+    let begin = std::iter::once(begin).chain(check_late(loads)).collect::<Vec<_>>().join("; ");
     client.batch_execute(&begin).await.map_err(failed)?;
     let offenders = find_offenders(client, staging, loads).await;
     let ended = client.batch_execute(end).await;
