@@ -3,10 +3,12 @@
 //! `plan` makes these from definition and catalog; `postgres` stages, judges
 //! and publishes by them, and never sees a definition or a source.
 
+mod beside;
 mod lookup;
 
 use serde::{Deserialize, Serialize};
 
+pub use beside::{AfterLoad, Every, LogRow, LogValue, RangePartitions, Tenant};
 pub use lookup::{Lookup, LookupTerm, LookupWay, Matched, TermValue};
 
 use crate::schema::{Column, TableName, TableSchema};
@@ -46,27 +48,6 @@ pub struct LoadTarget {
     /// Whether lookups of this run find its rows before they are written.
     #[serde(default)]
     pub is_looked_into: bool,
-}
-
-/// How a table is partitioned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RangePartitions {
-    /// The column, as an index into the target's `columns`.
-    pub column: usize,
-    /// How long a period each partition holds that is made; `None` where none are.
-    pub every: Option<Every>,
-}
-
-/// A period of the calendar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Every {
-    /// A day.
-    Day,
-    /// A month.
-    Month,
-    /// A year.
-    Year,
 }
 
 /// What a record loses whose lookups find no row, or several.
@@ -273,61 +254,6 @@ impl CountLimit {
             CountLimit::Count(limit) => count > limit,
             #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
             CountLimit::Share(limit) => count as f64 > limit * all as f64,
-        }
-    }
-}
-
-/// Whose rows a run is for, where row-level security keeps tenants apart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tenant {
-    /// The setting that the tables' policies read.
-    pub setting: String,
-    /// What it says.
-    pub value: String,
-}
-
-/// What else happens when a run is published.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct AfterLoad {
-    /// The channel that is notified.
-    pub notify: Option<String>,
-    /// From how many rows written on a table is analysed.
-    pub analyze: Option<CountLimit>,
-    /// The row that is written to a log.
-    pub log: Option<LogRow>,
-}
-
-/// A row of a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogRow {
-    /// The table.
-    pub table: TableName,
-    /// Its columns and what they say.
-    pub columns: Vec<(String, LogValue)>,
-}
-
-/// What a column of a log says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogValue {
-    /// Always this.
-    Constant(String),
-    /// The counts of all tables, as JSON.
-    Tally,
-    /// The run.
-    Run,
-    /// The pipeline.
-    Pipeline,
-}
-
-impl LogValue {
-    /// What a text of the definition means.
-    pub fn of(text: String) -> Self {
-        match text.as_str() {
-            ":tally" => LogValue::Tally,
-            ":run" => LogValue::Run,
-            ":pipeline" => LogValue::Pipeline,
-            _ => LogValue::Constant(text),
         }
     }
 }

@@ -359,6 +359,7 @@ impl<'r> Import<'r> {
             fence: self.lease.fence(),
             after: &self.bound.after,
             intent: intent(limit),
+            stop: progress.stop(),
         };
         let work = async {
             if again {

@@ -37,6 +37,7 @@ mod resume;
 mod retries;
 mod round_trips;
 mod set_rules;
+mod shared_rows;
 mod standby;
 mod tenants;
 mod undo;

@@ -122,6 +122,7 @@ impl Approval<'_> {
             fence: self.fence,
             after: &plan.after,
             intent: Intent::Approve(&plan.fingerprints),
+            stop: self.progress.stop(),
         };
         Box::pin(publish::publish(&mut session.client, &publishing)).await
     }
