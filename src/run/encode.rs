@@ -10,7 +10,7 @@ use super::{
     bound::BoundFile,
     keys::KeyHash,
     known::{Known, RowHash},
-    refused::RefusedEncoder,
+    refused::{Refused, RefusedEncoder},
 };
 use crate::{
     batch::{Record, RecordBatch},
@@ -238,8 +238,11 @@ impl<'a> SplitEncoder<'a> {
         }
         if !violations.is_empty() {
             self.reject(record, violations, outcome);
-        } else if let Some(known) = self.known {
-            self.compare(known, outcome);
+        } else {
+            self.note_emptied(record, Refused::EmptiedSoFar, &mut outcome.broken);
+            if let Some(known) = self.known {
+                self.compare(known, outcome);
+            }
         }
         if self.arena.allocated_bytes() > ARENA_BYTES_MAX {
             self.arena.reset();
@@ -337,6 +340,9 @@ impl<'a> SplitEncoder<'a> {
                 self.refuse(index, record, broken);
             }
         }
+        if !faulty {
+            self.note_emptied(record, Refused::Emptied, broken);
+        }
         let raw = record.raw().to_vec();
         outcome.rejected.push(RejectedRecord { position: record.position(), violations, raw });
     }
@@ -352,9 +358,37 @@ impl SplitEncoder<'_> {
                 continue;
             }
             let encoder = &mut self.refused[index];
-            let refused = RefusedEncoder { target, arena: &self.arena, encoder };
+            let stands_for = Refused::Row;
+            let refused = RefusedEncoder { target, arena: &self.arena, encoder, stands_for };
             if let Err(message) = refused.encode(&row) {
                 broken.get_or_insert(message);
+            }
+        }
+    }
+
+    /// Notes which rows of targets the empty cells of a record are: they are cleared with the
+    /// record, and if it is rejected they stay with it.
+    fn note_emptied(
+        &mut self,
+        record: &Record<'_>,
+        stands_for: Refused,
+        broken: &mut Option<String>,
+    ) {
+        let file = &self.files[record.position().file as usize];
+        for (index, target) in self.plan.targets.iter().enumerate() {
+            let clears = self.takes[index] && target.load.mode.deletes() && target.skips_empty();
+            if !clears {
+                continue;
+            }
+            for (row, _) in file.rows(index, record) {
+                if !target.is_emptied(&row, &self.arena) {
+                    continue;
+                }
+                let encoder = &mut self.refused[index];
+                let refused = RefusedEncoder { target, arena: &self.arena, encoder, stands_for };
+                if let Err(message) = refused.encode(&row) {
+                    broken.get_or_insert(message);
+                }
             }
         }
     }

@@ -233,13 +233,15 @@ fn difference(column: &LoadColumn) -> String {
 }
 
 /// A column so that its equality is that of content: types whose `=` is missing or calls
-/// different values equal (citext's case, json, geometry) are cast.
+/// different values equal (citext's case, json, geometry, a collation's case) are cast.
 pub(super) fn content(row: &str, column: &LoadColumn) -> String {
     let name = quote_identifier(&column.column.name);
     let cast = match &column.column.pg_type {
         PgType::Geometry(_) | PgType::Geography(_) => "::bytea",
-        PgType::Json | PgType::Citext | PgType::Array { .. } => "::text",
+        PgType::Json => "::text",
+        PgType::Citext | PgType::Array { .. } => "::text collate \"C\"",
+        PgType::Text | PgType::VarChar(_) | PgType::Char(_) => " collate \"C\"",
         _ => "",
     };
-    format!("{row}.{name}{cast}")
+    format!("({row}.{name}{cast})")
 }
