@@ -310,6 +310,21 @@ pub async fn last_load_of(
     Ok(row.map(|row| row.get(0)))
 }
 
+/// The paths of the files that the pipeline's last published run read.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn last_files_of(client: &Client, pipeline: &str) -> Result<Vec<String>> {
+    let query = "select path from longshore.file where run_id = (
+          select run_id from longshore.run where pipeline = $1 and status = 'published'
+            and replays is null and undoes is null and undone_by is null
+          order by finished_at desc limit 1)
+        order by ordinal";
+    let rows = client.query_typed(query, &[(&pipeline, Type::TEXT)]).await;
+    let rows = rows.map_err(|error| database_error(&error, "ask the ledger"))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// Takes a dry run out of the ledger again.
 ///
 /// # Errors

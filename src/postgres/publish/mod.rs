@@ -49,7 +49,7 @@ use super::{
 use crate::{
     error::{Error, Result, Transient},
     load::{CountLimit, LoadTarget},
-    outcome::{Deletions, Tally},
+    outcome::{Deletions, Lacking, Tally},
 };
 
 /// What is published.
@@ -60,6 +60,8 @@ pub struct Publishing<'a> {
     pub loads: &'a [LoadTarget],
     /// What the run counted.
     pub counted: &'a Counted,
+    /// The files that hold nothing of what they should: deletions wait then.
+    pub lacking: &'a Lacking,
     /// What the ledger is told.
     pub run: &'a RunRecord,
     /// What proves that the targets are this run's.
