@@ -7,8 +7,13 @@
 use bumpalo::Bump;
 
 use crate::{
-    batch::Record, copy::TupleEncoder, plan::TargetPlan, schema::PgType,
-    transform::geometry::GeometryNotes, value::Value,
+    batch::Record,
+    copy::TupleEncoder,
+    outcome::{Fault, Violation},
+    plan::{TargetPlan, UnpivotedColumn},
+    schema::PgType,
+    transform::geometry::GeometryNotes,
+    value::Value,
 };
 
 /// What a line stands for, as [`crate::postgres::staging::EMPTIED`] has it.
@@ -65,5 +70,25 @@ impl<'e> RefusedEncoder<'e> {
         }
         self.encoder.end_row();
         written.map_err(|_| format!("the key of {} does not fit its types", load.table.name))
+    }
+}
+
+/// A violation of a row says which of the record's columns it is.
+pub(super) fn located(violation: Violation, column: Option<&UnpivotedColumn>) -> Violation {
+    match column {
+        Some(column) => {
+            Violation { message: format!("{} ({column})", violation.message), ..violation }
+        }
+        None => violation,
+    }
+}
+
+/// What is told of a record that cannot be decoded.
+pub(super) fn fault_violation(fault: &Fault) -> Violation {
+    Violation {
+        code: fault.code,
+        column: fault.field.clone(),
+        message: fault.message.clone(),
+        masked: String::new(),
     }
 }
