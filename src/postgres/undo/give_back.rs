@@ -1,5 +1,7 @@
 //! The transaction that takes a run back.
 
+use std::sync::atomic::AtomicBool;
+
 use postgres_types::Type;
 use tokio_postgres::Client;
 
@@ -12,11 +14,13 @@ use super::{
 use crate::{
     error::{Error, Result},
     failpoint,
+    load::Tenant,
     outcome::Tally,
     postgres::{
         caught::{Attempt, attempt, attempt_in_rounds},
         lease::Fence,
         session::{TRANSACTION_SETTINGS, database_error},
+        tenant::and_tenant,
         watch,
     },
     run_id::RunId,
@@ -30,6 +34,8 @@ pub struct Undoing<'a> {
     pub of: &'a KeptRun,
     /// What was kept of it.
     pub kept: &'a Kept,
+    /// Whose rows it wrote.
+    pub tenant: Option<&'a Tenant>,
     /// Proves that the targets are this run's.
     pub fence: &'a Fence,
     /// Whether rows that somebody touched since are left as they are; otherwise one of them
@@ -37,6 +43,8 @@ pub struct Undoing<'a> {
     pub force: bool,
     /// Whether to write and commit; otherwise rows are only counted.
     pub commit: bool,
+    /// Whether the operator does not want it any more.
+    pub stop: &'a AtomicBool,
 }
 
 /// What became of one target.
@@ -95,7 +103,8 @@ pub async fn undo(client: &mut Client, undoing: &Undoing<'_>) -> Result<Vec<Undo
         client.build_transaction().isolation_level(tokio_postgres::IsolationLevel::RepeatableRead);
     let transaction = opening.start().await.map_err(failed)?;
     let client = transaction.client();
-    let settings = format!("{TRANSACTION_SETTINGS}; {}", watch::mark(undoing.run));
+    let (mark, tenant) = (watch::mark(undoing.run), and_tenant(undoing.tenant));
+    let settings = format!("{TRANSACTION_SETTINGS}; {mark}{tenant}");
     client.batch_execute(&settings).await.map_err(failed)?;
     undoing.fence.check(client).await?;
     failpoint::hit("publish.begun")?;
@@ -120,6 +129,7 @@ pub async fn undo(client: &mut Client, undoing: &Undoing<'_>) -> Result<Vec<Undo
     give_back(client, undoing.run, &targets, &found).await?;
     record_undone(client, undoing, &undone).await?;
     failpoint::hit("publish.before_commit")?;
+    watch::unless_stopped(undoing.stop)?;
     transaction.commit().await.map_err(failed)?;
     failpoint::hit("publish.committed")?;
     Ok(undone)

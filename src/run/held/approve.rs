@@ -20,6 +20,7 @@ use crate::{
     run::{
         clean_up::{STOPPED, UNHURRIED, unsettled},
         progress::{Progress, Stage},
+        refresh,
         retry::Retry,
         stopping::{self, in_time},
     },
@@ -53,6 +54,8 @@ pub async fn approve(
         Ending::Published => RunStatus::Published,
         Ending::Counted | Ending::Held | Ending::Moved => RunStatus::Held,
     };
+    let (after, changed) = (&held.plan.after, (&held.plan.loads[..], &published));
+    Box::pin(refresh::statistics(endpoint, after, changed, progress)).await;
     let tables = held.plan.loads.iter().zip(published.tables);
     let tables = tables
         .map(|(load, table)| TableSummary::new(&load.table.name, table.tally, table.deletions));
@@ -68,6 +71,7 @@ async fn open(endpoint: &Endpoint, run: &RunId) -> Result<(HeldRun, Staging, Ses
     let session = endpoint.connect().await?;
     let held = in_time(ledger::held_run(&session.client, run)).await?;
     let staging = Staging::new(run, held.plan.loads.len());
+    let staging = staging.of_tenant(held.plan.tenant.clone());
     in_time(staging.must_be_there(&session.client, held.plan.counted.records)).await?;
     let taking = Lease::take(endpoint, run, &held.record.pipeline, &held.plan.loads);
     let lease = in_time(taking).await?;
@@ -119,7 +123,9 @@ impl Approval<'_> {
             lacking: &Lacking::default(),
             run: &self.held.record,
             fence: self.fence,
+            after: &plan.after,
             intent: Intent::Approve(&plan.fingerprints),
+            stop: self.progress.stop(),
         };
         Box::pin(publish::publish(&mut session.client, &publishing)).await
     }
