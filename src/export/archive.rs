@@ -227,6 +227,7 @@ impl Archive<'_> {
 
     /// The manifest comes first: it says whose files they are that may be replaced.
     fn place(&self, found: Found, snapshot: &Snapshot) -> Result<ExportSummary> {
+        found.files.prepare()?;
         let earlier = manifest::files_of(&self.member.manifest);
         for file in found.files.files() {
             let known =

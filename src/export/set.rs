@@ -9,6 +9,7 @@ use super::{
     lag,
     ledger::Ledger,
     manifest::{self, Manifest},
+    part_file::check_place,
     path::PathPattern,
     snapshot::{self, Snapshot},
     work_folder::WorkFolder,
@@ -98,6 +99,7 @@ impl<'r> Member<'r> {
         let output = &request.definition.output;
         let pattern = PathPattern::fill(output, request.parameters, request.again.unwrap_or(&run))?;
         let manifest = PathBuf::from(pattern.manifest(output));
+        check_place(&manifest)?;
         Ok(Self { run, request, pattern, manifest })
     }
 }
@@ -249,6 +251,8 @@ fn place(
     written: WrittenExport,
     started: Instant,
 ) -> Result<ExportSummary> {
+    written.files.prepare()?;
+    check_place(&member.manifest)?;
     let earlier = manifest::files_of(&member.manifest);
     let columns = written.files.layout.columns.clone();
     let (files, work) = written.files.place()?;
