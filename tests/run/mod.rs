@@ -1,6 +1,7 @@
 //! Whole runs: files in, tables, tallies and reports out.
 
 mod accounts;
+mod after;
 mod archives;
 mod bundles;
 mod changing_hands;
@@ -22,10 +23,12 @@ mod judging;
 mod known_rows;
 mod lease;
 mod lookups;
+mod merging;
 mod mirror;
 mod odd_tables;
 mod one_table_twice;
 mod operations;
+mod partitions;
 mod plans;
 mod privacy;
 mod replace;
@@ -34,7 +37,9 @@ mod resume;
 mod retries;
 mod round_trips;
 mod set_rules;
+mod shared_rows;
 mod standby;
+mod tenants;
 mod undo;
 mod unpivot;
 mod untouched;
