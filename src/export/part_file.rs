@@ -125,7 +125,7 @@ impl Write for PartFile {
             false => self.writer.write_all(bytes),
         };
         written.map(|()| bytes.len()).map_err(|cause| {
-            let said = io::Error::new(io::ErrorKind::Other, cause.to_string());
+            let said = io::Error::other(cause.to_string());
             self.failed = Some(cause);
             said
         })
