@@ -142,7 +142,7 @@ fn is_device(name: &str) -> bool {
         let number = stem.get(..3).filter(|start| start.eq_ignore_ascii_case(port));
         number.is_some() && matches!(stem.as_bytes(), [_, _, _, b'1'..=b'9'])
     };
-    DEVICES.iter().any(|device| is(&device)) || numbered("COM") || numbered("LPT")
+    DEVICES.iter().any(is) || numbered("COM") || numbered("LPT")
 }
 
 /// A value as part of a file's name: letters, digits, `-`, `_`, and dots inside. Where that
