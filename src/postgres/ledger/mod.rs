@@ -11,7 +11,7 @@ mod rejected;
 mod steps;
 
 pub use exports::{
-    ExportEnd, ExportRecord, PastExport, bounds_of, last_until, record_archived,
+    ExportEnd, ExportRecord, LastRun, PastExport, bounds_of, last_run, record_archived,
     record_export_failed, record_export_started, record_exported, restart_export, status_of,
 };
 pub use held::{Dropped, HeldRun, held_run, other_held_runs, record_dropped};

@@ -132,7 +132,9 @@ impl Statements<'_> {
     /// Deletes the rows that are noted as being of this kind.
     pub(super) fn delete(&self, kind: Kind) -> String {
         let (table, changes) = (self.table(), self.changes());
-        format!("delete from {table} t using {changes} c where {}", kind.notes_row())
+        let within = self.within.as_deref().unwrap_or("true");
+        let notes = kind.notes_row();
+        format!("delete from {table} t using {changes} c where {notes} and {within}")
     }
 
     /// Inserts the rows that are noted as new.
