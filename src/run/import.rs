@@ -22,7 +22,7 @@ use crate::{
     error::Result,
     failpoint,
     load::LoadTarget,
-    outcome::Tally,
+    outcome::{Lacking, Tally},
     postgres::{
         endpoint::Endpoint,
         judge,
@@ -348,6 +348,7 @@ impl<'r> Import<'r> {
             self.session = endpoint.connect().await?;
         }
         let canceller = self.session.canceller();
+        let lacking = self.lacking();
         let client = &mut self.session.client;
         let limit = self.bound.plan.deleted_limit;
         let intent = if self.request.dry_run { Intent::Count } else { Intent::Publish };
@@ -355,6 +356,7 @@ impl<'r> Import<'r> {
             staging: &self.staging,
             loads: &self.loads,
             counted: &read.counted,
+            lacking: &lacking,
             run: &self.record,
             fence: self.lease.fence(),
             after: &self.bound.after,
@@ -373,6 +375,18 @@ impl<'r> Import<'r> {
         };
         let work = watch::attended(endpoint, &self.record.run, work);
         stopping::cancelling(progress, &canceller, work).await
+    }
+
+    /// The files whose records may be those that are absent. In a bundle each is a source of its
+    /// own, and its targets are guarded by it alone.
+    fn lacking(&self) -> Lacking {
+        let definition = &self.request.pipeline.definition;
+        if definition.limits.partial || definition.bundle.is_some() {
+            return Lacking::default();
+        }
+        let empty = self.record.files.iter().filter(|file| file.records == 0);
+        let empty = empty.map(|file| file.path.clone()).collect();
+        Lacking { empty, missing: self.loaded.missing.clone() }
     }
 
     /// Cleans up, notes the end in the ledger, and writes the summary.
