@@ -27,7 +27,7 @@ use crate::{
         judge,
         lease::{self, Lease},
         ledger::{self, FileRecord, RunRecord},
-        publish::{self, Ending, Intent, Published, Publishing, TableChange},
+        publish::{Ending, Published, TableChange},
         resume::{Adopted, adopt},
         session::Session,
         staging::Staging,
@@ -191,16 +191,17 @@ impl<'r> Import<'r> {
         Box::pin(self.judge(endpoint, progress, &read)).await?;
         self.note_files(&read);
         self.geometry = GeometrySummary::of(&read.notes);
-        let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
-            limit.is_crossed(self.report.rejected_records(), read.counted.records)
-        });
-        let (status, tables) = if too_many {
-            (RunStatus::Rejected, Box::pin(self.count_rejected(&read)).await?)
-        } else {
-            Box::pin(self.note_rejected(endpoint, progress)).await?;
-            progress.enter(Stage::Publishing);
-            let published = Box::pin(self.publish(endpoint, progress, &read)).await?;
-            (status_of(published.ending), published.tables)
+        let published = match self.rejects_too_many(&read) {
+            true => None,
+            false => {
+                Box::pin(self.note_rejected(endpoint, progress)).await?;
+                progress.enter(Stage::Publishing);
+                Box::pin(self.publish(endpoint, progress, &read)).await?
+            }
+        };
+        let (status, tables) = match published {
+            Some(published) => (status_of(published.ending), published.tables),
+            None => (RunStatus::Rejected, Box::pin(self.count_rejected(&read)).await?),
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
         Ok(Ended { status, tables })
@@ -234,7 +235,14 @@ impl<'r> Import<'r> {
         }
     }
 
-    fn note_files(&mut self, read: &load::Read) {
+    /// Whether more records are rejected than the pipeline puts up with.
+    pub(super) fn rejects_too_many(&self, read: &load::Read) -> bool {
+        let rejected = self.report.rejected_records();
+        let limit = self.bound.plan.rejected_limit;
+        limit.is_some_and(|limit| limit.is_crossed(rejected, read.counted.records))
+    }
+
+    pub(super) fn note_files(&mut self, read: &load::Read) {
         let file = |(file, records): (&FoundFile, &u64)| FileRecord {
             path: file.input.display.clone(),
             sha256: file.sha256.clone(),
@@ -253,7 +261,11 @@ impl<'r> Import<'r> {
     }
 
     /// Lets the ledger know the records that are rejected; of a replay, what it closes.
-    async fn note_rejected(&mut self, endpoint: &Endpoint, progress: &Arc<Progress>) -> Result<()> {
+    pub(super) async fn note_rejected(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+    ) -> Result<()> {
         if let Some(replay) = &self.loaded.replay {
             let places = report::read_places(self.report.folder())?;
             let rejected = places.collect::<Result<Vec<_>>>()?;
@@ -313,63 +325,6 @@ impl<'r> Import<'r> {
             changes.push(TableChange { tally, deletions: None });
         }
         Ok(changes)
-    }
-
-    async fn publish(
-        &mut self,
-        endpoint: &Endpoint,
-        progress: &Arc<Progress>,
-        read: &load::Read,
-    ) -> Result<Published> {
-        self.publishes = !self.request.dry_run;
-        let mut retry = Retry::new(progress);
-        loop {
-            match self.try_to_publish(endpoint, progress, read, retry.is_again()).await {
-                Ok(published) => return Ok(published),
-                Err(error) => retry.again(error).await?,
-            }
-        }
-    }
-
-    /// Before it publishes again, it looks whether a COMMIT arrived whose answer did not. One
-    /// that is still on its way is no danger: only one transaction can end a run.
-    async fn try_to_publish(
-        &mut self,
-        endpoint: &Endpoint,
-        progress: &Arc<Progress>,
-        read: &load::Read,
-        again: bool,
-    ) -> Result<Published> {
-        if again {
-            self.session = endpoint.connect().await?;
-        }
-        let canceller = self.session.canceller();
-        let client = &mut self.session.client;
-        let limit = self.bound.plan.deleted_limit;
-        let intent = match self.request.dry_run {
-            true => Intent::Count(limit),
-            false => Intent::Publish(limit),
-        };
-        let publishing = Publishing {
-            staging: &self.staging,
-            loads: &self.loads,
-            counted: &read.counted,
-            run: &self.record,
-            fence: self.lease.fence(),
-            intent,
-        };
-        let work = async {
-            if again {
-                watch::end_sessions(client, self.record.run.as_str()).await?;
-                if let Some(settled) = publish::settled(client, &self.record.run).await? {
-                    return Ok(settled);
-                }
-            }
-            self.staging.ensure_holds(client, read.splits).await?;
-            Box::pin(publish::publish(client, &publishing)).await
-        };
-        let work = watch::attended(endpoint, &self.record.run, work);
-        stopping::cancelling(progress, &canceller, work).await
     }
 
     /// Cleans up, notes the end in the ledger, and writes the summary.

@@ -23,6 +23,7 @@ mod opening;
 pub mod prepare;
 pub mod preview;
 pub mod progress;
+mod publish;
 mod recover;
 mod refused;
 mod replay;

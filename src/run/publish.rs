@@ -1,0 +1,98 @@
+//! The stage in which all targets are written, again and again until that goes well.
+//!
+//! Others write while a run does. What they did may be in the way of records that were good when
+//! they were judged, and some of what a table refuses shows only when it is written. So before
+//! rows are published again, they are judged again: a record that cannot be written any more is
+//! rejected like any other, and the rest is published.
+
+use std::{collections::HashSet, sync::Arc};
+
+use super::{import::Import, load, progress::Progress, retry::Retry, stopping};
+use crate::{
+    error::{Result, Transient},
+    postgres::{
+        endpoint::Endpoint,
+        publish::{self, Intent, Published, Publishing},
+        watch,
+    },
+};
+
+impl Import<'_> {
+    /// Publishes what is staged; `None` where too many records are rejected by then.
+    pub(super) async fn publish(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+    ) -> Result<Option<Published>> {
+        self.publishes = !self.request.dry_run;
+        let mut retry = Retry::new(progress);
+        let (mut doubt, mut reported) = (None, HashSet::new());
+        loop {
+            if let Some(refused) = doubt {
+                let known = (refused, &mut reported);
+                match Box::pin(self.judge_again(endpoint, progress, read, known)).await {
+                    Ok(false) => {}
+                    Ok(true) if self.rejects_too_many(read) => return Ok(None),
+                    Ok(true) => Box::pin(self.note_rejected(endpoint, progress)).await?,
+                    Err(error) => {
+                        retry.again(error).await?;
+                        continue;
+                    }
+                }
+            }
+            match self.try_to_publish(endpoint, progress, read, retry.is_again()).await {
+                Ok(published) => return Ok(Some(published)),
+                Err(error) => {
+                    doubt = match error.transient() {
+                        Some(Transient::Refused) => Some(true),
+                        Some(Transient::Conflict) => Some(false),
+                        _ => None,
+                    };
+                    retry.again(error).await?;
+                }
+            }
+        }
+    }
+
+    /// Before it publishes again, it looks whether a COMMIT arrived whose answer did not. One
+    /// that is still on its way is no danger: only one transaction can end a run.
+    async fn try_to_publish(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+        again: bool,
+    ) -> Result<Published> {
+        if again {
+            self.session = endpoint.connect().await?;
+        }
+        let canceller = self.session.canceller();
+        let client = &mut self.session.client;
+        let limit = self.bound.plan.deleted_limit;
+        let intent = match self.request.dry_run {
+            true => Intent::Count(limit),
+            false => Intent::Publish(limit),
+        };
+        let publishing = Publishing {
+            staging: &self.staging,
+            loads: &self.loads,
+            counted: &read.counted,
+            run: &self.record,
+            fence: self.lease.fence(),
+            intent,
+        };
+        let work = async {
+            if again {
+                watch::end_sessions(client, self.record.run.as_str()).await?;
+                if let Some(settled) = publish::settled(client, &self.record.run).await? {
+                    return Ok(settled);
+                }
+            }
+            self.staging.ensure_holds(client, read.splits).await?;
+            Box::pin(publish::publish(client, &publishing)).await
+        };
+        let work = watch::attended(endpoint, &self.record.run, work);
+        stopping::cancelling(progress, &canceller, work).await
+    }
+}
