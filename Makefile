@@ -54,7 +54,7 @@ test: test-deps ## all tests
 	cargo test
 
 torture: test-deps ## runs interrupted hundreds of times in every way: N of N for each
-	LONGSHORE_TORTURE=full cargo test --test main torture -- --nocapture
+	LONGSHORE_TORTURE=full cargo test --test main -- torture killed_anywhere --nocapture
 
 test-18: test-deps ## all tests on PostgreSQL 18, as a Python wheel brings it: without PostGIS and TLS
 	python3 -m venv target/postgres-18

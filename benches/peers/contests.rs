@@ -171,7 +171,10 @@ impl<'a> Prepared<'a> {
         if has_module(&self.request.python, "dlt") {
             let text = DLT
                 .replace("$CSV", &csv.display().to_string())
-                .replace("$URL", &self.place.url)
+                .replace("$HOST", &self.place.socket)
+                .replace("$PORT", &self.place.port)
+                .replace("$USER", &self.place.user)
+                .replace("$DATABASE", &self.place.database)
                 .replace("$FIELDS", &format!("{SALE_FIELDS:?}"));
             ways.push(Way {
                 ready: vec!["drop schema if exists dlt cascade".to_owned()],
@@ -425,5 +428,5 @@ def sale():
                 yield batch
                 batch = []
         yield batch
-dlt.pipeline(pipeline_name='sales', destination=dlt.destinations.postgres('$URL'), dataset_name='dlt').run(sale(), loader_file_format='csv')
+dlt.pipeline(pipeline_name='sales', destination=dlt.destinations.postgres('postgresql://$USER:unused@localhost:$PORT/$DATABASE?host=$HOST'), dataset_name='dlt').run(sale(), loader_file_format='csv')
 ";

@@ -26,7 +26,9 @@ impl Place {
         let ask = |query: &str| server.ask(query);
         Ok(Self {
             url: server.url(),
-            socket: ask("select split_part(current_setting('unix_socket_directories'), ',', 1)")?,
+            socket: ask(
+                "select trim('\"' from split_part(current_setting('unix_socket_directories'), ',', 1))",
+            )?,
             port: ask("show port")?,
             user: ask("select current_user")?,
             database: ask("select current_database()")?,

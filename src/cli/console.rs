@@ -1,12 +1,10 @@
 //! What is printed: data on standard output, everything for people on standard error.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
-
 use std::{error::Error as _, io::IsTerminal};
 
 use serde::Serialize;
 
-use super::{exit::ExitStatus, redact::without_passwords};
+use super::{exit::ExitStatus, redact::without_passwords, streams};
 use crate::{
     definition::{self, Document},
     diagnostic::Finding,
@@ -27,7 +25,7 @@ pub(super) enum Output {
 pub(super) fn hide_panic_payloads() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, |place| format!(" at {place}"));
-        eprintln!("error: a fault of longshore itself{place}; please report it");
+        streams::words(&format!("error: a fault of longshore itself{place}; please report it\n"));
     }));
 }
 
@@ -36,7 +34,7 @@ pub(super) fn usage(usage: &clap::Error) {
     let text = usage.render();
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let text = if colour { text.ansi().to_string() } else { text.to_string() };
-    eprint!("{}", without_passwords(&text));
+    streams::words(&without_passwords(&text));
 }
 
 /// Where and how to print.
@@ -64,32 +62,34 @@ impl Console {
 
     /// Data, as it is.
     pub(super) fn data(&self, text: &str) {
-        print!("{text}");
+        streams::output(text);
     }
 
     /// A line of data.
     pub(super) fn data_line(&self, text: &str) {
-        println!("{text}");
+        streams::output(&format!("{text}\n"));
     }
 
     /// One JSON document on one line.
     pub(super) fn json(&self, document: &impl Serialize) {
         match serde_json::to_string(document) {
-            Ok(text) => println!("{text}"),
-            Err(error) => eprintln!("error: a document cannot be written as JSON: {error}"),
+            Ok(text) => streams::output(&format!("{text}\n")),
+            Err(error) => {
+                streams::words(&format!("error: a document cannot be written as JSON: {error}\n"))
+            }
         }
     }
 
     /// A line for people.
     pub(super) fn say(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            streams::words(&format!("{text}\n"));
         }
     }
 
     /// A line that is printed even with `--quiet`.
     pub(super) fn warn(&self, text: &str) {
-        eprintln!("warning: {text}");
+        streams::words(&format!("warning: {text}\n"));
     }
 
     /// An error with where it happened, its causes and its hint.
@@ -106,17 +106,17 @@ impl Console {
     #[expect(clippy::unused_self, reason = "whoever prints has a console")]
     pub(super) fn complain(&self, error: &Error) -> ExitStatus {
         let said = error.to_string();
-        eprintln!("error: {}", without_passwords(&said));
+        streams::words(&format!("error: {}\n", without_passwords(&said)));
         for context in error.contexts() {
-            eprintln!("  {context}");
+            streams::words(&format!("  {context}\n"));
         }
         let mut cause = error.source();
         while let Some(current) = cause {
-            eprintln!("  because: {current}");
+            streams::words(&format!("  because: {current}\n"));
             cause = current.source();
         }
         if let Some(hint) = error.hint_text() {
-            eprintln!("hint: {hint}");
+            streams::words(&format!("hint: {hint}\n"));
         }
         ExitStatus::from(error)
     }
@@ -126,7 +126,7 @@ impl Console {
         if self.is_json() {
             self.json(&serde_json::json!({ "status": "failed", "findings": findings_json(document, findings) }));
         }
-        eprint!("{}", definition::render(document, findings, self.colour));
+        streams::words(&definition::render(document, findings, self.colour));
         ExitStatus::Definition
     }
 }

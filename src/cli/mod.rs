@@ -27,6 +27,7 @@ mod replay;
 mod run;
 mod schema;
 mod show;
+mod streams;
 mod tally;
 mod undo;
 mod validate;
@@ -61,7 +62,15 @@ pub fn main() -> ExitCode {
             console.error(&Error::environment("no runtime can be started").caused_by(cause))
         }
     };
-    status.into()
+    end(status, &console).into()
+}
+
+/// Whoever reads the output of a command has to know that it is not all there.
+fn end(status: ExitStatus, console: &Console) -> ExitStatus {
+    let Some(lost) = streams::lost() else { return status };
+    let error = Error::environment(format!("standard output could not be written: {lost}"))
+        .hint("what the command did is done all the same: `longshore history` tells of runs");
+    status.merge(console.complain(&error))
 }
 
 /// Help and version are no errors; everything else clap says is one of usage.

@@ -142,7 +142,7 @@ fn file_bar(file: &FileProgress) -> ProgressBar {
 }
 
 /// What people read once they have asked a run to stop.
-pub(super) const STOPPING: &str = "stopping: what was staged is dropped, nothing is published";
+pub(super) const STOPPING: &str = "stopping: what is not committed yet is taken back";
 
 fn stage_line(progress: &Progress) -> String {
     if progress.is_cancelled() {

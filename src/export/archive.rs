@@ -145,6 +145,7 @@ impl Archive<'_> {
             return self.without_rows(session, "unchanged", &snapshot).await;
         }
         may_replace?;
+        self.check_rows(&place, &found).await?;
         verify(&place, &found.query, &found.files).await?;
         failpoint::hit("archive.verified")?;
         let limit = self.definition.limit.as_ref().and_then(count_limit);
@@ -191,6 +192,24 @@ impl Archive<'_> {
         let files = write::rows_to_files(place, &query, layout, (pattern, work)).await?;
         let rows = files.written.iter().map(|file| file.rows).sum();
         Ok(Found { table, query, files, rows })
+    }
+
+    /// The query may be more than a choice of rows: what it makes of a value is in the file, and
+    /// the value itself would be gone.
+    async fn check_rows(&self, place: &Place<'_>, found: &Found) -> Result<()> {
+        let (client, sql) = (&place.session.client, found.query.sql());
+        let changed = table::changed_columns(client, &found.table, &self.definition.key, sql);
+        let changed = write::attended(place, changed).await?;
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let what = format!(
+            "the query does not give `{}` as {} has it",
+            changed.join("`, `"),
+            found.table.name
+        );
+        Err(Error::definition(what)
+            .hint("rows are deleted once they are in the file: have the query select the columns themselves"))
     }
 
     /// Deletes by the query, in the snapshot that the files were written from.
@@ -328,6 +347,12 @@ fn check_table(table: &ArchivedTable, definition: &ArchiveDefinition) -> Result<
         return Err(
             Error::definition(what).hint("name the columns of its primary key in `archive.key`")
         );
+    }
+    if !table.heirs.is_empty() {
+        let what = format!("{} has rows of `{}` too", table.name, table.heirs.join("`, `"));
+        return Err(Error::definition(what).hint(
+            "tables that inherit from it may have columns that the file does not hold: archive each of them by itself, once it inherits no more",
+        ));
     }
     if let Some(cascade) = table.cascades.first() {
         let what = format!("deleting rows of {} would change others through {cascade}", table.name);

@@ -212,15 +212,13 @@ impl FinishedSet {
     /// Lets the files take their places; the work folder is for the manifest.
     pub(super) fn place(self) -> Result<(Vec<WrittenFile>, WorkFolder)> {
         let mut written = self.written;
-        let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
+        let folders: BTreeSet<PathBuf> =
+            self.files.iter().flat_map(|file| file.folders()).map(Path::to_owned).collect();
         for (file, written) in self.files.into_iter().zip(&mut written) {
-            let folder = file.folder().to_owned();
             written.unchanged = !file.place()?;
-            if !written.unchanged {
-                folders.insert(folder);
-            }
         }
-        folders.iter().try_for_each(|folder: &PathBuf| sync_folder(Path::new(folder)))?;
+        // Also where nothing changed: what an export that was cut off left may be in memory only.
+        folders.iter().try_for_each(|folder| sync_folder(folder))?;
         Ok((written, self.work))
     }
 }

@@ -110,9 +110,11 @@ impl Write for PartFile {
 }
 
 impl FinishedFile {
-    /// The folder the file will be in.
-    pub(super) fn folder(&self) -> &Path {
-        folder_of(&self.path)
+    /// The folder the file will be in, and those above it: each may be new, and a folder whose
+    /// name is not on the disk is lost with all that is in it.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+        let above = self.path.ancestors().skip(1);
+        above.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
     }
 
     /// Brings the file to disk.
@@ -136,9 +138,10 @@ impl FinishedFile {
     pub(super) fn place(self) -> Result<bool> {
         let failed = |cause| cannot_write(&self.path, cause);
         if self.is_there().map_err(failed)? {
+            File::open(&self.path).and_then(|file| file.sync_all()).map_err(failed)?;
             return Ok(false);
         }
-        private_file::create_folder(self.folder())?;
+        private_file::create_folder(folder_of(&self.path))?;
         fs::rename(&self.part.0, &self.path).map_err(failed)?;
         Ok(true)
     }
@@ -173,10 +176,12 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Brings the names in a folder to disk.
+/// Brings the names in a folder to disk. One that may not be read was not made by an export.
 pub(super) fn sync_folder(folder: &Path) -> Result<()> {
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|cause| cannot_write(folder, cause))
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced.map_err(|cause| cannot_write(folder, cause)),
+    }
 }
 
 /// Brings many files to disk at once; those of a set are on one file system as a rule, and any
@@ -306,6 +311,18 @@ mod tests {
         member.read_to_string(&mut text).expect("zip");
         assert_eq!(text, "id\n1\n");
         assert_eq!(written("a.csv.zip").0, bytes, "the same bytes every time");
+    }
+
+    #[test]
+    fn every_folder_that_leads_to_a_file_is_brought_to_disk_with_it() {
+        let folders = |path: &str| {
+            let (path, part, sha256) = (PathBuf::from(path), Part(PathBuf::new()), String::new());
+            let file = FinishedFile { path, part, sha256 };
+            file.folders().map(|folder| folder.display().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(folders("x.csv"), ["."]);
+        assert_eq!(folders("a/b/x.csv"), ["a/b", "a", "."]);
+        assert_eq!(folders("/a/x.csv"), ["/a", "/"]);
     }
 
     #[test]

@@ -67,17 +67,30 @@ async fn of_database(place: &Place<'_>, query: &Query, layout: &Layout) -> Resul
     while let Some(message) = write::next(place, &mut stream).await? {
         let message =
             message.map_err(|error| database_error(&error, "read the archived rows again"))?;
-        hash_row(layout, &reader.read(&message, query.columns.len())?, &mut hash)?;
         rows += 1;
+        let row = reader.read(&message, query.columns.len())?;
+        hash_row(layout, &row, rows, &mut hash)?;
     }
     Ok(Content { rows, sha256: hex(&hash.finalize()) })
 }
 
-fn hash_row(layout: &Layout, row: &Row<'_>, hash: &mut Sha256) -> Result<()> {
+fn hash_row(layout: &Layout, row: &Row<'_>, number: u64, hash: &mut Sha256) -> Result<()> {
+    let null = &layout.output.null;
     for column in &layout.columns {
         let text = layout.values.write(column, row.get(column.at));
-        let text = text.map_err(|why| super::values::unwritable(0, column, why))?;
-        hash_cell(text.as_deref().unwrap_or(&layout.output.null), hash);
+        let text = text.map_err(|why| super::values::unwritable(number, column, why))?;
+        // Quotes tell them apart, and most readers do not look at quotes.
+        let is_null = |text: &str| text == null || null.strip_prefix('\'') == Some(text);
+        if text.as_deref().is_some_and(is_null) {
+            let what = format!(
+                "row {number}, column `{}`, holds the text that stands for NULL",
+                column.name
+            );
+            return Err(Error::definition(what).hint(
+                "nothing is deleted; give `output.null` a text that no value is, as `\\\\N`",
+            ));
+        }
+        hash_cell(text.as_deref().unwrap_or(null), hash);
     }
     Ok(())
 }

@@ -6,7 +6,10 @@
 //! when something in between still answers for the server. So somebody else
 //! looks from time to time what the run's sessions are doing.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
 
 use postgres_types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
@@ -16,10 +19,22 @@ use super::{
     session::{Session, database_error},
 };
 use crate::{
-    error::{Error, Result, Transient},
+    error::{Error, ErrorKind, Result, Transient},
     failpoint,
     run_id::RunId,
 };
+
+/// The last look before a COMMIT: a cancellation that came between two statements has stopped
+/// none of them.
+///
+/// # Errors
+/// `ErrorKind::Interrupted` when the operator wants it no more.
+pub(super) fn unless_stopped(stop: &AtomicBool) -> Result<()> {
+    match stop.load(Relaxed) {
+        true => Err(Error::new(ErrorKind::Interrupted, "it was stopped; nothing is committed")),
+        false => Ok(()),
+    }
+}
 
 /// How often the server is asked.
 const LOOK: Duration = Duration::from_secs(5);

@@ -173,6 +173,11 @@ impl Progress {
         self.cancelled.load(Relaxed)
     }
 
+    /// What says so, for whoever is about to commit.
+    pub(crate) fn stop(&self) -> &AtomicBool {
+        &self.cancelled
+    }
+
     /// What people are to be told, from the notice of this number on.
     pub fn notices(&self, from: usize) -> Vec<String> {
         let notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);

@@ -81,6 +81,7 @@ impl Import<'_> {
             run: &self.record,
             fence: self.lease.fence(),
             intent,
+            stop: progress.stop(),
         };
         let work = async {
             if again {

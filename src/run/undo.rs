@@ -166,6 +166,7 @@ impl<'r> Undo<'r> {
             fence: self.lease.fence(),
             force: self.request.force,
             commit: !self.request.dry_run,
+            stop: progress.stop(),
         };
         let canceller = self.session.canceller();
         let work = undo::undo(&mut self.session.client, &undoing);

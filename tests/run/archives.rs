@@ -192,6 +192,87 @@ async fn what_could_lose_rows_is_refused() {
     assert_eq!(in_file(&space), None);
 }
 
+/// An archive of a small table, `t`, by its key `id`.
+fn small(sql: &str, output: &str) -> String {
+    format!(
+        "kind = \"export\"\nsql = \"{sql}\"\n[archive]\ntable = \"t\"\nkey = [\"id\"]\nlimit = \"100%\"\n\
+         [output]\nformat = \"csv\"\npath = \"archive/a/b/t.csv\"\n{output}\n"
+    )
+}
+
+#[tokio::test]
+async fn what_the_file_would_not_hold_stays_in_the_table() {
+    let all = "select * from t order by id";
+    let table = "create table t (id int primary key, name text, v numeric); insert into t values (1, 'a', 1.5)";
+    let cases = [
+        (table, "select id, upper(name) as name, v from t order by id", "", "does not give `name`"),
+        (table, "select id, name, trunc(v, 0) as v from t order by id", "", "does not give `v`"),
+        (
+            "create table t (id int primary key, v numeric); insert into t values (1, 1.50)",
+            "select id, trim_scale(v) as v from t order by id",
+            "",
+            "does not give `v`",
+        ),
+        (
+            "create table t (id int primary key); create table heir (extra text) inherits (t); insert into heir values (1, 'x')",
+            all,
+            "",
+            "has rows of `heir` too",
+        ),
+        (
+            "create table t (id int primary key, b bool); insert into t values (1, true)",
+            all,
+            "true_word = 'x'\nfalse_word = 'x'",
+            "would both be written `x`",
+        ),
+        (
+            "create table t (id int primary key, b bool); insert into t values (1, true)",
+            all,
+            "true_word = 'ja'",
+            "holds every value just as the database has it",
+        ),
+        (
+            "create table t (id int primary key, name text); insert into t values (1, ''), (2, null)",
+            all,
+            "",
+            "row 1, column `name`, holds the text that stands for NULL",
+        ),
+        (
+            "create table t (id int primary key, name text); insert into t values (1, '=x')",
+            all,
+            "null = \"'=x\"",
+            "holds the text that stands for NULL",
+        ),
+    ];
+    for (setup, sql, output, why) in cases {
+        let space = Workspace::with(setup).await;
+        let before = space.value("select count(*) from t").await;
+        space.write("archive.toml", small(sql, output));
+        let refused = longshore(&space, &RUN[..4], None);
+        assert_eq!(refused.status.code(), Some(2), "{sql} {output}: {}", said(&refused));
+        assert!(said(&refused).contains(why), "{sql} {output}: {}", said(&refused));
+        assert_eq!(space.value("select count(*) from t").await, before, "{sql} {output}");
+        assert!(!space.folder.path().join("archive/a/b/t.csv").exists());
+    }
+}
+
+#[tokio::test]
+async fn rows_that_others_refer_to_are_named_as_such() {
+    let tables = "create table t (id int primary key); create table child (t int constraint its_t references t);
+        insert into t values (1); insert into child values (1)";
+    let space = Workspace::with(tables).await;
+    space.write("archive.toml", small("select * from t order by id", ""));
+    let refused = longshore(&space, &RUN[..4], None);
+    assert_eq!(refused.status.code(), Some(7), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("refer to rows of public.t that would go"),
+        "{}",
+        said(&refused)
+    );
+    assert!(said(&refused).contains("its_t"), "{}", said(&refused));
+    assert_eq!(space.value("select count(*) from t").await, "1");
+}
+
 #[tokio::test]
 async fn a_row_that_somebody_changes_meanwhile_is_archived_as_it_is_then() {
     let space = workspace().await;

@@ -38,6 +38,10 @@ impl Session {
     }
 
     fn longshore(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("longshore runs")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let reports = self.space.folder.path().join("reports");
         let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
         command
@@ -48,7 +52,7 @@ impl Session {
         if arguments.first() == Some(&"run") {
             command.arg("--report-dir").arg(reports);
         }
-        command.output().expect("longshore runs")
+        command
     }
 }
 
@@ -319,4 +323,43 @@ async fn a_pipeline_is_checked_against_its_tables_before_a_file_has_come() {
     let ended = session.longshore(&["check", &session.pipeline]);
     assert_eq!(code(&ended), 2, "{}", errors(&ended));
     assert!(errors(&ended).contains("did you mean `name`?"), "{}", errors(&ended));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn output_that_nobody_takes_is_no_fault_and_is_told_where_it_matters() {
+    let session = Session::new().await;
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("a full disk");
+    let mut run = session.command(&["run", &session.pipeline, "--output", "json"]);
+    let output = run.stdout(full()).output().expect("longshore runs");
+    assert_eq!(code(&output), 7, "{}", errors(&output));
+    assert!(
+        errors(&output).contains("standard output could not be written"),
+        "{}",
+        errors(&output)
+    );
+    assert_eq!(session.space.value("select count(*) from item").await, "2", "it is published");
+
+    let mut run = session.command(&["run", &session.pipeline, "--force"]);
+    let output = run.stderr(full()).output().expect("longshore runs");
+    assert_eq!(code(&output), 0, "who cannot be told needs no answer");
+
+    // As `| head` does once it has seen enough.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = session.command(&["history"]).stdout(writer).output().expect("longshore runs");
+    assert_eq!((code(&output), errors(&output)), (0, String::new()));
+}
+
+#[tokio::test]
+async fn who_stops_a_run_before_its_commit_stops_it() {
+    let session = Session::new().await;
+    for signal in ["interrupt", "terminate"] {
+        let mut run = session.command(&["run", &session.pipeline]);
+        run.env("LONGSHORE_FAILPOINT", format!("publish.written={signal}"));
+        let output = run.output().expect("longshore runs");
+        assert_eq!(code(&output), 130, "{}", errors(&output));
+        assert!(errors(&output).contains("what is not committed yet is taken back"));
+        assert_eq!(session.space.value("select count(*) from item").await, "0");
+    }
 }

@@ -35,6 +35,7 @@ mod resume;
 mod retries;
 mod round_trips;
 mod set_rules;
+mod shared_rows;
 mod standby;
 mod undo;
 mod unpivot;

@@ -55,6 +55,8 @@ impl Checker<'_> {
             ("timestamp_format", output.timestamp_format.is_some()),
             ("decimal_mark", output.decimal_mark.is_some()),
             ("group_mark", output.group_mark.is_some()),
+            ("true_word", output.true_word.is_some()),
+            ("false_word", output.false_word.is_some()),
             ("unencodable", output.unencodable == Unencodable::Replace),
         ];
         for (key, _) in changing.iter().filter(|(_, changes)| *changes) {
@@ -107,11 +109,19 @@ impl Checker<'_> {
     fn output(&mut self, output: &OutputDefinition, place: &Place) {
         let path = place.key("path");
         if self.is_local(&output.path, &path) {
+            if output.path == "-" {
+                let message = "an export is written to a file, not to standard output";
+                self.report("definition.path", &path, message).hint = hinted(
+                    "it takes its place when it is whole, with a manifest beside it: give it a name",
+                );
+            }
             self.placeholders(&output.path, &path);
             self.ending(output, &path);
             self.groups(output, place);
         }
         self.delimiter(output, &place.key("delimiter"));
+        self.written_words(output, place);
+        self.null_text(output, &place.key("null"));
         let marks =
             Marks { decimal: output.decimal_mark.as_deref(), group: output.group_mark.as_deref() };
         self.marks(marks, Marks::default(), place);
@@ -168,6 +178,41 @@ impl Checker<'_> {
             && self.ascii_character("delimiter", text, place) == Some('"')
         {
             let message = "`\"` stands around fields, it cannot stand between them";
+            self.report("definition.conflict", place, message);
+        }
+    }
+
+    /// What a reader could not tell apart.
+    fn written_words(&mut self, output: &OutputDefinition, place: &Place) {
+        let truth = output.true_word.as_deref().unwrap_or("true");
+        let falsehood = output.false_word.as_deref().unwrap_or("false");
+        let key = if output.false_word.is_some() { "false_word" } else { "true_word" };
+        if truth == falsehood {
+            let message = format!("true and false would both be written `{truth}`");
+            self.report("definition.conflict", &place.key(key), message);
+        }
+        for (key, word) in [("true_word", &output.true_word), ("false_word", &output.false_word)] {
+            if word.as_ref() == Some(&output.null) {
+                let message = format!("`{}` stands for NULL already", output.null);
+                self.report("definition.conflict", &place.key(key), message);
+            }
+        }
+    }
+
+    /// NULL stands without quotes, so that it can be told from the same text.
+    fn null_text(&mut self, output: &OutputDefinition, place: &Place) {
+        if output.format != OutputFormat::Csv || output.null.is_empty() {
+            return;
+        }
+        let delimiter = output.delimiter.as_deref().unwrap_or(",");
+        if output.null.contains(['"', '\n', '\r']) || output.null.contains(delimiter) {
+            let message = "the text for NULL would be taken for several fields";
+            self.report("definition.conflict", place, message).hint =
+                hinted("leave out delimiters, quotes and line breaks: NULL stands without quotes");
+        }
+        let is_1252 = output.encoding.as_deref() == Some("windows-1252");
+        if is_1252 && encoding_rs::WINDOWS_1252.encode(&output.null).2 {
+            let message = "the text for NULL has a character that windows-1252 does not have";
             self.report("definition.conflict", place, message);
         }
     }

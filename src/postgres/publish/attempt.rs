@@ -49,6 +49,7 @@ impl Publishing<'_> {
             Ending::Published => Box::pin(self.write(client, &mut publishers, &tables)).await?,
         }
         failpoint::hit("publish.before_commit")?;
+        watch::unless_stopped(self.stop)?;
         match ending {
             Ending::Held | Ending::Published => transaction.commit().await,
             Ending::Counted | Ending::Moved => transaction.rollback().await,

@@ -31,12 +31,14 @@ mod statements;
 mod still_taken;
 mod target;
 
+use std::sync::atomic::AtomicBool;
+
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, error::SqlState};
 
 pub use counted::{Counted, CountedTable};
 pub use settled::settled;
-pub(in crate::postgres) use statements::{Statements, deleted_value, present_value};
+pub(in crate::postgres) use statements::{Statements, content, deleted_value, present_value};
 pub(in crate::postgres) use target::foresee;
 
 use super::{
@@ -66,6 +68,8 @@ pub struct Publishing<'a> {
     pub fence: &'a Fence,
     /// How far to go.
     pub intent: Intent<'a>,
+    /// Whether the operator does not want it any more.
+    pub stop: &'a AtomicBool,
 }
 
 /// How far publishing goes.

@@ -236,7 +236,7 @@ fn difference(column: &LoadColumn) -> String {
 
 /// A column so that its equality is that of content: types whose `=` is missing or calls
 /// different values equal (citext's case, json, geometry) are cast.
-pub(super) fn content(row: &str, column: &LoadColumn) -> String {
+pub(in crate::postgres) fn content(row: &str, column: &LoadColumn) -> String {
     let name = quote_identifier(&column.column.name);
     let cast = match &column.column.pg_type {
         PgType::Geometry(_) | PgType::Geography(_) => "::bytea",

@@ -1,5 +1,7 @@
 //! The transaction that takes a run back.
 
+use std::sync::atomic::AtomicBool;
+
 use postgres_types::Type;
 use tokio_postgres::Client;
 
@@ -37,6 +39,8 @@ pub struct Undoing<'a> {
     pub force: bool,
     /// Whether to write and commit; otherwise rows are only counted.
     pub commit: bool,
+    /// Whether the operator does not want it any more.
+    pub stop: &'a AtomicBool,
 }
 
 /// What became of one target.
@@ -120,6 +124,7 @@ pub async fn undo(client: &mut Client, undoing: &Undoing<'_>) -> Result<Vec<Undo
     give_back(client, undoing.run, &targets, &found).await?;
     record_undone(client, undoing, &undone).await?;
     failpoint::hit("publish.before_commit")?;
+    watch::unless_stopped(undoing.stop)?;
     transaction.commit().await.map_err(failed)?;
     failpoint::hit("publish.committed")?;
     Ok(undone)

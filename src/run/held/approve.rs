@@ -117,6 +117,7 @@ impl Approval<'_> {
             run: &self.held.record,
             fence: self.fence,
             intent: Intent::Approve(&plan.fingerprints),
+            stop: self.progress.stop(),
         };
         Box::pin(publish::publish(&mut session.client, &publishing)).await
     }

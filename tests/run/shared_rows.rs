@@ -1,0 +1,161 @@
+//! Rows that many records share, in runs that are held, replayed and resumed; and what agrees.
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use longshore::{
+    report::{RunStatus, RunSummary},
+    run::{self, ImportRequest, LoadOptions, ReplayRequest, held, progress::Progress},
+    run_id::RunId,
+};
+
+use super::workspace::{How, Workspace, codes, counts};
+
+const TABLES: &str = "
+create extension if not exists citext;
+create table course (code citext primary key, fee numeric, place text);
+create table pupil (id int primary key, course citext not null references course);";
+
+const PIPELINE: &str = r#"
+[source]
+format = "csv"
+path = "$DIR/pupils.csv"
+
+[[target]]
+table = "public.course"
+mode = "upsert"
+key = ["code"]
+shared = true
+[target.columns]
+code = { from = "course" }
+fee = { from = "fee" }
+place = { from = "place" }
+
+[[target]]
+table = "public.pupil"
+mode = "upsert"
+key = ["id"]
+[target.columns]
+id = { from = "id" }
+course = { from = "course" }
+"#;
+
+const COURSES: &str =
+    "select string_agg(concat_ws('|', code, fee, place), ' ' order by code) from course";
+
+fn pupils(rows: &[&str]) -> String {
+    format!("id,course,fee,place\n{}\n", rows.join("\n"))
+}
+
+fn course(summary: &RunSummary) -> ([u64; 7], u64) {
+    assert!(summary.tables.iter().all(|table| table.tally.closes()), "{summary:#?}");
+    let tally = summary.tables.iter().find(|it| it.table == "public.course").expect("a target");
+    (counts(&tally.tally), tally.tally.merged)
+}
+
+fn run_id(summary: &RunSummary) -> RunId {
+    RunId::parse(&summary.run).expect("a run")
+}
+
+#[tokio::test]
+async fn the_database_says_which_keys_are_equal_and_values_count_rather_than_their_spelling() {
+    let space = Workspace::with(TABLES).await;
+    let rows = [
+        "1,math,1.0,x",
+        "2,MATH,1.00,x", // the same course and the same number
+        "3,art,2,",
+        "4,Art,2,y", // NULL is another place than y
+        "5,sport,,",
+        "6,sport,,", // but no other than NULL
+    ];
+    space.write("pupils.csv", pupils(&rows));
+    let summary = space.run(PIPELINE).await;
+    assert_eq!(codes(&summary), [("rule.shared_row", 2)], "{:#?}", space.rejections(&summary));
+    assert_eq!(course(&summary), ([6, 0, 2, 0, 2, 0, 2], 2));
+    assert_eq!(space.value(COURSES).await, "math|1.0|x sport");
+}
+
+#[tokio::test]
+async fn who_differed_is_corrected_and_shares_the_row() {
+    let space = Workspace::with(TABLES).await;
+    space.write("pupils.csv", pupils(&["1,A,1,x", "2,B,1,x", "3,B,1,z", "4,B,1,x"]));
+    let of = space.run(PIPELINE).await;
+    assert_eq!(course(&of), ([4, 0, 3, 0, 1, 0, 0], 0));
+    let report = PathBuf::from(of.rejections.report.as_ref().expect("a report"));
+    let rejected = report.join("rejected/pupils.csv");
+    let text = fs::read_to_string(&rejected).expect("the rejected records");
+    fs::write(&rejected, text.replace(",z", ",x")).expect("written");
+    let import = ImportRequest {
+        pipeline: space.pipeline(PIPELINE),
+        report_folder: space.folder.path().join("reports"),
+        force: false,
+        dry_run: false,
+        options: LoadOptions::default(),
+    };
+    let request = ReplayRequest { import, of: run_id(&of), report };
+    let progress = Arc::new(Progress::default());
+    let replayed = run::replay(&space.database.endpoint(), &request, &progress).await;
+    let replayed = replayed.expect("it is replayed");
+    assert_eq!(course(&replayed), ([3, 0, 0, 0, 1, 0, 2], 2));
+    assert_eq!(replayed.replay.as_ref().map(|it| (it.closed, it.open)), Some((3, 0)));
+    assert_eq!(space.value(COURSES).await, "A|1|x B|1|x");
+}
+
+#[tokio::test]
+async fn a_held_run_is_approved_with_what_it_merged() {
+    let space = Workspace::with(TABLES).await;
+    let before = "insert into course select 'C' || n from generate_series(1, 40) n";
+    space.client.batch_execute(before).await.expect("courses");
+    let mirror = PIPELINE.replacen("\"upsert\"", "\"mirror\"", 1);
+    space.write("pupils.csv", pupils(&["1,C1,5,x", "2,C1,5,x", "3,C2,,", "4,D,1,", "5,D,1,"]));
+    let held = space.run(&mirror).await;
+    assert_eq!(held.status, RunStatus::Held);
+    assert_eq!(course(&held), ([5, 0, 0, 0, 1, 1, 3], 2));
+    let progress = Arc::new(Progress::default());
+    let approved = held::approve(&space.database.endpoint(), &run_id(&held), &progress).await;
+    let approved = approved.expect("it is approved");
+    assert_eq!((approved.status, course(&approved)), (RunStatus::Published, course(&held)));
+    assert_eq!(space.value(COURSES).await, "C1|5|x C2 D|1");
+    let in_ledger = "select merged from longshore.tally where table_name = 'public.course'";
+    assert_eq!(space.value(in_ledger).await, "2");
+}
+
+/// Parts of a key that are NULL are equal where the key's constraint says so.
+#[tokio::test]
+async fn rows_are_shared_by_keys_that_hold_null() {
+    let space = Workspace::with(
+        "create table place (code text not null, part text, name text, unique nulls not distinct (code, part));
+         create table visit (id int primary key)",
+    )
+    .await;
+    let pipeline = r#"
+        [source]
+        format = "csv"
+        path = "$DIR/visits.csv"
+        [[target]]
+        table = "public.place"
+        mode = "upsert"
+        key = ["code", "part"]
+        shared = true
+        [target.columns]
+        code = { from = "code" }
+        part = { from = "part" }
+        name = { from = "name" }
+        [[target]]
+        table = "public.visit"
+        mode = "upsert"
+        key = ["id"]
+        [target.columns]
+        id = { from = "id" }
+    "#;
+    space.write(
+        "visits.csv",
+        "id,code,part,name\n1,A,,a\n2,A,,a\n3,A,1,b\n4,A,1,b\n5,B,,c\n6,B,,d\n",
+    );
+    let summary = space.run(pipeline).await;
+    assert_eq!(codes(&summary), [("rule.shared_row", 2)]);
+    let place = summary.tables[0].tally;
+    assert_eq!((counts(&place), place.merged), ([6, 0, 2, 0, 2, 0, 2], 2));
+    let again = space.run_how(pipeline, How { force: true, ..How::default() }).await;
+    let place = again.tables[0].tally;
+    assert_eq!((counts(&place), place.merged), ([6, 0, 2, 0, 0, 0, 4], 2));
+}
