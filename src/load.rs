@@ -3,10 +3,12 @@
 //! `plan` makes these from definition and catalog; `postgres` stages, judges
 //! and publishes by them, and never sees a definition or a source.
 
+mod beside;
 mod lookup;
 
 use serde::{Deserialize, Serialize};
 
+pub use beside::{AfterLoad, Every, LogRow, LogValue, RangePartitions, Tenant};
 pub use lookup::{Lookup, LookupTerm, LookupWay, Matched, TermValue};
 
 use crate::schema::{Column, TableName, TableSchema};
@@ -34,6 +36,9 @@ pub struct LoadTarget {
     /// Whether a record gives several rows.
     #[serde(default)]
     pub is_unpivoted: bool,
+    /// The ranges that the table is partitioned by, where they are those of one loaded column.
+    #[serde(default)]
+    pub range: Option<RangePartitions>,
     /// What a record loses whose lookups find no row, or several.
     #[serde(default)]
     pub unresolved: Unresolved,
@@ -240,6 +245,9 @@ impl CountLimit {
     /// Deletions where the definition says nothing.
     pub const DELETED_DEFAULT: CountLimit = CountLimit::Share(0.05);
 
+    /// Rows written from which on a table is analysed, where the definition says nothing.
+    pub const ANALYZE_DEFAULT: CountLimit = CountLimit::Share(0.1);
+
     /// Whether `count` of `all` are too many.
     pub fn is_crossed(self, count: u64, all: u64) -> bool {
         match self {
@@ -268,6 +276,9 @@ pub struct LoadColumn {
     pub unique: bool,
     /// Whether its values are personal.
     pub sensitive: bool,
+    /// Whether an update adds the members of its objects to those that are there.
+    #[serde(default)]
+    pub merges: bool,
 }
 
 impl LoadColumn {

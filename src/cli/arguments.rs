@@ -147,7 +147,7 @@ pub(super) struct RunArguments {
     /// Reads this file (or glob, or `-`) in place of the definition's.
     #[arg(long, value_name = "PATH")]
     pub(super) input: Option<String>,
-    /// Gives an export's parameter a value.
+    /// Gives a value that a pipeline asks for: an export's parameter, an import's tenant.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(super) set: Vec<(String, String)>,
     /// Loads files again that have been loaded already.

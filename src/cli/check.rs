@@ -13,6 +13,7 @@ use crate::{
     postgres::{endpoint::Endpoint, session::Session},
     run::{
         Pipeline, Stop,
+        beside::bind_after,
         files::FoundFile,
         prepare::{bind_files, bind_tables, find_files, prove_sql, read_tables},
     },
@@ -64,6 +65,7 @@ async fn check_one(
 async fn against_database(file: &PipelineFile, session: &Session) -> Result<Option<String>, Stop> {
     let pipeline = file.import(None)?;
     let (tables, names) = read_tables(session, &pipeline.definition).await?;
+    bind_after(session, &pipeline.definition).await?;
     let found = if file.reads_standard_input() {
         Err("its source is standard input, which is left alone".to_owned())
     } else {

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use super::{console::Console, exit::ExitStatus};
 use crate::{
-    definition::{self, Definition, Document, ExportDefinition, ImportDefinition},
+    definition::{
+        self, Definition, Document, ExportDefinition, ImportDefinition, TenantDefinition,
+    },
     error::{Error, Result},
     run::{Pipeline, Stop, prepare::pipeline_name},
     source::input::STANDARD_INPUT,
@@ -52,6 +54,19 @@ impl PipelineFile {
             definition.set_path(input);
         }
         Ok(Pipeline { name: self.name.clone(), folder: self.folder.clone(), definition })
+    }
+
+    /// The values it asks for, by name.
+    pub(super) fn parameters(&self) -> Vec<String> {
+        match &self.definition {
+            Definition::Import(import) => {
+                let tenant = import.tenant.as_ref().and_then(TenantDefinition::parameter);
+                tenant.map(str::to_owned).into_iter().collect()
+            }
+            Definition::Export(export) => {
+                export.parameter_names().into_iter().map(str::to_owned).collect()
+            }
+        }
     }
 
     /// Whether it is an import from standard input, which can be read only once.

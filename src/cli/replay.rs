@@ -17,9 +17,11 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    load::Tenant,
     postgres::{
         endpoint::Endpoint,
         ledger::{self, RejectingRun},
+        tenant,
     },
     run::{ImportRequest, ReplayRequest, progress::Progress},
 };
@@ -37,14 +39,19 @@ pub(super) async fn replay(
         Ok(file) => file,
         Err(status) => return Ok(status),
     };
-    if file.name != rejecting.pipeline {
-        let (of, is) = (&rejecting.pipeline, &file.name);
+    let tenant = tenant_of(&endpoint, &rejecting).await?;
+    let pipeline = match &tenant {
+        Some(tenant) => file.import(None)?.for_tenant(&tenant.value),
+        None => file.import(None)?,
+    };
+    if pipeline.name != rejecting.pipeline {
+        let (of, is) = (&rejecting.pipeline, &pipeline.name);
         let what = format!("run {} was one of pipeline `{of}`, not of `{is}`", rejecting.run);
         return Err(Error::definition(what));
     }
     let request = ReplayRequest {
         import: ImportRequest {
-            pipeline: file.import(None)?,
+            pipeline,
             report_folder: arguments.machine.report_dir.clone(),
             force: true,
             dry_run: arguments.dry_run,
@@ -54,6 +61,12 @@ pub(super) async fn replay(
         report: report_folder(arguments, &rejecting)?,
     };
     Ok(carry_out(&file, &endpoint, &request, console).await)
+}
+
+/// Whose records they are: the ledger knows.
+async fn tenant_of(endpoint: &Endpoint, rejecting: &RejectingRun) -> Result<Option<Tenant>> {
+    let session = endpoint.connect().await?;
+    tenant::of_run(&session.client, &rejecting.run).await
 }
 
 async fn carry_out(

@@ -13,6 +13,7 @@ use super::{
     progress,
 };
 use crate::{
+    diagnostic::did_you_mean,
     error::{Error, Result},
     postgres::endpoint::Endpoint,
     report::RunStatus,
@@ -30,7 +31,14 @@ pub(super) async fn run(
         return Err(Error::definition("--input goes with a single pipeline"));
     }
     let mut status = ExitStatus::Done;
-    let mut files = arguments.pipelines.iter().map(|path| pipeline::read(path, console)).peekable();
+    let files: Vec<_> =
+        arguments.pipelines.iter().map(|path| pipeline::read(path, console)).collect();
+    if files.iter().all(Result::is_ok) {
+        let asked: Vec<String> =
+            files.iter().flatten().flat_map(PipelineFile::parameters).collect();
+        all_are_asked_for(&arguments.set, &asked)?;
+    }
+    let mut files = files.into_iter().peekable();
     while let Some(file) = files.next() {
         let ended = match file {
             Err(status) => Ok(status),
@@ -54,6 +62,19 @@ pub(super) async fn run(
     Ok(status)
 }
 
+/// A value that nobody asks for is a slip: what it was for would run with another, or none.
+fn all_are_asked_for(given: &[(String, String)], asked: &[String]) -> Result<()> {
+    let Some((name, _)) = given.iter().find(|(name, _)| !asked.contains(name)) else {
+        return Ok(());
+    };
+    let unknown = Error::definition(format!("no pipeline here asks for `--set {name}=...`"));
+    Err(match did_you_mean(name, asked.iter().map(String::as_str)) {
+        Some(near) => unknown.hint(format!("did you mean `{near}`?")),
+        None if asked.is_empty() => unknown.hint("they ask for no values at all"),
+        None => unknown.hint(format!("they ask for `{}`", asked.join("`, `"))),
+    })
+}
+
 async fn exports(
     files: &[PipelineFile],
     arguments: &RunArguments,
@@ -71,18 +92,12 @@ async fn run_one(
     console: &Console,
 ) -> Result<ExitStatus> {
     let endpoint = database::endpoint(global, console).await?;
-    if let Some((name, _)) = arguments.set.first() {
-        return Err(Error::definition(format!(
-            "`--set {name}=...` is for exports; `{}` is an import",
-            file.name
-        )));
-    }
     if arguments.again.is_some() || arguments.since.is_some() {
         let what = format!("`--again` and `--since` are for exports; `{}` is an import", file.name);
         return Err(Error::definition(what));
     }
     let request = ImportRequest {
-        pipeline: file.import(arguments.input.as_deref())?,
+        pipeline: file.import(arguments.input.as_deref())?.with_parameters(&arguments.set),
         report_folder: arguments.machine.report_dir.clone(),
         force: arguments.force,
         dry_run: arguments.dry_run,

@@ -69,6 +69,11 @@ pub(super) fn summary(summary: &RunSummary) -> String {
             resumed.run
         );
     }
+    for table in summary.tables.iter().filter(|table| !table.partitions.is_empty()) {
+        let would = if summary.status == RunStatus::DryRun { "would be " } else { "" };
+        let names = table.partitions.join(", ");
+        let _ = writeln!(text, "  {}: partitions that {would}made: {names}", table.table);
+    }
     if let Some(bundle) = &summary.bundle {
         text.push_str(&self::bundle(bundle));
     }

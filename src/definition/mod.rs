@@ -5,6 +5,7 @@
 //! findings at once (`document` walks the schema over the TOML with spans).
 //! Nothing here has looked at a file or a database; a `Plan` has.
 
+mod after;
 mod bundle;
 mod check;
 mod document;
@@ -12,6 +13,7 @@ mod export;
 mod history;
 mod lookup;
 mod operation;
+mod partitions;
 pub(crate) mod query;
 mod read;
 mod render;
@@ -20,11 +22,13 @@ mod set_rule;
 mod source;
 mod table_name;
 mod target;
+mod tenant;
 mod undo;
 mod unpivot;
 mod validation;
 mod walk;
 
+pub use after::{AfterDefinition, AnalyzeRule, LogDefinition};
 pub use bundle::{BundleDefinition, BundleKind, FileDefinition, Unexpected};
 pub use document::Document;
 pub use export::{
@@ -35,6 +39,7 @@ pub use export::{
 pub use history::{AbsentRule, HistoryDefinition};
 pub use lookup::{LookupAlternative, LookupWay, MatchValue};
 pub use operation::OperationDefinition;
+pub use partitions::{PartitionsDefinition, Period};
 pub use read::{Findings, ReadDefinition, read};
 pub use render::{render, to_json};
 pub use schema::json_schema;
@@ -45,10 +50,11 @@ pub use source::{FieldRef, Format, HeaderRow, SheetRef, SourceDefinition};
 pub use table_name::split_table;
 pub use target::{
     Axis, CheckDefinition, CodeList, CodeListFile, ColumnDefinition, Duplicates, FromFields,
-    InvalidGeometry, Keep, KeepRule, MaxRule, PadStep, PartStep, Rules, Scalar,
+    InvalidGeometry, Keep, KeepRule, MaxRule, MergeRule, PadStep, PartStep, Rules, Scalar,
     SoftDeleteDefinition, Step, TargetDefinition, UnresolvedRule, WriteMode,
 };
 
+pub use tenant::TenantDefinition;
 pub use undo::{UndoTime, undo_hours};
 pub use unpivot::UnpivotDefinition;
 
@@ -89,6 +95,14 @@ pub struct ImportDefinition {
     /// When to stop rather than publish.
     #[serde(default)]
     pub limits: Limits,
+    /// Whose rows a run is for, where row-level security keeps tenants apart.
+    #[serde(default)]
+    #[validate(nested)]
+    pub tenant: Option<TenantDefinition>,
+    /// What else happens when a run is published.
+    #[serde(default)]
+    #[validate(nested)]
+    pub after: AfterDefinition,
     /// The tables written, all in one transaction.
     #[serde(rename = "target")]
     #[validate(length(min = 1, message = "a pipeline needs at least one [[target]]"), nested)]

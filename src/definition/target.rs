@@ -7,8 +7,8 @@ use validator::Validate;
 
 use super::{
     AbsentRule, AreaDefinition, FieldRef, GapDefinition, HistoryDefinition, InsideDefinition,
-    LookupAlternative, MatchValue, OperationDefinition, OverlapDefinition, Policy, TotalDefinition,
-    UnpivotDefinition,
+    LookupAlternative, MatchValue, OperationDefinition, OverlapDefinition, PartitionsDefinition,
+    Policy, TotalDefinition, UnpivotDefinition,
 };
 
 /// A table and how its rows are made.
@@ -55,6 +55,9 @@ pub struct TargetDefinition {
     /// Rules on source fields; a record that breaks one is left out and counted as filtered.
     #[serde(default)]
     pub when: IndexMap<String, Rules>,
+    /// Range-partitioned tables: makes the partitions that rows need and that are missing.
+    #[serde(default)]
+    pub partitions: Option<PartitionsDefinition>,
     /// Wide to long: each record gives a row for each of several source columns.
     #[serde(default)]
     #[validate(nested)]
@@ -258,11 +261,24 @@ pub struct ColumnDefinition {
     pub repair_area_percent: Option<f64>,
     /// Geometries: `true` drops Z and M where the column has none; they are a rejection otherwise.
     pub force_2d: bool,
+    /// Objects in jsonb: whether an update replaces the value, or adds its members to those that
+    /// are there (`keys`); replaced unless given.
+    pub merge: Option<MergeRule>,
     /// Whether values are personal: shown nowhere, not even as a shape.
     pub sensitive: bool,
     /// What values must be.
     #[serde(flatten)]
     pub rules: Rules,
+}
+
+/// What an update does to a value of jsonb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeRule {
+    /// The new value takes the place of the old one.
+    Replace,
+    /// Members of the new object are added, and take the place of those with their names.
+    Keys,
 }
 
 /// One field or several.

@@ -253,6 +253,7 @@ impl<'a> TargetBinder<'a> {
             is_shared: self.target.shared,
             is_looked_into: false,
             is_unpivoted: unpivot.is_some(),
+            range: None,
         };
         let ordered = self.operations(fields);
         let (operations, departures) = match load.mode {
@@ -344,7 +345,6 @@ fn is_elsewhere(known: &str, wanted: &str) -> bool {
 }
 
 /// The limit as a number; its spelling was checked with the definition.
-/// A limit as the definition has it; `None` for a share that is no number.
 pub fn count_limit(limit: &Limit) -> Option<CountLimit> {
     match limit {
         Limit::Count(count) => Some(CountLimit::Count(*count)),

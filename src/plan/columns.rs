@@ -8,7 +8,7 @@ use super::{
     lookups::{LookupBinder, number_matched},
 };
 use crate::{
-    definition::{ColumnDefinition, TargetDefinition, WriteMode},
+    definition::{ColumnDefinition, MergeRule, TargetDefinition, WriteMode},
     diagnostic::{Finding, Place, did_you_mean},
     load::LoadColumn,
     schema::{Column, Generated, PgType, TableSchema},
@@ -59,14 +59,8 @@ impl ColumnBinder<'_> {
         let column = self.table.column(name).filter(|_| !self.target.columns.contains_key(name))?;
         let computed = Some(moment_of_run(column, self.environment.today));
         let column = Column { not_null: true, ..column.clone() };
-        Some(LoadColumn {
-            column,
-            computed,
-            lookup: None,
-            drawn: false,
-            unique: false,
-            sensitive: false,
-        })
+        let (drawn, unique, sensitive, merges) = (false, false, false, false);
+        Some(LoadColumn { column, computed, lookup: None, drawn, unique, sensitive, merges })
     }
 
     fn bind_column(
@@ -103,6 +97,11 @@ impl ColumnBinder<'_> {
             );
             bound.transforms.extend(transform);
         }
+        let merges = definition.merge == Some(MergeRule::Keys);
+        if merges && column.pg_type != PgType::Jsonb {
+            let message = format!("`{}` is of type {}, not jsonb", column.name, column.type_sql);
+            findings.push(Finding::new("bind.merge", place.key("merge"), message));
+        }
         bound.columns.push(LoadColumn {
             column,
             computed: definition.sql.clone(),
@@ -110,6 +109,7 @@ impl ColumnBinder<'_> {
             drawn: false,
             unique: definition.rules.unique,
             sensitive: definition.sensitive,
+            merges,
         });
     }
 

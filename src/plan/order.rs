@@ -238,6 +238,7 @@ impl Link<'_> {
             drawn: true,
             unique: false,
             sensitive: false,
+            merges: false,
         });
     }
 }

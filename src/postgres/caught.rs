@@ -14,8 +14,12 @@ use tokio_postgres::Client;
 use super::{
     session::{Refusal, TRANSACTION_SETTINGS, database_error, refused},
     sql::quote_literal,
+    tenant::and_tenant,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    load::Tenant,
+};
 
 /// What came of a guarded statement.
 #[derive(Debug)]
@@ -322,13 +326,18 @@ async fn block_outcome(client: &Client, block: &str) -> Result<String> {
     row.try_get(0).map_err(|error| database_error(&error, doing))
 }
 
-/// Runs a statement in a transaction of its own.
+/// Runs a statement in a transaction of its own, as whom the tenant says.
 ///
 /// # Errors
 /// As [`attempt`].
-pub(super) async fn attempt_alone(client: &Client, statement: &str) -> Result<Attempt> {
+pub(super) async fn attempt_alone(
+    client: &Client,
+    tenant: Option<&Tenant>,
+    statement: &str,
+) -> Result<Attempt> {
     let failed = |error| database_error(&error, "open a transaction");
-    client.batch_execute(&format!("begin; {TRANSACTION_SETTINGS}")).await.map_err(failed)?;
+    let begin = format!("begin; {TRANSACTION_SETTINGS}{}", and_tenant(tenant));
+    client.batch_execute(&begin).await.map_err(failed)?;
     let attempted = attempt(client, statement).await;
     let end = if attempted.is_ok() { "commit" } else { "rollback" };
     let ended = client.batch_execute(end).await;

@@ -5,6 +5,7 @@
 //! each transaction another server session, where such a name is unknown. The
 //! two exceptions go by [`prepared`].
 
+pub mod analyze;
 pub mod archive;
 pub mod catalog;
 mod caught;
@@ -18,6 +19,7 @@ pub mod judge;
 pub mod lease;
 pub mod ledger;
 pub mod migrate;
+pub mod partitions;
 pub mod prepared;
 pub mod privileges;
 pub mod prove;
@@ -28,6 +30,7 @@ pub mod session;
 pub mod sql;
 pub mod staging;
 pub mod table_rows;
+pub mod tenant;
 mod tls;
 pub mod undo;
 pub mod version;

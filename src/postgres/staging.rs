@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    load::{LoadColumn, LoadMode, LoadTarget, Matched},
+    load::{LoadColumn, LoadMode, LoadTarget, Matched, Tenant},
     run_id::RunId,
     schema::Column,
 };
@@ -49,12 +49,24 @@ pub struct Staging {
     pub run: RunId,
     prefix: String,
     targets: usize,
+    tenant: Option<Tenant>,
 }
 
 impl Staging {
     /// The staging of a run with so many targets; nothing is created yet.
     pub fn new(run: &RunId, targets: usize) -> Self {
-        Self { run: run.clone(), prefix: run.as_str().to_lowercase(), targets }
+        Self { run: run.clone(), prefix: run.as_str().to_lowercase(), targets, tenant: None }
+    }
+
+    /// The same for a run that is for one tenant.
+    #[must_use]
+    pub fn of_tenant(self, tenant: Option<Tenant>) -> Self {
+        Self { tenant, ..self }
+    }
+
+    /// Whose rows the run is for.
+    pub fn tenant(&self) -> Option<&Tenant> {
+        self.tenant.as_ref()
     }
 
     fn table(&self, suffix: &str) -> String {

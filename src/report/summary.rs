@@ -131,12 +131,21 @@ pub struct TableSummary {
     /// What became of rows without a record; left out where the mode deletes none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletions: Option<Deletions>,
+    /// Partitions that were made, or would be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<String>,
 }
 
 impl TableSummary {
+    /// The same with partitions that were made.
+    #[must_use]
+    pub fn with_partitions(self, partitions: Vec<String>) -> Self {
+        Self { partitions, ..self }
+    }
+
     /// The summary of a table by its name.
     pub fn new(table: impl ToString, tally: Tally, deletions: Option<Deletions>) -> Self {
-        Self { table: table.to_string(), tally, deletions }
+        Self { table: table.to_string(), tally, deletions, partitions: Vec::new() }
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     loaded::{Loaded, summary_of},
     prepare::Bound,
     progress::{Progress, Stage},
+    refresh,
     replay::{self, Replay},
     resume::{self, Staged},
     retry::Retry,
@@ -31,7 +32,7 @@ use crate::{
         resume::{Adopted, adopt},
         session::Session,
         staging::Staging,
-        undo, watch,
+        tenant, undo, watch,
     },
     report::{
         self, FileSummary, GeometrySummary, RejectionSummary, ReplaySummary, Report,
@@ -78,6 +79,7 @@ async fn begin(
     progress: &Progress,
 ) -> Result<Option<Adopted>> {
     ledger::record_started(client, record).await?;
+    tenant::note(client, &record.run, staging.tenant()).await?;
     failpoint::hit("ledger.started")?;
     let adopted = adopt(client, record, staging).await?;
     let cleared = lease::clear_abandoned(client, &record.pipeline).await?;
@@ -114,7 +116,7 @@ impl<'r> Import<'r> {
         }
         let folder = std::path::absolute(report.folder());
         let folder = folder.unwrap_or_else(|_| report.folder().to_owned());
-        let staging = Staging::new(&run, loads.len());
+        let staging = Staging::new(&run, loads.len()).of_tenant(bound.tenant.clone());
         let resume_key = resume::key(request, &loaded, &loads);
         let record = RunRecord {
             run,
@@ -200,7 +202,11 @@ impl<'r> Import<'r> {
             }
         };
         let (status, tables) = match published {
-            Some(published) => (status_of(published.ending), published.tables),
+            Some(published) => {
+                let (after, changed) = (&self.bound.after, (&self.loads[..], &published));
+                Box::pin(refresh::statistics(endpoint, after, changed, progress)).await;
+                (status_of(published.ending), published.tables)
+            }
             None => (RunStatus::Rejected, Box::pin(self.count_rejected(&read)).await?),
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
@@ -322,7 +328,7 @@ impl<'r> Import<'r> {
             };
             let (read, filtered) = (table.read, table.filtered);
             let tally = Tally { read, filtered, rejected, ..Tally::default() };
-            changes.push(TableChange { tally, deletions: None });
+            changes.push(TableChange { tally, ..TableChange::default() });
         }
         Ok(changes)
     }
@@ -357,7 +363,8 @@ impl<'r> Import<'r> {
 
     fn summary(&self, ended: Ended) -> RunSummary {
         let tables = self.loads.iter().zip(ended.tables).map(|(load, change)| {
-            TableSummary::new(&load.table.name, change.tally, change.deletions)
+            let table = TableSummary::new(&load.table.name, change.tally, change.deletions);
+            table.with_partitions(change.partitions)
         });
         let records = self.record.files.iter().map(|file| file.records);
         let fresh = self.loaded.fresh.iter().zip(records);

@@ -73,6 +73,7 @@ pub(super) fn is_comparable(load: &LoadTarget) -> bool {
         table: _,
         undo_hours: _,
         is_unpivoted,
+        range,
         unresolved: _,
         is_shared,
         is_looked_into,
@@ -80,6 +81,8 @@ pub(super) fn is_comparable(load: &LoadTarget) -> bool {
     matches!(mode, LoadMode::Insert | LoadMode::Upsert)
         // A record is the same when its row is: not one of several.
         && !is_unpivoted
+        // Of a partitioned table only some partitions matter, and here all would be read.
+        && range.is_none()
         // Of records that share a row, one is the same and the others are merged.
         && !is_shared
         // Lookups find rows in staging too, by what is known of them there.

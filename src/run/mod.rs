@@ -4,6 +4,7 @@
 //! whatever ends a run earlier leaves the targets as they were, drops the
 //! staging tables, and is noted in the ledger.
 
+pub mod beside;
 mod bound;
 mod clean_up;
 mod collect;
@@ -25,6 +26,7 @@ pub mod preview;
 pub mod progress;
 mod publish;
 mod recover;
+mod refresh;
 mod refused;
 mod replay;
 mod resume;

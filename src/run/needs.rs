@@ -8,6 +8,11 @@ use crate::{
 /// The privileges on its targets, and on the tables of its lookups, that a run of this
 /// definition takes.
 pub fn needs(definition: &ImportDefinition) -> Vec<TableNeed> {
+    let log = definition.after.log.iter().map(|log| TableNeed {
+        name: log.table.clone(),
+        privileges: vec!["INSERT"],
+        columns: log.columns.keys().cloned().collect(),
+    });
     let columns = definition.targets.iter().flat_map(|target| target.columns.values());
     let matched = columns.flat_map(ColumnDefinition::and_matched);
     let looked_into = matched.flat_map(ColumnDefinition::ways).map(|way| TableNeed {
@@ -21,7 +26,7 @@ pub fn needs(definition: &ImportDefinition) -> Vec<TableNeed> {
             .map(str::to_owned)
             .collect(),
     });
-    definition.targets.iter().map(need).chain(looked_into).collect()
+    definition.targets.iter().map(need).chain(looked_into).chain(log).collect()
 }
 
 fn need(target: &TargetDefinition) -> TableNeed {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{
-    ImportRequest, ReplayRequest, Stop,
+    ImportRequest, ReplayRequest, Stop, beside,
     files::FoundFile,
     import::{Held, Import},
     loaded::Loaded,
@@ -100,6 +100,7 @@ impl<'r> Opening<'r> {
             bound = bound.of_part()?;
         }
         in_time(prove_sql(&session, &bound.plan)).await?;
+        in_time(beside::bind_all(&session, &mut bound, &request.pipeline.definition)).await?;
         failpoint::hit("ledger.asked")?;
         let loads = bound.loads();
         let taking = Lease::take(self.endpoint, &run, &request.pipeline.name, &loads);

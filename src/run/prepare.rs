@@ -14,12 +14,12 @@ use super::{
 };
 use crate::{
     definition::{
-        CodeList, CodeListFile, ColumnDefinition, Format, ImportDefinition, SourceDefinition,
-        WriteMode,
+        AfterDefinition, CodeList, CodeListFile, ColumnDefinition, Format, ImportDefinition,
+        SourceDefinition, WriteMode,
     },
     diagnostic::Finding,
     error::{Context, Error, Result},
-    load::LoadTarget,
+    load::{AfterLoad, LoadTarget, Tenant},
     plan::{self, BindInput, FileHeader, FileLayout, Plan},
     postgres::{catalog, prove, session::Session},
     schema::TableSchema,
@@ -62,9 +62,41 @@ pub fn pipeline_name(path: &Path) -> String {
 }
 
 impl Pipeline {
+    /// The pipeline for one tenant: to the ledger each tenant's is one of its own, so that a file
+    /// that one of them has loaded is new to the others.
+    #[must_use]
+    pub fn for_tenant(mut self, value: &str) -> Self {
+        if let Some(tenant) = &mut self.definition.tenant {
+            value.clone_into(&mut tenant.value);
+            self.name = format!("{}@{value}", self.name);
+        }
+        self
+    }
+
+    /// The pipeline with the values that it asks for, as far as they are given.
+    #[must_use]
+    pub fn with_parameters(self, given: &[(String, String)]) -> Self {
+        let Some(tenant) = self.definition.tenant.clone() else { return self };
+        let value = match tenant.parameter() {
+            None => Some(tenant.value.as_str()),
+            Some(name) => {
+                given.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+            }
+        };
+        match value {
+            Some(value) => self.for_tenant(value),
+            None => self,
+        }
+    }
+
     /// Where the pipeline stands, for those who look for it later.
     pub fn file(&self) -> PathBuf {
-        let stem = self.name.rsplit('/').next().unwrap_or(&self.name);
+        let name = match &self.definition.tenant {
+            Some(tenant) => self.name.strip_suffix(&format!("@{}", tenant.value)),
+            None => None,
+        };
+        let name = name.unwrap_or(&self.name);
+        let stem = name.rsplit('/').next().unwrap_or(name);
         let path = self.folder.join(format!("{stem}.toml"));
         std::path::absolute(&path).unwrap_or(path)
     }
@@ -76,6 +108,10 @@ pub struct Bound {
     pub plan: Arc<Plan>,
     /// The files, open.
     pub files: Arc<Vec<BoundFile>>,
+    /// What else happens when it is published.
+    pub after: AfterLoad,
+    /// Whose rows are loaded, where tenants are kept apart.
+    pub tenant: Option<Tenant>,
 }
 
 impl Bound {
@@ -138,7 +174,7 @@ pub fn bind_files(
         }
     });
     let files = Arc::new(files.collect());
-    Ok(Bound { plan: Arc::new(plan), files })
+    Ok(Bound { plan: Arc::new(plan), files, after: AfterLoad::default(), tenant: None })
 }
 
 /// What files say that a definition is bound to.
@@ -291,6 +327,7 @@ pub fn definition_sha256(pipeline: &Pipeline) -> Result<String> {
     said.description.clear();
     // How long a run can be undone changes nothing of what it loads.
     said.limits.undo = None;
+    said.after = AfterDefinition::default();
     let said = serde_json::to_vec(&said).map_err(|cause| {
         Error::unexpected("the definition cannot be written as JSON").caused_by(cause)
     })?;

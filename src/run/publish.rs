@@ -70,17 +70,15 @@ impl Import<'_> {
         let canceller = self.session.canceller();
         let client = &mut self.session.client;
         let limit = self.bound.plan.deleted_limit;
-        let intent = match self.request.dry_run {
-            true => Intent::Count(limit),
-            false => Intent::Publish(limit),
-        };
+        let intent = if self.request.dry_run { Intent::Count } else { Intent::Publish };
         let publishing = Publishing {
             staging: &self.staging,
             loads: &self.loads,
             counted: &read.counted,
             run: &self.record,
             fence: self.lease.fence(),
-            intent,
+            after: &self.bound.after,
+            intent: intent(limit),
             stop: progress.stop(),
         };
         let work = async {

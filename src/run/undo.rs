@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    load::{DuplicateRule, LoadMode, LoadTarget, Unresolved},
+    load::{DuplicateRule, LoadMode, LoadTarget, Tenant, Unresolved},
     postgres::{
         catalog,
         endpoint::Endpoint,
@@ -22,6 +22,7 @@ use crate::{
         publish,
         session::Session,
         sql::qualified,
+        tenant,
         undo::{self, Kept, KeptRun, Undoing, Undone},
         watch,
     },
@@ -72,6 +73,7 @@ struct Undo<'r> {
     request: &'r UndoRequest,
     of: KeptRun,
     kept: Kept,
+    tenant: Option<Tenant>,
     session: Session,
     lease: Lease,
     record: RunRecord,
@@ -102,13 +104,15 @@ impl<'r> Undo<'r> {
             undoes: Some(of.run.clone()),
             resume_key: None,
         };
+        let tenant = in_time(tenant::of_run(&session.client, &of.run)).await?;
         let loads = in_time(loads(&session, &kept)).await?;
         let taking = Lease::take(endpoint, &record.run, &record.pipeline, &loads);
         let lease = in_time(taking).await?;
         let begun = async {
             let cleared = lease::clear_abandoned(&mut session.client, &record.pipeline).await?;
             cleared.iter().for_each(|cut_off| progress.tell_cut_off(cut_off));
-            ledger::record_started(&session.client, &record).await
+            ledger::record_started(&session.client, &record).await?;
+            tenant::note(&session.client, &record.run, tenant.as_ref()).await
         };
         let begun = watch::attended(endpoint, &record.run, begun);
         if let Err(error) = lease.keeping(begun).await {
@@ -116,7 +120,7 @@ impl<'r> Undo<'r> {
             drop(lease.fence().release_anew(endpoint).await);
             return Err(error);
         }
-        Ok(Self { request, of, kept, session, lease, record })
+        Ok(Self { request, of, kept, tenant, session, lease, record })
     }
 
     /// All of it, for as long as the targets are this run's.
@@ -163,6 +167,7 @@ impl<'r> Undo<'r> {
             run: &self.record.run,
             of: &self.of,
             kept: &self.kept,
+            tenant: self.tenant.as_ref(),
             fence: self.lease.fence(),
             force: self.request.force,
             commit: !self.request.dry_run,
@@ -330,6 +335,7 @@ async fn loads(session: &Session, kept: &Kept) -> Result<Vec<LoadTarget>> {
             unresolved: Unresolved::Record,
             is_looked_into: false,
             is_unpivoted: false,
+            range: None,
         });
     }
     Ok(loads)

@@ -1,6 +1,7 @@
 //! Whole runs: files in, tables, tallies and reports out.
 
 mod accounts;
+mod after;
 mod archives;
 mod bundles;
 mod changing_hands;
@@ -23,10 +24,12 @@ mod judging;
 mod known_rows;
 mod lease;
 mod lookups;
+mod merging;
 mod mirror;
 mod odd_tables;
 mod one_table_twice;
 mod operations;
+mod partitions;
 mod plans;
 mod privacy;
 mod replace;
@@ -37,6 +40,7 @@ mod round_trips;
 mod set_rules;
 mod shared_rows;
 mod standby;
+mod tenants;
 mod undo;
 mod unpivot;
 mod untouched;

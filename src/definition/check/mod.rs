@@ -5,6 +5,7 @@
 //! date formats, zones, encodings, names. Each file owns one part of the
 //! definition; all of them add to one list.
 
+mod after;
 mod bundle;
 mod cells;
 mod character;
@@ -45,6 +46,7 @@ pub(super) fn import(
     let root = Place::root();
     checker.reads(definition);
     checker.limits(definition, &root.key("limits"));
+    checker.after(&definition.after, &root.key("after"));
     for (index, target) in definition.targets.iter().enumerate() {
         checker.inherit(definition, index);
         checker.target(target, &root.key("target").index(index));

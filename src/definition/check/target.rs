@@ -2,7 +2,7 @@
 
 use super::{Checker, hinted};
 use crate::{
-    definition::{Duplicates, Rules, TargetDefinition, WriteMode},
+    definition::{Duplicates, MergeRule, Rules, TargetDefinition, WriteMode},
     diagnostic::Place,
 };
 
@@ -105,12 +105,34 @@ impl Checker<'_> {
         self.rules(rules, place);
     }
 
+    fn merge(
+        &mut self,
+        target: &TargetDefinition,
+        (name, merge): (&String, Option<MergeRule>),
+        place: &Place,
+    ) {
+        let updates = matches!(target.mode, WriteMode::Upsert | WriteMode::Mirror);
+        let here = place.key("merge");
+        if merge.is_none() || !self.is_sound(&here) {
+            return;
+        }
+        if !updates {
+            let message = "`merge` means something with `mode = \"upsert\"` and `mirror` only";
+            self.report_key("definition.conflict", &here, message).hint =
+                hinted("other modes never change a value that is there");
+        } else if target.key.contains(name) {
+            let message = format!("`{name}` is in the key, which no update changes");
+            self.report_key("definition.conflict", &here, message);
+        }
+    }
+
     fn target_columns(&mut self, target: &TargetDefinition, place: &Place) {
         let mut rest: Option<&str> = None;
         for (name, column) in &target.columns {
             let here = place.key(name);
             self.column_name(name, &here);
             self.column(column, &here);
+            self.merge(target, (name, column.merge), &here);
             if let (true, Some(first)) = (column.rest, rest) {
                 let message = format!("`{first}` takes the rest already");
                 self.report_key("definition.conflict", &here.key("rest"), message);

@@ -1,14 +1,13 @@
 //! CHECK constraints of the table and of its columns' domains, what indexes are on, and what
 //! partitions take.
 
-use tokio_postgres::types::{ToSql, Type};
-
 use super::{Failing, Judge, OF_DEFINITION, Reason, not_rejected};
 use crate::{
     error::Result,
     load::{LoadColumn, LoadMode},
     postgres::{
         caught::Attempt,
+        partitions,
         sql::{own_rows, quote_identifier, same_key},
         staging::ORDINAL,
     },
@@ -96,15 +95,9 @@ impl Judge<'_> {
         if !updates || self.load.key.is_empty() {
             return Ok(());
         }
-        for column in self.load.columns.iter().filter(|column| is_fixed(column)) {
-            if self
-                .load
-                .key
-                .iter()
-                .any(|index| self.load.columns[*index].column.name == column.column.name)
-            {
-                continue;
-            }
+        let columns = self.load.columns.iter().enumerate();
+        let fixed = columns.filter(|(at, column)| !self.load.key.contains(at) && is_fixed(column));
+        for (_, column) in fixed {
             let name = &column.column.name;
             let message = "the row that is there has another number, and the column is GENERATED ALWAYS: no update changes it";
             let reason = Reason { code: "constraint.identity", column: name, message };
@@ -128,14 +121,14 @@ impl Judge<'_> {
 
     /// Rows that no partition of the table takes; a default partition takes all.
     pub(super) async fn check_partitions(&self) -> Result<()> {
-        let query = "select case when bool_and(c.def is not null) then '(' || string_agg('(' || c.def || ')', ' or ') || ')' end
-            from pg_catalog.pg_partition_tree($1::oid::regclass) t,
-              pg_catalog.pg_get_partition_constraintdef(t.relid) as c (def)
-            where t.isleaf and t.level > 0";
-        let failed = super::failed("check partitions");
-        let oid = (&self.load.table.oid as &(dyn ToSql + Sync), Type::OID);
-        let row = self.client.query_typed_one(query, &[oid]).await.map_err(&failed)?;
-        let condition: Option<String> = row.try_get(0).map_err(failed)?;
+        let condition = partitions::condition(self.client, self.load.table.oid).await;
+        let mut condition = condition.map_err(super::failed("check partitions"))?;
+        // What is missing will be made, for rows that have a day at all.
+        if let Some(range) = self.load.range.filter(|range| range.every.is_some()) {
+            let name = quote_identifier(&self.load.columns[range.column].column.name);
+            let taken = condition.map_or_else(String::new, |condition| format!("{condition} or "));
+            condition = Some(format!("({taken}(s.{name} is not null and isfinite(s.{name})))"));
+        }
         match condition {
             Some(condition) if self.understands(&condition).await? => {
                 let message = "no partition of the table takes it";

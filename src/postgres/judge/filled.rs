@@ -26,7 +26,9 @@ impl Judge<'_> {
     /// The table to judge a constraint over that needs these columns; `None` where one is not
     /// known before it is written.
     pub(super) fn with_columns(&self, uses: &[String]) -> Option<String> {
-        if loads_all(self.load, uses) {
+        if uses.iter().any(|name| merges(self.load, name)) {
+            None
+        } else if loads_all(self.load, uses) {
             Some(self.rows())
         } else if uses.iter().all(|name| self.knows(name)) {
             Some(self.filled())
@@ -232,6 +234,9 @@ fn constraints(load: &LoadTarget) -> impl Iterator<Item = &Vec<String>> {
 
 /// `ends` tells whether it is known when versions of a history end.
 fn is_known(load: &LoadTarget, name: &str, ends: bool) -> bool {
+    if merges(load, name) {
+        return false;
+    }
     if loads(load, name) {
         return true;
     }
@@ -247,6 +252,11 @@ fn is_known(load: &LoadTarget, name: &str, ends: bool) -> bool {
         // An identity or a domain's default.
         None => load.table.column(name).is_some_and(|column| !column.has_default),
     }
+}
+
+/// Whether what a column will hold depends on what it holds: only writing it shows.
+fn merges(load: &LoadTarget, name: &str) -> bool {
+    load.columns.iter().any(|column| column.merges && column.column.name == name)
 }
 
 /// Columns that a history fills by itself.

@@ -359,7 +359,7 @@ impl Judge<'_> {
 
     async fn attempt(&self, statement: &str) -> Result<Attempt> {
         match self.place {
-            Place::Alone => attempt_alone(self.client, statement).await,
+            Place::Alone => attempt_alone(self.client, self.staging.tenant(), statement).await,
             Place::Within => attempt(self.client, statement).await,
         }
     }

@@ -8,8 +8,10 @@ use crate::{
     error::Result,
     load::{LoadMode, LoadTarget},
     postgres::{
+        partitions::touched,
         publish::{Statements, foresee},
         session::TRANSACTION_SETTINGS,
+        tenant::and_tenant,
     },
 };
 
@@ -60,13 +62,18 @@ impl Judge<'_> {
     async fn look_ahead(&self) -> Result<Outlook> {
         self.keep_rejected().await?;
         let (staging, target, load) = (self.staging, self.target, self.load);
-        let sql = Statements { staging, target, load, any_excluded: true, drawn: Vec::new() };
         let failed = || failed("look ahead at what becomes of rows");
         if self.place == Place::Alone {
-            let begin = format!("begin; {TRANSACTION_SETTINGS}");
+            let begin = format!("begin; {TRANSACTION_SETTINGS}{}", and_tenant(staging.tenant()));
             self.client.batch_execute(&begin).await.map_err(failed())?;
         }
-        let noted = foresee(self.client, &sql).await;
+        let noted = async {
+            let within = touched(self.client, staging, (target, load)).await?;
+            let drawn = Vec::new();
+            let sql = Statements { staging, target, load, any_excluded: true, drawn, within };
+            foresee(self.client, &sql).await
+        };
+        let noted = noted.await;
         if self.place == Place::Alone {
             let end = if noted.is_ok() { "commit" } else { "rollback" };
             self.client.batch_execute(end).await.map_err(failed())?;

@@ -39,6 +39,8 @@ table_need (oid, privilege, columns) as (
     )
     from target
     join pg_catalog.pg_constraint k on k.conrelid = target.oid and k.contype = 'f'
+    -- A log is only written: the server itself judges its keys.
+    where 'SELECT' = any (target.privileges)
     union all
     select c.oid, p.privilege, '{}'
     from pg_catalog.pg_class c

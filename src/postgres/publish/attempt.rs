@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 
 use super::{
-    Ending, Failure, Intent, Published, Publishing, TableChange,
+    Ending, Failure, Intent, Published, Publishing, TableChange, after,
     changes::Kind,
     failed,
     fingerprint::fingerprint,
@@ -17,9 +17,12 @@ use super::{
 use crate::{
     error::Error,
     failpoint,
-    load::{CountLimit, LoadMode, LoadTarget, deletes_first},
+    load::{CountLimit, LoadMode, LoadTarget, Tenant, deletes_first},
     outcome::Tally,
-    postgres::{ledger, references::check_late, session::TRANSACTION_SETTINGS, undo, watch},
+    postgres::{
+        ledger, partitions, references::check_late, session::TRANSACTION_SETTINGS,
+        tenant::and_tenant, undo, watch,
+    },
     run_id::RunId,
 };
 
@@ -31,7 +34,7 @@ impl Publishing<'_> {
         let transaction =
             opening.start().await.map_err(failed("open the publishing transaction"))?;
         let client = transaction.client();
-        set_limits(client, &self.run.run).await?;
+        set_limits(client, &self.run.run, self.staging.tenant()).await?;
         self.fence.check(client).await?;
         lock_targets(client, self.loads).await?;
         if let Some(late) = check_late(self.loads) {
@@ -68,8 +71,10 @@ impl Publishing<'_> {
         let any_excluded = self.any_excluded(client).await?;
         let (mut publishers, mut tables) = (Vec::new(), Vec::new());
         for (target, load) in self.loads.iter().enumerate() {
-            let sql =
-                Statements { staging: self.staging, target, load, any_excluded, drawn: Vec::new() };
+            let within = partitions::touched(client, self.staging, (target, load)).await;
+            let within = within.map_err(failed("ask which partitions are touched"))?;
+            let (staging, drawn) = (self.staging, Vec::new());
+            let sql = Statements { staging, target, load, any_excluded, drawn, within };
             let publisher = TargetPublisher { client, sql };
             let classified = publisher.classify().await?;
             publisher.must_be_as_identified(&classified).await?;
@@ -78,7 +83,7 @@ impl Publishing<'_> {
             let (changes, limit) = (publisher.sql.changes(), self.limit());
             let guard = Guard { load, limit, changes };
             let deletions = guard.judge(client, &classified.changes, &tally).await?;
-            tables.push(TableChange { tally, deletions });
+            tables.push(TableChange { tally, deletions, partitions: Vec::new() });
             publishers.push((publisher, classified));
         }
         Ok((publishers, tables))
@@ -152,6 +157,8 @@ impl Publishing<'_> {
         let plan = held::HeldPlan {
             loads: self.loads.to_vec(),
             counted: self.counted.clone(),
+            after: self.after.clone(),
+            tenant: self.staging.tenant().cloned(),
             tables: tables.to_vec(),
             fingerprints: fingerprints(client, publishers).await?,
         };
@@ -197,6 +204,7 @@ impl Publishing<'_> {
         // What is checked at the end is checked here, where it does not reach the server's log.
         guarded(client, "set constraints all immediate", "check deferred constraints").await?;
         let tallies: Vec<Tally> = tables.iter().map(|table| table.tally).collect();
+        after::tell(client, self.after, self.run, (self.loads, &tallies)).await?;
         match self.intent {
             Intent::Approve(_) => {
                 ledger::record_approved(client, self.run, self.loads, &tallies).await?;
@@ -227,7 +235,8 @@ fn must_close(load: &LoadTarget, tally: &Tally) -> Result<(), Failure> {
     Err(Error::unexpected(message).into())
 }
 
-async fn set_limits(client: &Client, run: &RunId) -> Result<(), Failure> {
-    let settings = format!("{TRANSACTION_SETTINGS}; {}", watch::mark(run));
+async fn set_limits(client: &Client, run: &RunId, tenant: Option<&Tenant>) -> Result<(), Failure> {
+    let (mark, tenant) = (watch::mark(run), and_tenant(tenant));
+    let settings = format!("{TRANSACTION_SETTINGS}; {mark}{tenant}");
     client.batch_execute(&settings).await.map_err(failed("set limits"))
 }

@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use super::{Counted, TableChange, guard::rows_there};
 use crate::{
     error::Result,
-    load::LoadTarget,
+    load::{AfterLoad, LoadTarget, Tenant},
     postgres::{session::database_error, sql::quote_literal, staging::Staging, undo},
     run_id::RunId,
 };
@@ -18,6 +18,12 @@ pub struct HeldPlan {
     pub loads: Vec<LoadTarget>,
     /// What the run counted.
     pub counted: Counted,
+    /// What goes along with publishing.
+    #[serde(default)]
+    pub after: AfterLoad,
+    /// Whose rows it is for.
+    #[serde(default)]
+    pub tenant: Option<Tenant>,
     /// What would be done to each target.
     pub tables: Vec<TableChange>,
     /// What identifies the change, per target.

@@ -14,6 +14,7 @@
 //! between classifying and writing shows as 40001, a key that somebody adds as
 //! 23505, and the whole transaction is tried again, after what is staged was judged again.
 
+mod after;
 mod attempt;
 mod changes;
 mod counted;
@@ -45,12 +46,13 @@ use super::{
     caught::{Attempt, attempt, attempt_each},
     lease::Fence,
     ledger::RunRecord,
-    session::database_error,
+    partitions,
+    session::{TRANSACTION_SETTINGS, database_error},
     staging::Staging,
 };
 use crate::{
     error::{Error, Result, Transient},
-    load::{CountLimit, LoadTarget},
+    load::{AfterLoad, CountLimit, LoadTarget},
     outcome::{Deletions, Tally},
 };
 
@@ -66,6 +68,8 @@ pub struct Publishing<'a> {
     pub run: &'a RunRecord,
     /// What proves that the targets are this run's.
     pub fence: &'a Fence,
+    /// What goes along with it.
+    pub after: &'a AfterLoad,
     /// How far to go.
     pub intent: Intent<'a>,
     /// Whether the operator does not want it any more.
@@ -112,6 +116,9 @@ pub struct TableChange {
     pub tally: Tally,
     /// What became of rows without a record, where the mode deletes.
     pub deletions: Option<Deletions>,
+    /// Partitions that were, or would be, made for them.
+    #[serde(default)]
+    pub partitions: Vec<String>,
 }
 
 /// Publishes all targets and writes the ledger, in one transaction.
@@ -122,10 +129,35 @@ pub struct TableChange {
 /// `ErrorKind::Environment` when the server refuses. Nothing is published then, unless the
 /// connection was lost over the COMMIT: the ledger knows.
 pub async fn publish(client: &mut Client, publishing: &Publishing<'_>) -> Result<Published> {
-    Box::pin(publishing.attempt(client)).await.map_err(|failure| match failure.error.transient() {
+    let partitions = publishing.make_partitions(client).await?;
+    let published = Box::pin(publishing.attempt(client)).await;
+    let mut published = published.map_err(|failure| match failure.error.transient() {
         None if failure.passes => failure.error.passing(Some(Transient::Conflict)),
         _ => failure.error,
-    })
+    })?;
+    for (table, partitions) in published.tables.iter_mut().zip(partitions) {
+        table.partitions = partitions;
+    }
+    Ok(published)
+}
+
+impl Publishing<'_> {
+    /// Makes the partitions that are missing, or says which those are.
+    async fn make_partitions(&self, client: &mut Client) -> Result<Vec<Vec<String>>> {
+        if !matches!(self.intent, Intent::Count(_)) {
+            return partitions::make(client, self.staging, self.loads).await;
+        }
+        let failed = |error| database_error(&error, "ask which partitions are missing");
+        let transaction = client.transaction().await.map_err(failed)?;
+        transaction.batch_execute(TRANSACTION_SETTINGS).await.map_err(failed)?;
+        let mut names = Vec::with_capacity(self.loads.len());
+        for target in self.loads.iter().enumerate() {
+            let missing = partitions::missing(transaction.client(), self.staging, target).await?;
+            names.push(missing.iter().map(|partition| partition.name.to_string()).collect());
+        }
+        transaction.rollback().await.map_err(failed)?;
+        Ok(names)
+    }
 }
 
 /// An error, and whether trying again may help.

@@ -16,7 +16,7 @@ use crate::{
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn settled(client: &Client, run: &RunId) -> Result<Option<Published>> {
     if let Some(tallies) = ledger::published(client, run).await? {
-        let change = |tally| TableChange { tally, deletions: None };
+        let change = |tally| TableChange { tally, ..TableChange::default() };
         let tables = tallies.into_iter().map(change).collect();
         return Ok(Some(Published { ending: Ending::Published, tables }));
     }

@@ -21,6 +21,8 @@ pub(in crate::postgres) struct Statements<'a> {
     /// Columns that are inserted beside the loaded ones, with SQL for their values: where the
     /// database would draw values that a rehearsal must not use up.
     pub(in crate::postgres) drawn: Vec<(String, String)>,
+    /// A condition on row `t` without which it is no staged row's: which partitions matter.
+    pub(in crate::postgres) within: Option<String>,
 }
 
 impl Statements<'_> {
@@ -53,7 +55,8 @@ impl Statements<'_> {
 
     /// The condition that `s` and `t` are the same row.
     pub(super) fn same_key(&self) -> String {
-        same_key(self.load, "t", "s")
+        let same = same_key(self.load, "t", "s");
+        self.within.as_ref().map_or_else(|| same.clone(), |within| format!("{same} and {within}"))
     }
 
     /// The condition that `s` brings `t` something new.
@@ -95,8 +98,7 @@ impl Statements<'_> {
     /// those that need them; `also` are assignments beside the columns.
     pub(super) fn upserts(&self, also: Option<String>) -> [Write; 4] {
         let of_column = |column: &LoadColumn| {
-            let name = quote_identifier(&column.column.name);
-            format!("{name} = s.{name}")
+            format!("{} = {}", quote_identifier(&column.column.name), updated(column))
         };
         let assignments: Vec<String> = self.updated_columns().map(of_column).chain(also).collect();
         let update = format!("update {} t set {} from", self.table(), assignments.join(", "));
@@ -231,7 +233,21 @@ pub(super) fn typed(soft: &SoftDelete, value: &str) -> String {
 
 /// Whether a column differs between target `t` and staged `s`.
 fn difference(column: &LoadColumn) -> String {
-    format!("{} is distinct from {}", content("t", column), content("s", column))
+    let brought = if column.merges { updated(column) } else { content("s", column) };
+    format!("{} is distinct from {brought}", content("t", column))
+}
+
+/// What an update makes of a column. Of objects that are merged nothing is lost, so a record
+/// without a value changes nothing either.
+fn updated(column: &LoadColumn) -> String {
+    let name = quote_identifier(&column.column.name);
+    if !column.merges {
+        return format!("s.{name}");
+    }
+    format!(
+        "case when jsonb_typeof(t.{name}) = 'object' and jsonb_typeof(s.{name}) = 'object'
+           then t.{name} || s.{name} else coalesce(s.{name}, t.{name}) end"
+    )
 }
 
 /// A column so that its equality is that of content: types whose `=` is missing or calls

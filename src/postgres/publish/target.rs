@@ -151,6 +151,7 @@ impl TargetPublisher<'_> {
             target: image,
             load,
             changes: &self.sql.changes(),
+            within: self.sql.within.as_deref(),
             updated: &classified.kinds(Effect::Updates),
             deleted: &classified.kinds(Effect::Deletes),
         };
@@ -224,11 +225,13 @@ pub(in crate::postgres) async fn foresee(
     Ok(Some(changes::note(client, &sql.changes(), &query).await?))
 }
 
+/// Of a partitioned table only the part matters in which a row of the run can be.
 async fn target_is_empty(
     client: &Client,
     sql: &Statements<'_>,
 ) -> Result<bool, tokio_postgres::Error> {
-    let query = format!("select not exists (select from {})", sql.table());
+    let within = sql.within.as_deref().unwrap_or("true");
+    let query = format!("select not exists (select from {} t where {within})", sql.table());
     client.query_typed_one(&query, &[]).await?.try_get(0)
 }
 

@@ -14,11 +14,13 @@ use super::{
 use crate::{
     error::{Error, Result},
     failpoint,
+    load::Tenant,
     outcome::Tally,
     postgres::{
         caught::{Attempt, attempt, attempt_in_rounds},
         lease::Fence,
         session::{TRANSACTION_SETTINGS, database_error},
+        tenant::and_tenant,
         watch,
     },
     run_id::RunId,
@@ -32,6 +34,8 @@ pub struct Undoing<'a> {
     pub of: &'a KeptRun,
     /// What was kept of it.
     pub kept: &'a Kept,
+    /// Whose rows it wrote.
+    pub tenant: Option<&'a Tenant>,
     /// Proves that the targets are this run's.
     pub fence: &'a Fence,
     /// Whether rows that somebody touched since are left as they are; otherwise one of them
@@ -99,7 +103,8 @@ pub async fn undo(client: &mut Client, undoing: &Undoing<'_>) -> Result<Vec<Undo
         client.build_transaction().isolation_level(tokio_postgres::IsolationLevel::RepeatableRead);
     let transaction = opening.start().await.map_err(failed)?;
     let client = transaction.client();
-    let settings = format!("{TRANSACTION_SETTINGS}; {}", watch::mark(undoing.run));
+    let (mark, tenant) = (watch::mark(undoing.run), and_tenant(undoing.tenant));
+    let settings = format!("{TRANSACTION_SETTINGS}; {mark}{tenant}");
     client.batch_execute(&settings).await.map_err(failed)?;
     undoing.fence.check(client).await?;
     failpoint::hit("publish.begun")?;

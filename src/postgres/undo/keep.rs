@@ -29,6 +29,8 @@ pub(in crate::postgres) struct Image<'a> {
     pub(in crate::postgres) load: &'a LoadTarget,
     /// The table that notes what is to happen to each row (`kind`, `table_oid`, `row_id`).
     pub(in crate::postgres) changes: &'a str,
+    /// What is known of these rows `t`: which partitions they are in.
+    pub(in crate::postgres) within: Option<&'a str>,
     /// The kinds of rows that are updated.
     pub(in crate::postgres) updated: &'a [&'static str],
     /// The kinds of rows that are deleted.
@@ -136,9 +138,10 @@ async fn copy_rows(client: &Client, image: &Image<'_>) -> Result<u64, tokio_post
         "{into}
            select coalesce(c.kind in ({deleted}), false) as deleted, t.xmin::text::bigint as version{columns}
            from {} t join {} c on c.table_oid = t.tableoid and c.row_id = t.ctid
-           where c.kind in ({updated}) or c.kind in ({deleted})",
+           where (c.kind in ({updated}) or c.kind in ({deleted})) and {}",
         qualified(&image.load.table.name),
-        image.changes
+        image.changes,
+        image.within.unwrap_or("true")
     );
     client.batch_execute(&create).await?;
     Ok(count_rows(client, &name).await? - before)

@@ -19,6 +19,7 @@ use crate::{
     run::{
         clean_up::{STOPPED, UNHURRIED, unsettled},
         progress::{Progress, Stage},
+        refresh,
         retry::Retry,
         stopping::{self, in_time},
     },
@@ -52,6 +53,8 @@ pub async fn approve(
         Ending::Published => RunStatus::Published,
         Ending::Counted | Ending::Held | Ending::Moved => RunStatus::Held,
     };
+    let (after, changed) = (&held.plan.after, (&held.plan.loads[..], &published));
+    Box::pin(refresh::statistics(endpoint, after, changed, progress)).await;
     let tables = held.plan.loads.iter().zip(published.tables);
     let tables = tables
         .map(|(load, table)| TableSummary::new(&load.table.name, table.tally, table.deletions));
@@ -67,6 +70,7 @@ async fn open(endpoint: &Endpoint, run: &RunId) -> Result<(HeldRun, Staging, Ses
     let session = endpoint.connect().await?;
     let held = in_time(ledger::held_run(&session.client, run)).await?;
     let staging = Staging::new(run, held.plan.loads.len());
+    let staging = staging.of_tenant(held.plan.tenant.clone());
     in_time(staging.must_be_there(&session.client, held.plan.counted.records)).await?;
     let taking = Lease::take(endpoint, run, &held.record.pipeline, &held.plan.loads);
     let lease = in_time(taking).await?;
@@ -116,6 +120,7 @@ impl Approval<'_> {
             counted: &plan.counted,
             run: &self.held.record,
             fence: self.fence,
+            after: &plan.after,
             intent: Intent::Approve(&plan.fingerprints),
             stop: self.progress.stop(),
         };

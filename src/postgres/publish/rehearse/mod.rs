@@ -18,10 +18,12 @@ use crate::{
     load::{LoadMode, LoadTarget, deletes_first},
     postgres::{
         judge::{Place, has_unknown},
+        partitions,
         references::check_late,
         session::{TRANSACTION_SETTINGS, database_error},
         sql::own_rows,
         staging::{ORDINAL, Staging},
+        tenant::and_tenant,
     },
     schema::RelationKind,
 };
@@ -47,7 +49,10 @@ pub(in crate::postgres) async fn rehearse(
     let failed = |error| database_error(&error, "rehearse publishing");
     let (begin, end) = match place {
         Place::Alone => {
-            (format!("begin isolation level repeatable read; {TRANSACTION_SETTINGS}"), "rollback")
+            let tenant = and_tenant(staging.tenant());
+            let begin =
+                format!("begin isolation level repeatable read; {TRANSACTION_SETTINGS}{tenant}");
+            (begin, "rollback")
         }
         Place::Within => ("savepoint rehearsal".to_owned(), "rollback to savepoint rehearsal"),
     };
@@ -184,9 +189,13 @@ async fn find_offenders(
     loads: &[LoadTarget],
 ) -> Result<Vec<Offender>> {
     let mut trials = Vec::with_capacity(loads.len());
+    partitions::make_inside(client, staging, loads).await?;
     for (target, load) in loads.iter().enumerate() {
         let drawn = drawn(client, staging, target, load).await?;
-        let sql = Statements { staging, target, load, any_excluded: true, drawn };
+        let within = partitions::touched(client, staging, (target, load)).await;
+        let within =
+            within.map_err(|error| database_error(&error, "ask which partitions are touched"))?;
+        let sql = Statements { staging, target, load, any_excluded: true, drawn, within };
         let has_policies = has_policies(client, load).await?;
         trials.push(Box::pin(Trial::open(client, sql, has_policies)).await?);
     }

@@ -1,0 +1,63 @@
+//! Fresh statistics after a large load: autovacuum comes to it in minutes, queries do not wait.
+
+use std::time::Duration;
+
+use postgres_types::Type;
+use tokio_postgres::Client;
+
+use super::{
+    session::{database_error, with_settings},
+    sql::qualified,
+};
+use crate::{
+    error::{Error, Result},
+    load::{CountLimit, LoadTarget},
+    outcome::Tally,
+};
+
+/// Below this many rows written, a table's old statistics do no harm.
+const ROWS_MIN: u64 = 1_000;
+
+/// How long a table may take: by default the server reads 30,000 pages of it.
+const TABLE_SECONDS: u64 = 600;
+
+/// Analyses the tables of which much was written; the targets are committed.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses or takes too long: the load is not touched.
+pub async fn analyze_changed(
+    client: &Client,
+    loads: &[LoadTarget],
+    tallies: &[Tally],
+    limit: CountLimit,
+) -> Result<()> {
+    for (load, tally) in loads.iter().zip(tallies) {
+        let written = tally.inserted + tally.updated + tally.deleted;
+        if written < ROWS_MIN || !limit.is_crossed(written, rows(client, load).await?) {
+            continue;
+        }
+        let analyze = format!(
+            "set local statement_timeout = '{TABLE_SECONDS}s'; analyze {}",
+            qualified(&load.table.name)
+        );
+        let analyze = with_settings(&analyze);
+        let analyzing = client.batch_execute(&analyze);
+        let limit = Duration::from_secs(TABLE_SECONDS + 10);
+        let ended = tokio::time::timeout(limit, analyzing).await;
+        ended
+            .map_err(|_| Error::environment("analysing a table took too long"))?
+            .map_err(|error| database_error(&error, "analyse a table"))?;
+    }
+    Ok(())
+}
+
+/// The rows a table has, as the server estimates; of a partitioned one, those of its partitions.
+async fn rows(client: &Client, load: &LoadTarget) -> Result<u64> {
+    let query = "select coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint
+        from (select $1::oid as relid union
+          select relid from pg_catalog.pg_partition_tree($1::oid::regclass) where isleaf) t
+        join pg_catalog.pg_class c on c.oid = t.relid";
+    let row = client.query_typed_one(query, &[(&load.table.oid, Type::OID)]).await;
+    let row = row.map_err(|error| database_error(&error, "ask how large a table is"))?;
+    Ok(row.get::<_, i64>(0).cast_unsigned())
+}

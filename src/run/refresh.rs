@@ -1,0 +1,50 @@
+//! What is done for those who read the tables, when they are committed.
+
+use crate::{
+    error::Result,
+    load::{AfterLoad, LoadTarget},
+    outcome::Tally,
+    postgres::{
+        analyze::analyze_changed,
+        endpoint::Endpoint,
+        publish::{Ending, Published},
+    },
+    run::progress::Progress,
+};
+
+const STALE: &str = "the statistics of a table could not be refreshed: queries may be slow until autovacuum does it";
+
+/// Refreshes the statistics of tables of which much was written. The run is published, so what
+/// fails here is told and changes nothing.
+pub(super) async fn statistics(
+    endpoint: &Endpoint,
+    after: &AfterLoad,
+    (loads, published): (&[LoadTarget], &Published),
+    progress: &Progress,
+) {
+    if published.ending != Ending::Published {
+        return;
+    }
+    let tallies: Vec<Tally> = published.tables.iter().map(|table| table.tally).collect();
+    let refreshed = tokio::select! {
+        refreshed = analyze(endpoint, after, (loads, &tallies)) => refreshed,
+        () = progress.cancelled() => Ok(()),
+    };
+    if refreshed.is_err() {
+        progress.notice(STALE);
+    }
+}
+
+/// On a connection of its own, which ends with it: an operator does not wait for statistics.
+async fn analyze(
+    endpoint: &Endpoint,
+    after: &AfterLoad,
+    (loads, tallies): (&[LoadTarget], &[Tally]),
+) -> Result<()> {
+    let Some(limit) = after.analyze else { return Ok(()) };
+    if tallies.iter().all(|tally| tally.inserted + tally.updated + tally.deleted == 0) {
+        return Ok(());
+    }
+    let session = endpoint.connect().await?;
+    analyze_changed(&session.client, loads, tallies, limit).await
+}
