@@ -94,7 +94,7 @@ pub(super) struct DemoArguments {
 /// The domains that are shipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum DemoDomain {
-    /// Students, guardians and staff.
+    /// Students, guardians, staff, marks and attendance.
     School,
     /// Courses, enrolments, quizzes and materials.
     Learning,
@@ -113,7 +113,9 @@ pub(super) enum GeneratedDomain {
     Cadastre,
     /// Courses, enrolments, quizzes and materials.
     Learning,
-    /// Staff.
+    /// Assets, markets, bars, trades, orders and fills.
+    Market,
+    /// Staff, classes, marks and attendance.
     School,
 }
 

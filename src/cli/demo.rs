@@ -50,17 +50,20 @@ fn folder_of(domain: DemoDomain) -> &'static str {
 
 /// Pipelines whose rows others refer to, in the order in which they are loaded; those that
 /// are not named come after, sorted.
-const FIRST: [&str; 10] = [
+const FIRST: [&str; 13] = [
     "cadastre/lots",
     "cadastre/zones",
     "cadastre/parcels",
     "cadastre/changes",
     "learning/courses",
     "learning/students",
+    "market/assets",
     "market/markets",
-    "school/courses",
+    "market/orders",
+    "school/classes",
     "school/staff",
     "school/students",
+    "school/subjects",
 ];
 
 fn how_to_look(domain: Option<&str>) -> String {

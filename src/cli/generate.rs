@@ -17,6 +17,7 @@ pub(super) fn generate(arguments: &GenerateArguments, console: &Console) -> Resu
         domain: match arguments.domain {
             GeneratedDomain::Cadastre => Domain::Cadastre,
             GeneratedDomain::Learning => Domain::Learning,
+            GeneratedDomain::Market => Domain::Market,
             GeneratedDomain::School => Domain::School,
         },
         rows: arguments.rows,

@@ -6,6 +6,7 @@
 
 mod cadastre;
 mod learning;
+mod market;
 mod plan;
 mod random;
 mod school;
@@ -29,7 +30,9 @@ pub enum Domain {
     Cadastre,
     /// Courses, enrolments, quiz attempts and materials.
     Learning,
-    /// Staff.
+    /// Assets, markets, bars, trades, orders and fills.
+    Market,
+    /// Staff, classes, marks and attendance.
     School,
 }
 
@@ -62,7 +65,7 @@ pub struct MadeFile {
 pub struct Expected {
     /// The pipeline's name below `pipelines/`.
     pub pipeline: String,
-    /// Records.
+    /// Records; of a mark book or register, its cells.
     pub records: u64,
     /// Records that are rejected.
     pub rejected: u64,
@@ -102,6 +105,7 @@ pub fn generate(order: &Order) -> Result<Vec<MadeFile>> {
     match order.domain {
         Domain::Cadastre => cadastre::generate(order),
         Domain::Learning => learning::generate(order),
+        Domain::Market => market::generate(order),
         Domain::School => school::generate(order),
     }
 }

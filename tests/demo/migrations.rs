@@ -27,7 +27,8 @@ const UNEXPLAINED: &str = "
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     where n.nspname in ('cadastre', 'property', 'school', 'learning', 'market') and c.relkind in ('r', 'p')
-      and (col_description(c.oid, a.attnum) is null or obj_description(c.oid, 'pg_class') is null)";
+      -- A partition's columns are its table's.
+      and (col_description(c.oid, a.attnum) is null and not c.relispartition or obj_description(c.oid, 'pg_class') is null)";
 
 /// The migrations of the project.
 pub(super) fn shipped() -> Migrations {

@@ -101,3 +101,18 @@ async fn two_targets_of_one_table_have_rows_and_tallies_of_their_own() {
     assert_eq!(space.value(ROWS).await, before);
     assert_eq!(space.value("select count(*) from child").await, "1");
 }
+
+/// A rehearsal counts on from where a sequence stands, for one target after the other.
+#[tokio::test]
+async fn both_are_rehearsed_with_numbers_of_their_own() {
+    let trigger = "create function pass() returns trigger language plpgsql as 'begin return new; end';
+        create trigger passes before insert or update on parent for each row execute function pass();";
+    let space = Workspace::with(&format!("{TABLES}{trigger}")).await;
+    space.write(
+        "children.csv",
+        "id,name,mother,mother_phone,father,father_phone\n2,Bo,May,2,Jim,3\n3,Cy,Sue,4,Tom,5\n",
+    );
+    let summary = space.run(PIPELINE).await;
+    assert_eq!(codes(&summary), []);
+    assert_eq!(space.value("select count(distinct parent_id) from parent").await, "6");
+}

@@ -139,9 +139,10 @@ async fn has_policies(client: &Client, load: &LoadTarget) -> Result<bool> {
 async fn drawn(
     client: &Client,
     staging: &Staging,
+    loads: &[LoadTarget],
     target: usize,
-    load: &LoadTarget,
 ) -> Result<Vec<(String, String)>> {
+    let load = &loads[target];
     let query = "select a.attname::text, q.seqrelid::regclass::text, q.seqincrement,
           pg_catalog.pg_sequence_last_value(q.seqrelid), q.seqstart,
           pg_catalog.has_sequence_privilege(q.seqrelid, 'select')
@@ -154,6 +155,12 @@ async fn drawn(
         [(&load.table.oid, Type::OID), (&loaded, Type::TEXT_ARRAY)];
     let failed = |error| database_error(&error, "ask for sequences");
     let all = staging.rehearsed(target);
+    // Targets on one table draw one after the other, each for no more rows than it tries.
+    let before = loads[..target].iter().enumerate();
+    let before: String = before
+        .filter(|(_, other)| other.table.oid == load.table.oid)
+        .map(|(other, _)| format!(" + (select count(*) from {})", staging.tried(other)))
+        .collect();
     let mut drawn = Vec::new();
     for row in client.query_typed(query, &parameters).await.map_err(failed)? {
         let (name, sequence, by): (String, String, i64) = (row.get(0), row.get(1), row.get(2));
@@ -162,7 +169,7 @@ async fn drawn(
             None => first_of(client, &sequence, (row.get(5), row.get(4))).await? - by,
         };
         let number = format!("(select r.number from {all} r where r.ordinal = s.{ORDINAL})");
-        drawn.push((name, format!("({last} + {by} * {number})")));
+        drawn.push((name, format!("({last} + {by} * ({number}{before}))")));
     }
     Ok(drawn)
 }
@@ -191,7 +198,7 @@ async fn find_offenders(
     let mut trials = Vec::with_capacity(loads.len());
     partitions::make_inside(client, staging, loads).await?;
     for (target, load) in loads.iter().enumerate() {
-        let drawn = drawn(client, staging, target, load).await?;
+        let drawn = drawn(client, staging, loads, target).await?;
         let within = partitions::touched(client, staging, (target, load)).await;
         let within =
             within.map_err(|error| database_error(&error, "ask which partitions are touched"))?;

@@ -1,6 +1,6 @@
-//! A school's staff list.
+//! The staff list.
 
-use super::{Expected, MadeFile, Order, TextFile, plan::FaultPlan, random::Random};
+use super::super::{Expected, MadeFile, Order, TextFile, plan::FaultPlan, random::Random};
 use crate::error::Result;
 
 /// What is wrong with a member of staff.
@@ -21,7 +21,7 @@ const STAFF_FAULTS: &[StaffFault] = &[
     StaffFault::Ragged,
 ];
 
-pub(super) fn generate(order: &Order) -> Result<Vec<MadeFile>> {
+pub(super) fn staff(order: &Order) -> Result<MadeFile> {
     let name = "staff.csv";
     let mut out = TextFile::create(order, name)?;
     out.line(b"Username,Family name,First name,Role,Phone,Position,Active")?;
@@ -59,5 +59,5 @@ pub(super) fn generate(order: &Order) -> Result<Vec<MadeFile>> {
         out.line(line.as_bytes())?;
     }
     out.finish()?;
-    Ok(vec![MadeFile { file: name.to_owned(), expected: vec![expected] }])
+    Ok(MadeFile { file: name.to_owned(), expected: vec![expected] })
 }
