@@ -141,7 +141,7 @@ mod tests {
             name: "users".to_owned(),
             delivered: "delta".to_owned(),
         };
-        let mut file = PositionsFile::create(folder.path()).expect("created");
+        let mut file = PositionsFile::append(folder.path()).expect("created");
         [1, 7].iter().try_for_each(|record| file.write(&place(*record))).expect("written");
         file.finish().expect("finished");
         let read = || {

@@ -203,7 +203,7 @@ async fn a_partition_key_that_fails_is_of_no_partition() {
 #[tokio::test]
 async fn a_row_that_is_too_large_for_an_index_is_rejected() {
     // Text that cannot be compressed.
-    let long: String = (0..9_000_u32).map(|at| noise(at)).collect();
+    let long: String = (0..9_000_u32).map(noise).collect();
     let csv = format!("id,name\n1,Ana\n2,{long}\n3,Rui\n");
     for (index, size) in [("(name)", 9_000), ("(name, id)", 4_000)] {
         let csv = csv.replace(&long, &long[..size]);
