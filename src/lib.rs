@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod error;
 pub mod failpoint;
 pub mod outcome;
+pub mod panics;
 pub mod private_file;
 pub mod run_id;
 pub mod schema;

@@ -414,8 +414,11 @@ pub struct TableTuples {
     /// Records rejected before COPY.
     pub rejected: u64,
     /// Binary COPY tuples of what was read of those, for [`LoadTarget::identifying`]: one per
-    /// record, empty for targets that delete nothing.
+    /// record, and of records of several rows one per empty cell; none for targets that delete
+    /// nothing.
     pub refused: bytes::Bytes,
+    /// How many tuples those are.
+    pub refused_rows: u64,
     /// Records that have no tuple since the target holds their rows; negative where records that
     /// were left out before are sent after all.
     pub same: i64,

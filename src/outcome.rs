@@ -190,6 +190,25 @@ pub struct Deletions {
     pub scopes_over_limit: u64,
     /// Why this waits for approval; empty where it does not.
     pub held_for: Vec<HoldReason>,
+    /// The files that may be why rows are not in the others; only where rows would go.
+    #[serde(default, skip_serializing_if = "Lacking::is_nothing")]
+    pub lacking: Lacking,
+}
+
+/// Files that hold nothing of what they should, by path.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lacking {
+    /// Files without a record.
+    pub empty: Vec<String>,
+    /// Files that the last run published, and that are not there where there are fewer now.
+    pub missing: Vec<String>,
+}
+
+impl Lacking {
+    /// Whether every file is there and has records.
+    pub fn is_nothing(&self) -> bool {
+        self.empty.is_empty() && self.missing.is_empty()
+    }
 }
 
 /// Why deletions wait for approval.
@@ -204,6 +223,10 @@ pub enum HoldReason {
     OverLimitInScope,
     /// Without a key nobody knows which rows the rejected records are.
     RejectedWithoutKey,
+    /// Some files have no record, and rows would go that others do not have.
+    FileWithoutRecords,
+    /// There are fewer files than the last run published.
+    FileMissing,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::{
     fs::{DirBuilder, File, OpenOptions},
+    io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
 };
@@ -15,7 +16,7 @@ use crate::error::{Error, Result};
 /// `ErrorKind::Environment` with the path and the system's reason.
 pub fn create(path: &Path) -> Result<File> {
     let opened = OpenOptions::new().write(true).read(true).create_new(true).mode(0o600).open(path);
-    opened.map_err(|cause| cannot_write(path).caused_by(cause))
+    opened.map_err(|cause| cannot_write(path, cause))
 }
 
 /// Opens a file to write on at its end, readable and writable by its owner only; it is created
@@ -34,12 +35,31 @@ pub fn append(path: &Path) -> Result<File> {
 /// `ErrorKind::Environment` with the path and the system's reason.
 pub fn create_folder(path: &Path) -> Result<()> {
     let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    created.map_err(|cause| cannot_write(path).caused_by(cause))
+    created.map_err(|cause| cannot_write(path, cause))
 }
 
-fn cannot_write(path: &Path) -> Error {
+/// What to do about a file that cannot be written, or a folder that cannot be made.
+pub fn advice(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::PermissionDenied => "mend the permissions of the folder, or choose another",
+        io::ErrorKind::ReadOnlyFilesystem => "its disk can only be read: choose another place",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on the disk",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "a file stands where a folder has to be: choose another path, or move it away"
+        }
+        io::ErrorKind::IsADirectory => {
+            "a folder stands where the file has to be: choose another path, or move it away"
+        }
+        io::ErrorKind::InvalidFilename => "choose a shorter path",
+        _ => "look at the disk that it is on",
+    }
+}
+
+fn cannot_write(path: &Path, cause: io::Error) -> Error {
+    let hint = advice(&cause);
     Error::environment(format!("`{}` cannot be created", path.display()))
-        .hint("choose another place with --report-dir, or mend the folder's permissions")
+        .caused_by(cause)
+        .hint(hint)
 }
 
 #[cfg(test)]

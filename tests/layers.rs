@@ -12,7 +12,7 @@ use std::{
 
 /// Modules in layers, the lowest first; modules of one layer do not know each other.
 const LAYERS: &[&[&str]] = &[
-    &["error", "value", "schema", "run_id"],
+    &["error", "value", "schema", "run_id", "panics"],
     &["diagnostic", "outcome", "private_file", "failpoint"],
     &["batch"],
     &["definition"],

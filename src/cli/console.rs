@@ -24,6 +24,9 @@ pub(super) enum Output {
 /// A panic says where, not what: its message may quote the data it met.
 pub(super) fn hide_panic_payloads() {
     std::panic::set_hook(Box::new(|panic| {
+        if crate::panics::are_caught() {
+            return;
+        }
         let place = panic.location().map_or_else(String::new, |place| format!(" at {place}"));
         streams::words(&format!("error: a fault of longshore itself{place}; please report it\n"));
     }));
@@ -94,10 +97,20 @@ impl Console {
 
     /// An error with where it happened, its causes and its hint.
     pub(super) fn error(&self, error: &Error) -> ExitStatus {
+        self.error_of(None, error)
+    }
+
+    /// The error that stopped one of several pipelines.
+    pub(super) fn error_of(&self, pipeline: Option<&str>, error: &Error) -> ExitStatus {
         let said = error.to_string();
         let said = without_passwords(&said);
         if self.is_json() {
-            self.json(&serde_json::json!({ "status": "failed", "error": said, "hint": error.hint_text() }));
+            let mut document =
+                serde_json::json!({ "status": "failed", "error": said, "hint": error.hint_text() });
+            if let Some(pipeline) = pipeline {
+                document["pipeline"] = pipeline.into();
+            }
+            self.json(&document);
         }
         self.complain(error)
     }

@@ -39,7 +39,7 @@ pub(super) async fn exports(
         files.iter().partition(|file| file.export().is_some_and(|export| export.archive.is_some()));
     for file in archives {
         let ended = archive(file, arguments, endpoint, console).await;
-        status = status.merge(ended.unwrap_or_else(|error| console.error(&error)));
+        status = status.merge(ended.unwrap_or_else(|error| failed(&file.name, error, console)));
         if status == ExitStatus::Interrupted {
             return Ok(status);
         }
@@ -93,6 +93,7 @@ async fn archive(
     let (name, rows) = (&summary.pipeline, grouped(summary.rows));
     match summary.status {
         "held" => {
+            let rows = grouped(summary.would_delete.unwrap_or(0));
             let all = grouped(summary.table_rows.unwrap_or(0));
             console.say(&format!("{name}: held, {rows} of {all} rows would be deleted"));
             console.say(
@@ -140,13 +141,19 @@ async fn together(
     let ended = progress::watch(console, &progress, running).await;
     stop.abort();
     let mut status = ExitStatus::Done;
-    for ended in ended? {
+    for (request, ended) in requests.iter().zip(ended?) {
         status = status.merge(match ended {
             Ok(summary) => written(&summary, console),
-            Err(error) => console.error(&error),
+            Err(error) => failed(request.pipeline, error, console),
         });
     }
     Ok(status)
+}
+
+/// Which of several it was that failed.
+fn failed(pipeline: &str, error: Error, console: &Console) -> ExitStatus {
+    let error = error.context(format!("in the export `{pipeline}`"));
+    console.error_of(Some(pipeline), &error)
 }
 
 fn written(summary: &ExportSummary, console: &Console) -> ExitStatus {

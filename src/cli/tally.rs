@@ -159,6 +159,13 @@ pub(super) fn deletions(table: &str, deletions: &Deletions) -> String {
             HoldReason::RejectedWithoutKey => {
                 "without a key nobody knows which rows the rejected records are".to_owned()
             }
+            HoldReason::FileWithoutRecords => {
+                format!("no record is in {}", named(&deletions.lacking.empty))
+            }
+            HoldReason::FileMissing => format!(
+                "the last published run had more files: now missing {}",
+                named(&deletions.lacking.missing)
+            ),
         };
         let _ = writeln!(text, "  {table}: {gone} of {rows} rows would be deleted; {why}");
     }
@@ -170,6 +177,16 @@ pub(super) fn deletions(table: &str, deletions: &Deletions) -> String {
         );
     }
     text
+}
+
+/// The first few of some files.
+fn named(files: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let names: Vec<String> = files.iter().take(SHOWN).map(|file| format!("`{file}`")).collect();
+    match files.len().saturating_sub(SHOWN) {
+        0 => names.join(", "),
+        more => format!("{} and {} more", names.join(", "), grouped(more as u64)),
+    }
 }
 
 /// What a validation found, in a few lines.

@@ -163,6 +163,10 @@ pub struct Limits {
     /// is held. `"5%"` unless given.
     #[serde(default)]
     pub deleted: Option<Limit>,
+    /// Whether a delivery may have fewer files than the last one, or some without a record, and
+    /// rows that the others do not have are deleted all the same; else the run is held.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
     /// How long a run can be undone: `"36 hours"`, `"7 days"` (so unless given), or `false`;
     /// until then the rows it replaced are kept.
     #[serde(default)]

@@ -92,7 +92,7 @@ struct Found {
 
 impl Archive<'_> {
     async fn attempt(&self) -> Result<ExportSummary> {
-        let work = WorkFolder::take(&self.member.manifest)?;
+        let work = WorkFolder::take(&self.member.slot)?;
         let session = self.endpoint.connect().await?;
         let client = &session.client;
         database_ledger::ensure(client).await?;
@@ -153,7 +153,11 @@ impl Archive<'_> {
         let all = table::count(&session.client, &found.table.name).await?;
         if limit.is_crossed(found.rows, all) {
             let held = self.without_rows(session, "held", &snapshot).await?;
-            return Ok(ExportSummary { rows: found.rows, table_rows: Some(all), ..held });
+            return Ok(ExportSummary {
+                would_delete: Some(found.rows),
+                table_rows: Some(all),
+                ..held
+            });
         }
         self.delete(&place, &found).await?;
         failpoint::hit("archive.deleted")?;
@@ -227,6 +231,7 @@ impl Archive<'_> {
 
     /// The manifest comes first: it says whose files they are that may be replaced.
     fn place(&self, found: Found, snapshot: &Snapshot) -> Result<ExportSummary> {
+        found.files.prepare()?;
         let earlier = manifest::files_of(&self.member.manifest);
         for file in found.files.files() {
             let known =
@@ -293,6 +298,7 @@ impl Archive<'_> {
             since: None,
             until: None,
             deleted: None,
+            would_delete: None,
             table_rows: None,
             stale: Vec::new(),
             seconds: 0.0,

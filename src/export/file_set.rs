@@ -16,7 +16,7 @@ use super::{
     columns::{ResultColumn, place_of},
     layout::Layout,
     output_file::OutputFile,
-    part_file::{FinishedFile, sync_file_system, sync_folder},
+    part_file::{FinishedFile, NAME_BYTES_MAX, check_place, sync_file_system, sync_folder},
     path::{PathPattern, safe_name},
     row::Row,
     work_folder::WorkFolder,
@@ -29,6 +29,9 @@ use crate::{
 /// From so many files on, the file system is told once to write everything: a disk waits a few
 /// milliseconds for each file that is told on its own.
 const SYNCED_ONE_BY_ONE: usize = 8;
+
+/// Bytes of a value in a name: fewer where the names of files would be too long otherwise.
+const VALUE_BYTES: [usize; 4] = [NAME_BYTES_MAX, 100, 50, 20];
 
 /// A file that an export wrote.
 #[derive(Debug, Clone, Serialize)]
@@ -107,6 +110,9 @@ impl FileSet {
             seen: HashSet::new(),
             taken: HashSet::new(),
         };
+        // A group must not have the name of the file that lists them.
+        let manifest = files.pattern.manifest(&files.layout.output);
+        files.taken.insert(manifest.to_lowercase());
         // Without groups there is a file also where there are no rows.
         if files.groups.is_empty() {
             files.begin(Vec::new(), 1)?;
@@ -146,9 +152,10 @@ impl FileSet {
             return Err(Error::definition(format!(
                 "the rows of a group of `{names}` do not stand together"
             ))
-            .hint("order the query by the columns of `group_by` first"));
+            .hint("order the query by the columns of `group_by` first; by their text (`g::text collate \"C\"`) where values are equal that are written differently, as of citext"));
         }
         let path = self.path_of(&group, part)?;
+        check_place(&path)?;
         let place = (&self.work, self.finished.len());
         let file = OutputFile::create(&path, &self.layout, place, &self.progress)?;
         self.open = Some(OpenFile { file, path, group, part });
@@ -158,9 +165,15 @@ impl FileSet {
     /// A path of its own: names that were changed, or are taken, carry a hash of the values.
     fn path_of(&mut self, group: &[Option<String>], part: u64) -> Result<PathBuf> {
         for told_apart in [false, true] {
-            let names: Vec<_> =
-                group.iter().map(|value| safe_name(value.as_deref(), told_apart)).collect();
-            let path = self.pattern.path(&names, part);
+            let mut fitting = VALUE_BYTES.iter().map(|most| {
+                let name = |value: &Option<String>| safe_name(value.as_deref(), told_apart, *most);
+                self.pattern.path(&group.iter().map(name).collect::<Vec<_>>(), part)
+            });
+            let is_short = |path: &String| path.split('/').all(|name| name.len() <= NAME_BYTES_MAX);
+            let Some(path) = fitting.find(is_short) else {
+                return Err(Error::definition("the name of a file would be longer than a name can be")
+                    .hint(format!("names have {NAME_BYTES_MAX} bytes at most: put fewer columns or words into the path")));
+            };
             if self.taken.insert(path.to_lowercase()) {
                 return Ok(PathBuf::from(path));
             }
@@ -209,7 +222,13 @@ impl FinishedSet {
         &self.work
     }
 
-    /// Lets the files take their places; the work folder is for the manifest.
+    /// Checks that every file may take its place: half a set would be none.
+    pub(super) fn prepare(&self) -> Result<()> {
+        self.files.iter().try_for_each(FinishedFile::prepare)
+    }
+
+    /// Lets the files take their places, which are [prepared](Self::prepare); the work folder is
+    /// for the manifest.
     pub(super) fn place(self) -> Result<(Vec<WrittenFile>, WorkFolder)> {
         let mut written = self.written;
         let folders: BTreeSet<PathBuf> =

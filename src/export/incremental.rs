@@ -5,9 +5,12 @@
 //! second less: whatever is older is in the snapshot or was rolled back. What is younger comes
 //! with the next run, which begins just there: no row is missed, none comes twice.
 
+use std::time::Duration;
+
 use crate::{
     definition::IncrementalDefinition,
     error::{Error, Result},
+    failpoint,
     postgres::{
         session::{Session, database_error},
         sql::{quote_identifier, quote_literal},
@@ -21,6 +24,8 @@ pub(super) struct Bounds {
     pub(super) since: Option<String>,
     /// Up to here, itself not.
     pub(super) until: String,
+    /// What people should know of them.
+    pub(super) notes: Vec<String>,
 }
 
 impl Bounds {
@@ -44,13 +49,19 @@ const HORIZON: &str = "select
     to_char((least(clock_timestamp(), min(xact_start)) - interval '1 second') at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00',
     count(*) filter (where query = '<insufficient privilege>'),
     (select count(*) from pg_catalog.pg_prepared_xacts where database = current_database()),
-    pg_is_in_recovery()
+    pg_is_in_recovery(),
+    (array_agg(pid order by xact_start) filter (where xact_start is not null))[1],
+    extract(epoch from clock_timestamp() - min(xact_start))::float8
   from pg_catalog.pg_stat_activity
   where datname = current_database() and pid <> pg_backend_pid()
     and backend_type is distinct from 'autovacuum worker'";
 
-/// Up to where all rows are known; asked before the snapshot is taken.
-pub(super) async fn horizon(session: &Session) -> Result<String> {
+/// A transaction that is open for longer is told of: rows wait for it.
+const OPEN_FOR: Duration = Duration::from_secs(60);
+
+/// Up to where all rows are known; asked before the snapshot is taken. With it, what holds it
+/// back for long.
+pub(super) async fn horizon(session: &Session) -> Result<(String, Option<String>)> {
     let row = session.client.query_typed_one(HORIZON, &[]).await;
     let row = row.map_err(|error| database_error(&error, "say which transactions are open"))?;
     let (hidden, prepared): (i64, i64) = (row.get(1), row.get(2));
@@ -69,7 +80,22 @@ pub(super) async fn horizon(session: &Session) -> Result<String> {
         )
         .hint("end it: COMMIT PREPARED or ROLLBACK PREPARED, see pg_prepared_xacts"));
     }
-    Ok(row.get(0))
+    let oldest: (Option<i32>, Option<f64>) = (row.get(4), row.get(5));
+    let held_back = match oldest {
+        (Some(pid), Some(age)) if age > failpoint::limit(OPEN_FOR).as_secs_f64() => Some(format!(
+            "rows written in the last {age:.0} s wait for the next run: a transaction is open for so long (process {pid} of the server)"
+        )),
+        _ => None,
+    };
+    Ok((row.get(0), held_back))
+}
+
+/// Whether one point in time is later than another, both as text that the server wrote.
+pub(super) async fn is_later(session: &Session, one: &str, other: &str) -> Result<bool> {
+    let query = "select $1::text::timestamptz > $2::text::timestamptz";
+    let text = tokio_postgres::types::Type::TEXT;
+    let row = session.client.query_typed_one(query, &[(&one, text.clone()), (&other, text)]).await;
+    row.map(|row| row.get(0)).map_err(|error| database_error(&error, "compare two points in time"))
 }
 
 /// A point in time that somebody typed, as the server writes it.
@@ -77,13 +103,35 @@ pub(super) async fn point(session: &Session, text: &str) -> Result<String> {
     let query = "select to_char($1::text::timestamptz at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00'";
     let row =
         session.client.query_typed_one(query, &[(&text, tokio_postgres::types::Type::TEXT)]).await;
-    row.map(|row| row.get(0)).map_err(|error| match error.code() {
-        Some(code) if code.code().starts_with("22") => {
-            Error::definition("the value of `--since` is no point in time")
-                .hint("write it as `2024-02-29 13:45:00+00`")
-        }
+    let row = row.map_err(|error| match error.code() {
+        Some(code) if code.code().starts_with("22") => no_point(),
         _ => database_error(&error, "read a point in time"),
-    })
+    })?;
+    // Of the infinities there is no text.
+    row.get::<_, Option<String>>(0).ok_or_else(no_point)
+}
+
+fn no_point() -> Error {
+    Error::definition("the value of `--since` is no point in time")
+        .hint("write it as `2024-02-29 13:45:00+00`")
+}
+
+/// Refuses a beginning behind the end of the last run, or behind that of this one: the next run
+/// begins where this one ends, and rows between would be in no file.
+pub(super) async fn check_since(
+    session: &Session,
+    since: &str,
+    ends: [Option<&str>; 2],
+) -> Result<()> {
+    for end in ends.into_iter().flatten() {
+        if is_later(session, since, end).await? {
+            let what =
+                format!("`--since` is later than {end}, and rows in between would be in no file");
+            return Err(Error::definition(what)
+                .hint("leave it out: the run begins where the last one ended; an earlier time writes rows once more"));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the columns are there, and can be compared.
@@ -111,8 +159,12 @@ mod tests {
 
     #[test]
     fn the_end_of_one_run_is_the_beginning_of_the_next() {
-        let first = Bounds { since: None, until: "2024-01-02".to_owned() };
-        let next = Bounds { since: Some("2024-01-02".to_owned()), until: "2024-01-03".to_owned() };
+        let first = Bounds { since: None, until: "2024-01-02".to_owned(), notes: Vec::new() };
+        let next = Bounds {
+            since: Some(first.until.clone()),
+            until: "2024-01-03".to_owned(),
+            notes: Vec::new(),
+        };
         assert_eq!(
             first.restrict("select 1", "at"),
             "select * from (select 1\n) q where (q.\"at\" < '2024-01-02'::timestamptz or q.\"at\" is null)"

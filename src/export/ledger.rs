@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     postgres::{
         endpoint::Endpoint,
-        ledger::{self, ExportEnd, ExportRecord, FileRecord},
+        ledger::{self, ExportEnd, ExportRecord, FileRecord, LastRun},
     },
     run_id::RunId,
 };
@@ -33,11 +33,11 @@ impl<'e> Ledger<'e> {
     }
 
     /// Where the last run of an incremental export ended.
-    pub(super) async fn last_until(&self, member: &Member<'_>) -> Result<Option<String>> {
+    pub(super) async fn last_run(&self, member: &Member<'_>) -> Result<LastRun> {
         let session = self.endpoint.connect().await.map_err(needed)?;
         ledger::ensure(&session.client).await.map_err(needed)?;
         let export = record(member)?;
-        ledger::last_until(&session.client, &export).await
+        ledger::last_run(&session.client, &export).await
     }
 
     /// The bounds of a run whose files are to be made again, by the same values of parameters.
@@ -53,7 +53,7 @@ impl<'e> Ledger<'e> {
             ))
             .hint("`longshore history` lists the runs; values of parameters have to be given again")
         })?;
-        Ok(Bounds { since, until })
+        Ok(Bounds { since, until, notes: Vec::new() })
     }
 
     /// Notes that an export has begun; of one that begins again there is a note already.
@@ -159,6 +159,7 @@ pub(super) fn record(member: &Member<'_>) -> Result<ExportRecord> {
         role: definition.role.clone(),
         again: request.again.cloned(),
         manifest: absolute(&member.manifest),
+        slot: absolute(Path::new(&member.slot)),
     })
 }
 

@@ -19,7 +19,7 @@ use super::{
     work_folder::WorkFolder,
 };
 use crate::{
-    definition::Treatment,
+    definition::{OutputDefinition, OutputFormat, Treatment},
     error::{Error, Result},
     private_file,
     run_id::RunId,
@@ -32,7 +32,7 @@ pub(super) struct Manifest<'e> {
     pipeline: &'e str,
     /// The release that wrote it.
     version: &'static str,
-    format: crate::definition::OutputFormat,
+    format: OutputFormat,
     encoding: &'e str,
     /// Of the query as it is written in the definition.
     query_sha256: String,
@@ -120,7 +120,7 @@ impl<'e> Manifest<'e> {
             pipeline: request.pipeline,
             version: env!("CARGO_PKG_VERSION"),
             format: definition.output.format,
-            encoding: definition.output.encoding.as_deref().unwrap_or("utf-8"),
+            encoding: encoding(&definition.output),
             query_sha256: hex(&Sha256::digest(definition.sql.as_bytes())),
             parameters: given.map(|(name, value)| (name.to_owned(), value.into())).collect(),
             role: definition.role.as_deref(),
@@ -144,12 +144,19 @@ impl<'e> Manifest<'e> {
             Error::unexpected("a manifest cannot be written as JSON").caused_by(cause)
         })?;
         text.push(b'\n');
+        private_file::create_folder(folder_of(path))?;
         let part = work.path().join("manifest");
         let mut file = private_file::create(&part)?;
         let written = file.write_all(&text).and_then(|()| file.sync_all());
         written.and_then(|()| std::fs::rename(&part, path)).map_err(failed)?;
         sync_folder(folder_of(path))
     }
+}
+
+/// Formats other than CSV leave the key aside: JSON and workbooks are UTF-8.
+fn encoding(output: &OutputDefinition) -> &str {
+    let given = output.encoding.as_deref().filter(|_| output.format == OutputFormat::Csv);
+    given.unwrap_or("utf-8")
 }
 
 fn file<'e>(manifest: &Path, file: &'e WrittenFile) -> ManifestFile<'e> {

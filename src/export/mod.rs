@@ -101,6 +101,9 @@ pub struct ExportSummary {
     /// Of an archive, the rows that were deleted from their table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted: Option<u64>,
+    /// Of an archive that would delete too many, how many; then none is written or deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_delete: Option<u64>,
     /// Of an archive that would delete too many, the rows of the table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table_rows: Option<u64>,

@@ -85,7 +85,13 @@ impl OutputFile {
     pub(super) fn finish(mut self) -> Result<(Written, FinishedFile)> {
         match self.format {
             FormatWriter::Geojson(_) => GeojsonWriter::end(&mut self.buffer),
-            FormatWriter::Sheet(sheet) => sheet.finish(&mut self.part)?,
+            FormatWriter::Sheet(sheet) => {
+                let finished = sheet.finish(&mut self.part);
+                if let Some(why) = self.part.why_failed() {
+                    return Err(why);
+                }
+                finished?;
+            }
             FormatWriter::Csv(_) | FormatWriter::JsonLines => {}
         }
         self.part.add(&self.buffer)?;

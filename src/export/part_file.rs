@@ -12,6 +12,7 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
+use rustix::fs::Access;
 use sha2::{Digest, Sha256};
 use zip::{
     ZipWriter,
@@ -22,11 +23,14 @@ use super::manifest::hex;
 use crate::{
     error::{Error, Result},
     private_file,
-    run::progress::Progress,
+    run::{interrupted, progress::Progress},
 };
 
 /// Compresses about as well as level 6 of gzip, at several times its speed.
 const ZSTD_LEVEL: i32 = 3;
+
+/// Bytes of the name of a file or folder, on every file system of today.
+pub(super) const NAME_BYTES_MAX: usize = 255;
 
 /// Files are read in pieces of so many bytes.
 const READ_BYTES: usize = 64 << 10;
@@ -36,6 +40,9 @@ pub(super) struct PartFile {
     path: PathBuf,
     part: Part,
     writer: Writer,
+    progress: Arc<Progress>,
+    /// Why a writer of a format stopped, in the system's words.
+    failed: Option<io::Error>,
 }
 
 /// A whole file that has not taken its place yet.
@@ -76,9 +83,18 @@ impl PartFile {
         let file = BufWriter::new(private_file::create(&part)?);
         let part = Part(part);
         let progress = Arc::clone(progress);
-        let disk = Disk { file, hash: Sha256::new(), bytes: 0, progress };
+        let counted = Arc::clone(&progress);
+        let disk = Disk { file, hash: Sha256::new(), bytes: 0, progress: counted };
         let writer = Writer::named(path, disk).map_err(|cause| cannot_write(path, cause))?;
-        Ok(Self { path: path.to_owned(), part, writer })
+        Ok(Self { path: path.to_owned(), part, writer, progress, failed: None })
+    }
+
+    /// What a writer of a format met that writes to this file.
+    pub(super) fn why_failed(&mut self) -> Option<Error> {
+        if self.progress.is_cancelled() {
+            return Some(interrupted());
+        }
+        self.failed.take().map(|cause| cannot_write(&self.path, cause))
     }
 
     /// Adds bytes.
@@ -98,9 +114,21 @@ impl PartFile {
 }
 
 impl Write for PartFile {
+    /// Fails once, so that the writer of a format stops. What it still writes to end its file in
+    /// good order goes nowhere: it would only tell people in its own words of a failure.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.write_all(bytes)?;
-        Ok(bytes.len())
+        if self.failed.is_some() {
+            return Ok(bytes.len());
+        }
+        let written = match self.progress.is_cancelled() {
+            true => Err(io::Error::from(io::ErrorKind::Interrupted)),
+            false => self.writer.write_all(bytes),
+        };
+        written.map(|()| bytes.len()).map_err(|cause| {
+            let said = io::Error::other(cause.to_string());
+            self.failed = Some(cause);
+            said
+        })
     }
 
     /// Compressed bytes go out when the file is finished.
@@ -133,6 +161,16 @@ impl FinishedFile {
         &self.path
     }
 
+    /// Makes the folder of its place, and checks that the file may take it: nothing has taken its
+    /// place yet then.
+    pub(super) fn prepare(&self) -> Result<()> {
+        let folder = folder_of(&self.path);
+        private_file::create_folder(folder)?;
+        check_place(&self.path)?;
+        let may_write = rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK);
+        may_write.map_err(|cause| cannot_write(&self.path, cause.into()))
+    }
+
     /// Lets the file take its place; [`sync_folder`] makes that last. False where the same bytes
     /// are there already.
     pub(super) fn place(self) -> Result<bool> {
@@ -141,7 +179,6 @@ impl FinishedFile {
             File::open(&self.path).and_then(|file| file.sync_all()).map_err(failed)?;
             return Ok(false);
         }
-        private_file::create_folder(folder_of(&self.path))?;
         fs::rename(&self.part.0, &self.path).map_err(failed)?;
         Ok(true)
     }
@@ -168,6 +205,26 @@ pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
             0 => return Ok(hex(&hash.finalize())),
             bytes => hash.update(&buffer[..bytes]),
         }
+    }
+}
+
+/// Whether a file may be in this place: one that is there is replaced, anything else is kept.
+///
+/// # Errors
+/// `ErrorKind::Environment` where a folder, a pipe or a device is there;
+/// `ErrorKind::Definition` for a name that no file system takes.
+pub(super) fn check_place(path: &Path) -> Result<()> {
+    if let Some(long) = path.iter().find(|name| name.len() > NAME_BYTES_MAX) {
+        let what = format!("`{}` is longer than a name can be", long.display());
+        return Err(Error::definition(what)
+            .hint(format!("names of files and folders have {NAME_BYTES_MAX} bytes at most")));
+    }
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_file() || there.is_symlink() => Ok(()),
+        Ok(_) => Err(Error::environment(format!("`{}` is there, and no file", path.display()))
+            .hint("an export replaces files only: choose another path, or move it away")),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(cause) => Err(cannot_write(path, cause)),
     }
 }
 
@@ -275,7 +332,8 @@ impl Write for Disk {
 /// A file that cannot be written, and the system's reason.
 pub(super) fn cannot_write(path: &Path, cause: io::Error) -> Error {
     let error = Error::environment(format!("`{}` cannot be written", path.display()));
-    error.caused_by(cause).hint("is the disk full?")
+    let hint = private_file::advice(&cause);
+    error.caused_by(cause).hint(hint)
 }
 
 #[cfg(test)]

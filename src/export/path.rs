@@ -53,7 +53,13 @@ impl PathPattern {
                 None if name == PART && output.rows_per_file.is_some() => PathPiece::Part,
                 None if name == "format" => PathPiece::Text(output.format.word().to_owned()),
                 None if name == RUN => PathPiece::Text(run.as_str().to_lowercase()),
-                None => PathPiece::Text(given(name, parameters)?),
+                None => {
+                    let begins = pieces.iter().rev().find_map(|piece| match piece {
+                        PathPiece::Text(text) => text.chars().next_back().map(|last| last == '/'),
+                        PathPiece::Group(_) | PathPiece::Part => Some(false),
+                    });
+                    PathPiece::Text(given(name, parameters, begins.unwrap_or(true))?)
+                }
             });
             rest = tail;
         }
@@ -110,35 +116,56 @@ impl PathPattern {
     }
 }
 
-/// A value given with `--set`; it may not lead to another folder.
-fn given(name: &str, parameters: &[(String, String)]) -> Result<String> {
+/// A value given with `--set`; it may not lead to another folder, nor to a device.
+fn given(name: &str, parameters: &[(String, String)], begins_name: bool) -> Result<String> {
     let value = parameter(name, parameters)?;
-    if value.contains(['/', '\\', '\0']) || value.starts_with('.') {
-        let what = format!("the value of `{name}` cannot be part of a file name");
-        return Err(Error::definition(what).hint("leave out slashes and dots at its start"));
-    }
-    Ok(value.to_owned())
+    let why = if value.is_empty() {
+        "it is empty"
+    } else if value.contains(['/', '\\']) || value.contains(char::is_control) {
+        "leave out slashes, line breaks and other control characters"
+    } else if value.starts_with('.') || (begins_name && value.starts_with('-')) {
+        "leave out dots and dashes at its start"
+    } else if begins_name && is_device(value) {
+        "Windows keeps this name for a device"
+    } else {
+        return Ok(value.to_owned());
+    };
+    let what = format!("the value of `{name}` cannot be part of a file name");
+    Err(Error::definition(what).hint(why))
+}
+
+/// Names that Windows keeps for devices, whatever ending follows.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end();
+    let is = |device: &&str| stem.eq_ignore_ascii_case(device);
+    let numbered = |port: &str| {
+        let number = stem.get(..3).filter(|start| start.eq_ignore_ascii_case(port));
+        number.is_some() && matches!(stem.as_bytes(), [_, _, _, b'1'..=b'9'])
+    };
+    DEVICES.iter().any(is) || numbered("COM") || numbered("LPT")
 }
 
 /// A value as part of a file's name: letters, digits, `-`, `_`, and dots inside. Where that
-/// changes it, or where `told_apart` says so, a hash of the value follows.
-pub(super) fn safe_name(value: Option<&str>, told_apart: bool) -> String {
+/// changes it, or where `told_apart` says so, a hash of the value follows; before it there are
+/// at most so many bytes.
+pub(super) fn safe_name(value: Option<&str>, told_apart: bool, bytes_max: usize) -> String {
     let text = value.unwrap_or("_null");
     let text = if text.is_empty() { "_empty" } else { text };
     let is_safe = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let mut name: String =
         text.chars().map(|c| if is_safe(c) { c } else { '_' }).take(NAME_CHARACTERS_MAX).collect();
+    name.truncate(name.floor_char_boundary(bytes_max));
     if name.starts_with(['.', '-']) {
         name.insert(0, '_');
     }
     while name.ends_with('.') {
         name.pop();
     }
-    let is_device = DEVICES.iter().any(|device| name.eq_ignore_ascii_case(device));
-    if told_apart || is_device || name != value.unwrap_or_default() {
+    if told_apart || is_device(&name) || name != value.unwrap_or_default() {
         let hash = hex(&Sha256::digest(value.unwrap_or("\0").as_bytes()));
-        name.push('-');
-        name.push_str(&hash[..TOLD_APART_DIGITS]);
+        // In front of an ending: `con-6e1a.txt` is no device.
+        let stem = if is_device(&name) { name.find('.').unwrap_or(name.len()) } else { name.len() };
+        name.insert_str(stem, &format!("-{}", &hash[..TOLD_APART_DIGITS]));
     }
     name
 }
@@ -162,9 +189,11 @@ mod tests {
     fn a_value_cannot_lead_out_of_the_folder() {
         let (filled, _) = pattern("out/{year}.{format}.gz", "2024").expect("filled");
         assert_eq!(filled.path(&[], 1), "out/2024.jsonl.gz");
-        for value in ["../x", "/etc/x", ".x"] {
+        for value in ["../x", "/etc/x", ".x", "", "a\nb", "-x", "con", "LPT1"] {
             assert!(pattern("out/{year}.csv", value).is_err(), "{value}");
         }
+        let (inside, _) = pattern("out/list{year}.csv", "-2024").expect("filled");
+        assert_eq!(inside.path(&[], 1), "out/list-2024.csv", "it does not begin with it");
         assert!(pattern("out/{year.csv", "2024").is_err());
         let (kept, _) = pattern("out/{year}.csv", "{class}").expect("filled");
         assert_eq!(kept.path(&["5A".to_owned()], 1), "out/{class}.csv", "a value is no pattern");
@@ -182,7 +211,7 @@ mod tests {
 
     #[test]
     fn names_are_safe_and_different_values_have_different_ones() {
-        assert_eq!(safe_name(Some("5.ª-A"), false), "5.ª-A");
+        assert_eq!(safe_name(Some("5.ª-A"), false, 255), "5.ª-A");
         let values = [
             Some("../../etc/passwd"),
             Some(".."),
@@ -196,17 +225,22 @@ mod tests {
             Some("_null"),
             Some("_empty"),
             Some("nul"),
+            Some("LPT1"),
+            Some("con.txt"),
+            Some("com0"),
             Some("-rf"),
             Some("a\0b"),
             Some("é\n"),
         ];
-        let names: Vec<String> = values.iter().map(|value| safe_name(*value, false)).collect();
+        let names: Vec<String> = values.iter().map(|value| safe_name(*value, false, 255)).collect();
         for (at, name) in names.iter().enumerate() {
             assert!(!name.contains(['/', '\\', '\0', '\n', ' ']), "{name}");
             assert!(!name.starts_with(['.', '-']) && !name.is_empty(), "{name}");
+            assert!(!is_device(name), "{name}");
             assert!(!names[..at].contains(name), "{name} twice");
         }
-        assert!(safe_name(Some(&"é".repeat(500)), false).len() < 200);
-        assert_ne!(safe_name(Some("a"), true), safe_name(Some("A"), true));
+        assert!(safe_name(Some(&"é".repeat(500)), false, 255).len() < 200);
+        assert!(safe_name(Some(&"ក".repeat(60)), false, 100).len() <= 110);
+        assert_ne!(safe_name(Some("a"), true, 255), safe_name(Some("A"), true, 255));
     }
 }

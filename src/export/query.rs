@@ -121,7 +121,7 @@ impl Query {
     pub(super) async fn stream(&self, session: &Session) -> Result<CopyOutStream> {
         let copy = format!("copy ({}\n) to stdout (format text)", self.sql);
         let stream = session.client.copy_out(&copy).await;
-        stream.map_err(|error| database_error(&error, "run the query of the export"))
+        stream.map_err(refused)
     }
 }
 
@@ -137,7 +137,7 @@ pub(super) fn parameter<'p>(name: &str, parameters: &'p [(String, String)]) -> R
 /// The query's text without what ends a statement, and with `instead` of each parameter.
 fn replaced(sql: &str, names: &[&str], instead: impl Fn(usize) -> String) -> String {
     let mut text = String::with_capacity(sql.len());
-    for piece in pieces(sql.trim().trim_end_matches(';')) {
+    for piece in pieces(statement(sql)) {
         match piece {
             Piece::Parameter(name) => {
                 let at = names.iter().position(|known| *known == name).unwrap_or(names.len());
@@ -147,6 +147,24 @@ fn replaced(sql: &str, names: &[&str], instead: impl Fn(usize) -> String) -> Str
         }
     }
     text
+}
+
+/// The query without what may follow it: semicolons, comments, white space.
+fn statement(sql: &str) -> &str {
+    let (mut at, mut end) = (0, 0);
+    for piece in pieces(sql) {
+        let (length, belongs) = match piece {
+            Piece::Parameter(name) => (name.len() + 1, true),
+            Piece::Opaque(text) => (text.len(), !text.starts_with("--") && !text.starts_with("/*")),
+            Piece::Word(text) => (text.len(), true),
+            Piece::Other(text) => (text.len(), text != ";" && !text.trim().is_empty()),
+        };
+        at += length;
+        if belongs {
+            end = at;
+        }
+    }
+    &sql[..end]
 }
 
 /// A geometry as RFC 7946 wants it: WGS 84, rings counter-clockwise, 9 decimals (0.1 mm).
@@ -193,11 +211,21 @@ async fn hand_over(
     })
 }
 
+/// `read_only_sql_transaction`.
+const READ_ONLY: &str = "25006";
+/// `feature_not_supported`: of a query inside another, that it changes data.
+const UNSUPPORTED: &str = "0A000";
+
 /// A query that the server does not understand is a fault of the definition.
 fn refused(error: tokio_postgres::Error) -> Error {
-    let safe = error.as_db_error().filter(|server| server.code().code().starts_with("42"));
+    let code = error.code().map_or("", |code| code.code());
+    if code == READ_ONLY {
+        return Error::definition("the query changes data, and an export only reads")
+            .hint("have it select rows, and nothing else");
+    }
+    let safe = error.as_db_error().filter(|_| code.starts_with("42") || code == UNSUPPORTED);
     match safe.and_then(safe_message) {
         Some(message) => Error::definition(format!("the database refuses the query: {message}")),
-        None => database_error(&error, "understand the query of the export"),
+        None => database_error(&error, "run the query of the export"),
     }
 }

@@ -1,6 +1,11 @@
 //! The exports of one command: one state of the database, one session, all or none of a file.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
 use super::{
     ExportRequest, ExportSummary,
@@ -9,14 +14,15 @@ use super::{
     lag,
     ledger::Ledger,
     manifest::{self, Manifest},
+    part_file::{FinishedFile, check_place},
     path::PathPattern,
     snapshot::{self, Snapshot},
-    work_folder::WorkFolder,
+    work_folder::{RUN_PLACE, WorkFolder},
     write::{Place, write},
 };
 use crate::{
     error::{Error, Result, Transient},
-    postgres::{endpoint::Endpoint, session::Session},
+    postgres::{endpoint::Endpoint, ledger::LastRun, session::Session},
     run::{
         interrupted,
         progress::{Progress, Stage},
@@ -32,6 +38,8 @@ pub(super) struct Member<'r> {
     pub(super) request: &'r ExportRequest<'r>,
     pub(super) pattern: PathPattern,
     pub(super) manifest: PathBuf,
+    /// The manifest's path with [`RUN_PLACE`] for the name of the run: one for all its runs.
+    pub(super) slot: String,
 }
 
 /// Where rows come from, and where the ledger is: one database, or a standby and its primary.
@@ -65,7 +73,7 @@ pub async fn export(
     let members: Vec<Result<Member<'_>>> = requests.iter().map(Member::new).collect();
     let mut ledger = Ledger::of(places.ledger);
     let mut retry = Retry::new(progress);
-    let (snapshot, written) = loop {
+    let (snapshot, mut written) = loop {
         match attempt(places.source, &members, &mut ledger, progress, retry.is_again()).await {
             Ok(done) => break done,
             Err(error) => match retry.again(error).await {
@@ -79,15 +87,23 @@ pub async fn export(
     };
     let runs: Vec<_> =
         members.iter().map(|member| Some(member.as_ref().ok()?.run.clone())).collect();
+    refuse_shared(&mut written);
     let mut ended = Vec::with_capacity(members.len());
+    // Nobody else begins before the ledger knows where these ended.
+    let mut folders = Vec::with_capacity(members.len());
     for (member, written) in members.into_iter().zip(written) {
-        ended.push(match (member, written) {
+        let placed = match (member, written) {
             (Ok(member), Ok(Some(written))) => place(&member, &snapshot, written, started),
             (Err(error), _) | (_, Err(error)) => Err(error),
             (Ok(_), Ok(None)) => Err(Error::unexpected("an export was left out")),
-        });
+        };
+        ended.push(placed.map(|(summary, folder)| {
+            folders.push(folder);
+            summary
+        }));
     }
     ledger.ended(&runs, &mut ended).await;
+    drop(folders);
     progress.enter(Stage::Ended);
     Ok(ended)
 }
@@ -96,9 +112,12 @@ impl<'r> Member<'r> {
     pub(super) fn new(request: &'r ExportRequest<'r>) -> Result<Self> {
         let run = RunId::generate();
         let output = &request.definition.output;
-        let pattern = PathPattern::fill(output, request.parameters, request.again.unwrap_or(&run))?;
-        let manifest = PathBuf::from(pattern.manifest(output));
-        Ok(Self { run, request, pattern, manifest })
+        let named = request.again.unwrap_or(&run);
+        let pattern = PathPattern::fill(output, request.parameters, named)?;
+        let manifest = pattern.manifest(output);
+        check_place(Path::new(&manifest))?;
+        let slot = manifest.replace(&named.as_str().to_lowercase(), RUN_PLACE);
+        Ok(Self { run, request, pattern, manifest: PathBuf::from(manifest), slot })
     }
 }
 
@@ -134,18 +153,20 @@ async fn in_turn(
     progress: &Arc<Progress>,
 ) -> Result<(Snapshot, Attempted)> {
     let mark = RunId::generate();
-    let bounds = all_bounds(session, members, ledger).await?;
+    let folders = work_folders(members);
+    let bounds = all_bounds(session, members, &folders, ledger).await?;
     let snapshot = snapshot::open(session, &mark).await?;
     let place = Place { session, endpoint, mark: &mark, progress };
     let mut written = Vec::with_capacity(members.len());
-    for (member, bounds) in members.iter().zip(bounds) {
-        let Ok(member) = member else {
+    for ((member, folder), bounds) in members.iter().zip(folders).zip(bounds) {
+        let (Ok(member), Some(folder)) = (member, folder) else {
             written.push(Ok(None));
             continue;
         };
         snapshot::enter(session, member.request.definition).await?;
-        let done = match bounds.and_then(|bounds| checked(&snapshot, member, bounds)) {
-            Ok(bounds) => one(&place, member, bounds, ledger).await,
+        let bounds = bounds.and_then(|bounds| checked(&snapshot, member, bounds));
+        let done = match folder.and_then(|folder| Ok((folder, bounds?))) {
+            Ok((folder, bounds)) => one(&place, member, (folder, bounds), ledger).await,
             Err(error) => Err(error),
         };
         if done.is_err() && progress.is_cancelled() {
@@ -165,13 +186,48 @@ async fn in_turn(
     Ok((snapshot, written))
 }
 
+/// The folders of all members; an error of one is its own.
+fn work_folders(members: &[Result<Member<'_>>]) -> Vec<Option<Result<WorkFolder>>> {
+    let mut taken = HashSet::new();
+    let folder = |member: &Result<Member<'_>>| {
+        let member = member.as_ref().ok()?;
+        Some(match taken.insert(whole(Path::new(&member.slot))) {
+            true => WorkFolder::take(&member.slot),
+            false => Err(written_by_another(&member.manifest)),
+        })
+    };
+    members.iter().map(folder).collect()
+}
+
+/// Of the members that would write the same file, the first does.
+fn refuse_shared(written: &mut Attempted) {
+    let mut taken = HashSet::new();
+    for member in written {
+        let Ok(Some(export)) = member else { continue };
+        let mut paths = export.files.files().iter().map(FinishedFile::path);
+        let shared = paths.find(|path| taken.contains(&whole(path))).map(written_by_another);
+        match shared {
+            Some(error) => *member = Err(error),
+            None => taken.extend(export.files.files().iter().map(|file| whole(file.path()))),
+        }
+    }
+}
+
+fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn written_by_another(path: &Path) -> Error {
+    let what = format!("another export of this command writes `{}`", path.display());
+    Error::definition(what).hint("give each of them files of its own")
+}
+
 async fn one(
     place: &Place<'_>,
     member: &Member<'_>,
-    bounds: Option<Bounds>,
+    (work, bounds): (WorkFolder, Option<Bounds>),
     ledger: &mut Ledger<'_>,
 ) -> Result<WrittenExport> {
-    let work = WorkFolder::take(&member.manifest)?;
     // Whoever has the folder knows that no other run of these files is alive.
     ledger.started(member).await;
     let files =
@@ -195,16 +251,18 @@ fn checked(
 }
 
 /// The bounds of incremental exports, before the snapshot is taken; an error of one is its own.
+/// The end of the last run is asked for by who has the folder: no other run is under way.
 async fn all_bounds(
     session: &Session,
     members: &[Result<Member<'_>>],
+    folders: &[Option<Result<WorkFolder>>],
     ledger: &Ledger<'_>,
 ) -> Result<Vec<Result<Option<Bounds>>>> {
     let mut all = Vec::with_capacity(members.len());
-    for member in members {
-        let bounds = match member {
-            Ok(member) => bounds_of(session, member, ledger).await,
-            Err(_) => Ok(None),
+    for (member, folder) in members.iter().zip(folders) {
+        let bounds = match (member, folder) {
+            (Ok(member), Some(Ok(_))) => bounds_of(session, member, ledger).await,
+            _ => Ok(None),
         };
         match bounds {
             Err(error) if error.transient().is_some() => return Err(error),
@@ -234,21 +292,39 @@ async fn bounds_of(
     if let Some(run) = request.again {
         return ledger.bounds_again(member, run).await.map(Some);
     }
-    let until = incremental::horizon(session).await?;
-    let since = match request.since {
-        Some(text) => Some(incremental::point(session, text).await?),
-        None => ledger.last_until(member).await?,
+    let (until, held_back) = incremental::horizon(session).await?;
+    let mut notes: Vec<String> = held_back.into_iter().collect();
+    let last = match ledger.last_run(member).await? {
+        LastRun::Ended(last) => Some(last),
+        LastRun::OfAnother if request.since.is_none() => {
+            notes.push(format!(
+                "rows are written from the beginning: earlier runs of `{}` had another query or other files",
+                request.pipeline
+            ));
+            None
+        }
+        LastRun::OfAnother | LastRun::None => None,
     };
-    Ok(Some(Bounds { since, until }))
+    let since = match request.since {
+        Some(text) => {
+            let since = incremental::point(session, text).await?;
+            incremental::check_since(session, &since, [last.as_deref(), Some(&until)]).await?;
+            Some(since)
+        }
+        None => last,
+    };
+    Ok(Some(Bounds { since, until, notes }))
 }
 
-/// Lets the files take their places, the manifest last.
+/// Lets the files take their places, the manifest last; the folder is still this export's.
 fn place(
     member: &Member<'_>,
     snapshot: &Snapshot,
     written: WrittenExport,
     started: Instant,
-) -> Result<ExportSummary> {
+) -> Result<(ExportSummary, WorkFolder)> {
+    written.files.prepare()?;
+    check_place(&member.manifest)?;
     let earlier = manifest::files_of(&member.manifest);
     let columns = written.files.layout.columns.clone();
     let (files, work) = written.files.place()?;
@@ -256,7 +332,11 @@ fn place(
     let manifest =
         Manifest::new(member, snapshot, &columns, &files, (&stale, written.bounds.as_ref()));
     manifest.write(&member.manifest, &work)?;
-    Ok(ExportSummary {
+    let (since, until, warnings) = match written.bounds {
+        Some(bounds) => (bounds.since, Some(bounds.until), bounds.notes),
+        None => (None, None, Vec::new()),
+    };
+    let summary = ExportSummary {
         run: member.run.as_str().to_owned(),
         pipeline: member.request.pipeline.to_owned(),
         status: "published",
@@ -265,12 +345,14 @@ fn place(
         bytes: files.iter().map(|file| file.bytes).sum(),
         files,
         snapshot_time: snapshot.time.clone(),
-        since: written.bounds.as_ref().and_then(|bounds| bounds.since.clone()),
-        until: written.bounds.map(|bounds| bounds.until),
+        since,
+        until,
         deleted: None,
+        would_delete: None,
         table_rows: None,
         stale: stale.into_iter().map(|file| file.path).collect(),
         seconds: started.elapsed().as_secs_f64(),
-        warnings: Vec::new(),
-    })
+        warnings,
+    };
+    Ok((summary, work))
 }

@@ -15,7 +15,11 @@ use super::{
     row::Row,
     values::unwritable,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    panics::caught,
+    private_file,
+};
 
 /// Rows of a sheet below its header.
 pub(super) const ROWS_MAX: u64 = 1_048_575;
@@ -87,7 +91,9 @@ impl SheetWriter {
                 self.widths[index] = self.widths[index].max(text.chars().count());
             }
             let cell = (self.rows, number(index)?);
-            write_cell(sheet, cell, column, &text, (&self.formats, layout.values.zone()))
+            let looks = (&self.formats, layout.values.zone());
+            caught(|| write_cell(sheet, cell, column, &text, looks))
+                .ok_or_else(unwritten)?
                 .map_err(failed)?;
         }
         self.rows += 1;
@@ -102,7 +108,8 @@ impl SheetWriter {
             let width = u32::try_from(width).map_or(0.0, f64::from);
             sheet.set_column_width(number(index)?, width).map_err(failed)?;
         }
-        self.workbook.save_to_writer(file).map_err(failed)
+        let workbook = &mut self.workbook;
+        caught(|| workbook.save_to_writer(file)).ok_or_else(unwritten)?.map_err(failed)
     }
 }
 
@@ -154,6 +161,8 @@ fn serial(kind: Kind, text: &str, zone: &TimeZone) -> Option<f64> {
         Kind::Date => text.parse::<civil::Date>().ok()?.at(0, 0, 0, 0),
         Kind::Local => text.parse().ok()?,
         Kind::Instant => text.parse::<Timestamp>().ok()?.to_zoned(zone.clone()).datetime(),
+        // A spreadsheet has no offset of a time of day.
+        _ if text.contains(['+', '-']) => return None,
         _ => return text.parse::<civil::Time>().ok().map(day_share),
     };
     let date = moment.date();
@@ -176,7 +185,17 @@ fn number(index: usize) -> Result<u16> {
 }
 
 fn failed(cause: XlsxError) -> Error {
-    Error::environment("the workbook cannot be written").caused_by(cause).hint("is the disk full?")
+    let hint = match &cause {
+        XlsxError::IoError(cause) => private_file::advice(cause),
+        _ => "write another format to find out what it holds that a workbook cannot",
+    };
+    Error::environment("the workbook cannot be written").caused_by(cause).hint(hint)
+}
+
+/// The library panics where it cannot write the rows that wait for the end.
+fn unwritten() -> Error {
+    Error::environment("the rows of the workbook cannot be written")
+        .hint("make room on the disk: they wait beside the workbook until it is written")
 }
 
 #[cfg(test)]
@@ -201,6 +220,7 @@ mod tests {
         assert_eq!(serial(Kind::Local, "2024-02-29 18:00:00", utc), Some(45351.75));
         assert_eq!(serial(Kind::Instant, "2024-02-29 18:00:00+06", utc), Some(45351.5));
         assert_eq!(serial(Kind::Time, "06:00:00", utc), Some(0.25));
+        assert_eq!(serial(Kind::Time, "06:00:00+02", utc), None, "an offset would be lost");
         for text in ["1900-02-28", "infinity", "0044-03-15 BC", "10000-01-01"] {
             assert_eq!(serial(Kind::Date, text, utc), None, "{text}");
         }

@@ -2,7 +2,8 @@
 //!
 //! It is a hidden folder beside the manifest, so a rename brings each file to its place, and
 //! nobody who looks for `*.csv` meets half of one. A lock keeps a second export of the same
-//! files away; what a killed one left in here goes with the next.
+//! files away; what a killed one left in here goes with the next. It is one folder for all runs
+//! of an export, also where each run has files of its own: the second would write the same rows.
 
 use std::{
     fs::{self, File},
@@ -20,6 +21,8 @@ use crate::{
     private_file,
 };
 
+/// Stands in a manifest's path for the name of the run.
+pub(super) const RUN_PLACE: &str = "{run}";
 /// How often the lock is tried while others take their folder away.
 const TRIES: u32 = 20;
 
@@ -31,18 +34,13 @@ pub(super) struct WorkFolder {
 }
 
 impl WorkFolder {
-    /// Takes the folder of the export that has this manifest.
+    /// Takes the folder of the export that has this manifest, `{run}` in it unless each run has
+    /// the same.
     ///
     /// # Errors
     /// `ErrorKind::Busy` while another export has it.
-    pub(super) fn take(manifest: &Path) -> Result<Self> {
-        let above = manifest.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(above) = above {
-            private_file::create_folder(above)?;
-        }
-        let name = manifest.file_name().unwrap_or_default().to_string_lossy();
-        let path =
-            manifest.with_file_name(format!(".{}.parts", name.trim_end_matches(".manifest.json")));
+    pub(super) fn take(manifest: &str) -> Result<Self> {
+        let path = path(manifest);
         for _ in 0..TRIES {
             private_file::create_folder(&path)?;
             match lock(&path) {
@@ -79,6 +77,15 @@ impl Drop for WorkFolder {
     }
 }
 
+/// Beside the manifest, or where the folders of single runs will be.
+fn path(manifest: &str) -> PathBuf {
+    let shared = manifest.find(RUN_PLACE).unwrap_or(manifest.len());
+    let folder = manifest[..shared].rfind('/').map_or(0, |slash| slash + 1);
+    let (folder, name) = manifest.split_at(folder);
+    let name = name.trim_end_matches(".manifest.json").replace('/', "-");
+    Path::new(folder).join(format!(".{name}.parts"))
+}
+
 /// The lock, `None` where the folder has been taken away by who had it before.
 fn lock(folder: &Path) -> io::Result<Option<File>> {
     let file = File::open(folder)?;
@@ -104,8 +111,8 @@ fn clear(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn busy(manifest: &Path) -> Error {
-    let what = format!("another export is writing the files of `{}`", manifest.display());
+fn busy(manifest: &str) -> Error {
+    let what = format!("another export is writing the files of `{manifest}`");
     Error::new(ErrorKind::Busy, what).hint("wait for it, or give one of the two another path")
 }
 
@@ -116,7 +123,7 @@ mod tests {
     #[test]
     fn one_export_has_it_and_what_a_killed_one_left_goes() {
         let folder = tempfile::tempdir().expect("a folder");
-        let manifest = folder.path().join("out/a.csv.manifest.json");
+        let manifest = folder.path().join("out/a.csv.manifest.json").display().to_string();
         let left = folder.path().join("out/.a.csv.parts");
         fs::create_dir_all(left.join("x")).expect("a folder");
         fs::write(left.join("7.part"), "half").expect("a file");
@@ -127,5 +134,16 @@ mod tests {
         drop(work);
         assert!(!left.exists());
         drop(WorkFolder::take(&manifest).expect("free again"));
+    }
+
+    #[test]
+    fn all_runs_of_an_export_have_one() {
+        for (manifest, folder) in [
+            ("a.csv.manifest.json", ".a.csv.parts"),
+            ("out/a-{run}.csv.manifest.json", "out/.a-{run}.csv.parts"),
+            ("out/{run}/x/a.csv.manifest.json", "out/.{run}-x-a.csv.parts"),
+        ] {
+            assert_eq!(path(manifest), Path::new(folder));
+        }
     }
 }

@@ -89,10 +89,19 @@ impl Writer {
     /// # Errors
     /// As the thread's, and as [`Writer::add`].
     pub(super) async fn finish(mut self) -> Result<FinishedSet> {
-        self.hand_over(None).await?;
+        if let Err(error) = self.hand_over(None).await {
+            self.abandon().await;
+            return Err(error);
+        }
         let (_, closed) = oneshot::channel();
-        let done = std::mem::replace(&mut self.done, closed);
-        self.unless_stalled(done).await?.unwrap_or_else(|_| Err(broken()))
+        let mut done = std::mem::replace(&mut self.done, closed);
+        match self.unless_stalled(&mut done).await {
+            Ok(done) => done.unwrap_or_else(|_| Err(broken())),
+            Err(error) => {
+                drop(tokio::time::timeout(CLEARED, done).await);
+                Err(error)
+            }
+        }
     }
 
     /// Stops the thread, and waits for it to put its files away.

@@ -89,10 +89,27 @@ pub struct TargetPlan {
 impl TargetPlan {
     /// Whether a record of its source, or one of the rows that it gives, is for this target.
     pub fn passes(&self, row: &Record<'_>, arena: &Bump) -> bool {
-        let departs = |departures: &Operations| departures.of(row, arena) == Ok(Operation::Delete);
+        !self.is_empty(row, arena) && self.is_meant(row, arena)
+    }
+
+    /// Whether a row is left out only since its cell is empty.
+    pub fn is_emptied(&self, row: &Record<'_>, arena: &Bump) -> bool {
+        self.is_empty(row, arena) && self.is_meant(row, arena)
+    }
+
+    /// Whether empty cells of a record give no row.
+    pub fn skips_empty(&self) -> bool {
+        self.unpivot.as_ref().is_some_and(|unpivot| unpivot.empty.is_some())
+    }
+
+    fn is_empty(&self, row: &Record<'_>, arena: &Bump) -> bool {
         let empty = self.unpivot.as_ref().and_then(|unpivot| unpivot.empty.as_ref());
-        !empty.is_some_and(|empty| empty.contain(row.moved_cell(), arena))
-            && self.filter.as_ref().is_none_or(|filter| filter.passes(row, arena))
+        empty.is_some_and(|empty| empty.contain(row.moved_cell(), arena))
+    }
+
+    fn is_meant(&self, row: &Record<'_>, arena: &Bump) -> bool {
+        let departs = |departures: &Operations| departures.of(row, arena) == Ok(Operation::Delete);
+        self.filter.as_ref().is_none_or(|filter| filter.passes(row, arena))
             && !self.departures.as_ref().is_some_and(departs)
     }
 }

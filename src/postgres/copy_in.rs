@@ -113,7 +113,7 @@ impl Stager {
         let rows = rows.map(|(copy, table)| (copy, &table.tuples, table.rows));
         let refused = self.refused.iter().zip(&split.tables);
         let refused = refused
-            .filter_map(|(copy, table)| Some((copy.as_ref()?, &table.refused, table.rejected)));
+            .filter_map(|(copy, table)| Some((copy.as_ref()?, &table.refused, table.refused_rows)));
         for (copy, tuples, rows) in rows.chain(refused) {
             if rows > 0 && !self.copy(copy, tuples, rows).await? {
                 answered(DOING, client.batch_execute("rollback")).await?;

@@ -232,6 +232,8 @@ fn transient(error: &tokio_postgres::Error) -> Option<Transient> {
         Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
             Some(Transient::Unreachable)
         }
+        // A socket in a folder that this user may not enter.
+        Some(io::ErrorKind::PermissionDenied) => None,
         Some(_) => Some(Transient::Disconnected),
         None => error.is_closed().then_some(Transient::Disconnected),
     }

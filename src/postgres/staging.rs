@@ -39,6 +39,10 @@ pub const IS_NEW: &str = "__is_new";
 /// The column of `refused` and `kept` that says whether the record's whole key was read.
 pub const KEY_READ: &str = "__key_read";
 
+/// Whether a line of what is known of rejected records is one (0), or an empty cell: of a record
+/// that was rejected before COPY (1), or that may yet be (2).
+pub const EMPTIED: &str = "__emptied";
+
 /// The schema all staging lives in.
 pub const SCHEMA: &str = "longshore_staging";
 
@@ -153,7 +157,7 @@ impl Staging {
     }
 
     /// What was read of records that were rejected before COPY, for a target that deletes:
-    /// ordinal, [`KEY_READ`], and the columns of [`LoadTarget::identifying`].
+    /// ordinal, [`KEY_READ`], [`EMPTIED`], and the columns of [`LoadTarget::identifying`].
     pub fn refused(&self, target: usize) -> String {
         self.table(&format!("{target}_refused"))
     }
@@ -252,7 +256,7 @@ impl Staging {
             identifying.iter().map(|index| as_in_target(&load.columns[*index])).collect();
         format!(
             "create unlogged table {} with (autovacuum_enabled = false) as
-               select null::bigint as {ORDINAL}, null::boolean as {KEY_READ}{columns} from {} t with no data;\n",
+               select null::bigint as {ORDINAL}, null::boolean as {KEY_READ}, null::smallint as {EMPTIED}{columns} from {} t with no data;\n",
             self.refused(target),
             qualified(&load.table.name)
         )
@@ -267,7 +271,7 @@ impl Staging {
             .map(|column| format!(", {}", quote_identifier(&column.column.name)))
             .collect();
         format!(
-            "copy {} ({ORDINAL}, {KEY_READ}{staged}) from stdin (format binary)",
+            "copy {} ({ORDINAL}, {KEY_READ}, {EMPTIED}{staged}) from stdin (format binary)",
             self.refused(target)
         )
     }

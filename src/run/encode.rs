@@ -10,7 +10,7 @@ use super::{
     bound::BoundFile,
     keys::KeyHash,
     known::{Known, RowHash},
-    refused::RefusedEncoder,
+    refused::{Refused, RefusedEncoder, fault_violation, located},
 };
 use crate::{
     batch::{Record, RecordBatch},
@@ -53,6 +53,7 @@ impl ProcessedSplit {
             filtered: counted.filtered,
             rejected: counted.rejected,
             refused: Bytes::new(),
+            refused_rows: 0,
             same: counted.same,
         };
         let tuples = SplitTuples {
@@ -74,6 +75,7 @@ impl ProcessedSplit {
         }
         for table in &mut self.tuples.tables {
             (table.tuples, table.refused) = (Bytes::new(), Bytes::new());
+            table.refused_rows = 0;
         }
         Self { is_staged: true, ..self }
     }
@@ -188,8 +190,9 @@ impl<'a> SplitEncoder<'a> {
         let encoders = self.encoders.iter_mut().zip(&mut self.refused);
         let tables = std::mem::take(&mut outcome.tables).into_iter().zip(encoders).map(
             |(table, (encoder, refused))| {
-                let rows = encoder.rows();
-                TableTuples { tuples: encoder.take(), rows, refused: refused.take(), ..table }
+                let (rows, refused_rows) = (encoder.rows(), refused.rows());
+                let (tuples, refused) = (encoder.take(), refused.take());
+                TableTuples { tuples, rows, refused, refused_rows, ..table }
             },
         );
         let bound = &self.files[file as usize];
@@ -238,8 +241,11 @@ impl<'a> SplitEncoder<'a> {
         }
         if !violations.is_empty() {
             self.reject(record, violations, outcome);
-        } else if let Some(known) = self.known {
-            self.compare(known, outcome);
+        } else {
+            self.note_emptied(record, Refused::EmptiedSoFar, &mut outcome.broken);
+            if let Some(known) = self.known {
+                self.compare(known, outcome);
+            }
         }
         if self.arena.allocated_bytes() > ARENA_BYTES_MAX {
             self.arena.reset();
@@ -334,8 +340,11 @@ impl<'a> SplitEncoder<'a> {
             }
             table.rejected += self.offered[index];
             if self.plan.targets[index].load.mode.deletes() && self.offered[index] > 0 {
-                self.refuse(index, record, broken);
+                self.refuse(index, record, Refused::Row, broken);
             }
+        }
+        if !faulty {
+            self.note_emptied(record, Refused::Emptied, broken);
         }
         let raw = record.raw().to_vec();
         outcome.rejected.push(RejectedRecord { position: record.position(), violations, raw });
@@ -343,39 +352,45 @@ impl<'a> SplitEncoder<'a> {
 }
 
 impl SplitEncoder<'_> {
-    /// Notes which rows of a target a rejected record may be.
-    fn refuse(&mut self, index: usize, record: &Record<'_>, broken: &mut Option<String>) {
+    /// Notes which rows of a target a rejected record may be, or its empty cells.
+    fn refuse(
+        &mut self,
+        index: usize,
+        record: &Record<'_>,
+        stands_for: Refused,
+        broken: &mut Option<String>,
+    ) {
         let target = &self.plan.targets[index];
         let file = &self.files[record.position().file as usize];
         for (row, _) in file.rows(index, record) {
-            if row.fault().is_none() && !target.passes(&row, &self.arena) {
+            let is_one = match stands_for {
+                Refused::Row => row.fault().is_some() || target.passes(&row, &self.arena),
+                Refused::Emptied | Refused::EmptiedSoFar => target.is_emptied(&row, &self.arena),
+            };
+            if !is_one {
                 continue;
             }
             let encoder = &mut self.refused[index];
-            let refused = RefusedEncoder { target, arena: &self.arena, encoder };
+            let refused = RefusedEncoder { target, arena: &self.arena, encoder, stands_for };
             if let Err(message) = refused.encode(&row) {
                 broken.get_or_insert(message);
             }
         }
     }
-}
 
-/// A violation of a row says which of the record's columns it is.
-fn located(violation: Violation, column: Option<&UnpivotedColumn>) -> Violation {
-    match column {
-        Some(column) => {
-            Violation { message: format!("{} ({column})", violation.message), ..violation }
+    /// Notes which rows of targets the empty cells of a record are: they are cleared with the
+    /// record, and if it is rejected they stay with it.
+    fn note_emptied(
+        &mut self,
+        record: &Record<'_>,
+        stands_for: Refused,
+        broken: &mut Option<String>,
+    ) {
+        for (index, target) in self.plan.targets.iter().enumerate() {
+            if self.takes[index] && target.load.mode.deletes() && target.skips_empty() {
+                self.refuse(index, record, stands_for, broken);
+            }
         }
-        None => violation,
-    }
-}
-
-fn fault_violation(fault: &crate::outcome::Fault) -> Violation {
-    Violation {
-        code: fault.code,
-        column: fault.field.clone(),
-        message: fault.message.clone(),
-        masked: String::new(),
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Loaded {
     pub(super) fresh: Vec<FoundFile>,
     pub(super) known: Vec<FileSummary>,
     pub(super) definition_sha256: String,
+    /// Files of the last published run that are not there, where there are fewer than it had.
+    pub(super) missing: Vec<String>,
     /// Whose corrected records are loaded, where that is what the run is for.
     pub(super) replay: Option<Replay>,
 }
@@ -40,7 +42,8 @@ impl Loaded {
         let definition_sha256 = prepare::definition_sha256(&request.pipeline)?;
         let bundle = bundle_summary(&found);
         let (fresh, known) = (Vec::new(), Vec::new());
-        let mut loaded = Self { bundle, fresh, known, definition_sha256, replay: None };
+        let missing = Vec::new();
+        let mut loaded = Self { bundle, fresh, known, definition_sha256, missing, replay: None };
         let appends = prepare::appends(&request.pipeline.definition);
         let question = ledger::LoadedQuestion {
             pipeline: &request.pipeline.name,
@@ -53,6 +56,10 @@ impl Loaded {
             (false, true) => ledger::last_load_of(client, &question, &hashes(&found)).await?,
             _ => None,
         };
+        if deletes {
+            let last = ledger::last_files_of(client, &request.pipeline.name).await?;
+            loaded.missing = missing_of(last, &found);
+        }
         let mut known = Vec::new();
         for mut file in found {
             let by = match deletes {
@@ -93,8 +100,8 @@ impl Loaded {
     /// Of a replay, every file is read: the ledger knows its records one by one.
     pub(super) fn of_replay(replay: Replay) -> Self {
         let (fresh, definition_sha256) = (replay.found.clone(), replay.definition_sha256.clone());
-        let (bundle, known) = (None, Vec::new());
-        Self { bundle, fresh, known, definition_sha256, replay: Some(replay) }
+        let (bundle, known, missing) = (None, Vec::new(), Vec::new());
+        Self { bundle, fresh, known, definition_sha256, missing, replay: Some(replay) }
     }
 
     /// Whether every file was loaded before, or no row is left to be replayed.
@@ -133,6 +140,16 @@ impl Loaded {
             seconds: Seconds { read: total, total, ..Seconds::default() },
         }
     }
+}
+
+/// Files that are not there any more, where fewer are. Names alone say little: a delivery may have
+/// its day in them.
+fn missing_of(last: Vec<String>, found: &[FoundFile]) -> Vec<String> {
+    if found.len() >= last.len() {
+        return Vec::new();
+    }
+    let is_there = |path: &String| found.iter().any(|file| file.input.display == *path);
+    last.into_iter().filter(|path| !is_there(path)).collect()
 }
 
 /// The hashes of all files, sorted.

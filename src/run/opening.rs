@@ -88,8 +88,11 @@ impl<'r> Opening<'r> {
         let run = RunId::generate();
         let loaded = self.ask(&session, found.clone()).await?;
         if loaded.has_nothing_to_do() {
-            // A run that was cut off right after its COMMIT left staging, and nothing to load.
-            let clearing = lease::clear_abandoned(&mut session.client, &request.pipeline.name);
+            // A run that was cut off left staging, and nothing to load.
+            let targets = request.pipeline.definition.targets.len();
+            let oids = tables.iter().take(targets).flatten().map(|table| table.oid);
+            let (pipeline, oids) = (&request.pipeline.name, oids.collect::<Vec<_>>());
+            let clearing = lease::clear_abandoned_of(&mut session.client, pipeline, &oids);
             in_time(clearing).await?.iter().for_each(|run| self.progress.tell_cut_off(run));
             let unchanged = loaded.unchanged(request, tables, &run, self.started);
             return Ok(Some(Prepared::Unchanged(Box::new(unchanged))));

@@ -10,6 +10,7 @@ use std::{collections::HashSet, sync::Arc};
 use super::{import::Import, load, progress::Progress, retry::Retry, stopping};
 use crate::{
     error::{Result, Transient},
+    outcome::Lacking,
     postgres::{
         endpoint::Endpoint,
         publish::{self, Intent, Published, Publishing},
@@ -68,6 +69,7 @@ impl Import<'_> {
             self.session = endpoint.connect().await?;
         }
         let canceller = self.session.canceller();
+        let lacking = self.lacking();
         let client = &mut self.session.client;
         let limit = self.bound.plan.deleted_limit;
         let intent = if self.request.dry_run { Intent::Count } else { Intent::Publish };
@@ -75,6 +77,7 @@ impl Import<'_> {
             staging: &self.staging,
             loads: &self.loads,
             counted: &read.counted,
+            lacking: &lacking,
             run: &self.record,
             fence: self.lease.fence(),
             after: &self.bound.after,
@@ -93,5 +96,17 @@ impl Import<'_> {
         };
         let work = watch::attended(endpoint, &self.record.run, work);
         stopping::cancelling(progress, &canceller, work).await
+    }
+
+    /// The files whose records may be those that are absent. In a bundle each is a source of its
+    /// own, and its targets are guarded by it alone.
+    fn lacking(&self) -> Lacking {
+        let definition = &self.request.pipeline.definition;
+        if definition.limits.partial || definition.bundle.is_some() {
+            return Lacking::default();
+        }
+        let empty = self.record.files.iter().filter(|file| file.records == 0);
+        let empty = empty.map(|file| file.path.clone()).collect();
+        Lacking { empty, missing: self.loaded.missing.clone() }
     }
 }

@@ -7,16 +7,33 @@
 use bumpalo::Bump;
 
 use crate::{
-    batch::Record, copy::TupleEncoder, plan::TargetPlan, schema::PgType,
-    transform::geometry::GeometryNotes, value::Value,
+    batch::Record,
+    copy::TupleEncoder,
+    outcome::{Fault, Violation},
+    plan::{TargetPlan, UnpivotedColumn},
+    schema::PgType,
+    transform::geometry::GeometryNotes,
+    value::Value,
 };
 
-/// Writes one rejected record's line for one target: ordinal, whether its key was read, and
-/// the staged ones of [`crate::load::LoadTarget::identifying`].
+/// What a line stands for, as [`crate::postgres::staging::EMPTIED`] has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// A row of a rejected record.
+    Row = 0,
+    /// A cell that is empty in a rejected record.
+    Emptied = 1,
+    /// A cell that is empty in a record that the database may yet reject.
+    EmptiedSoFar = 2,
+}
+
+/// Writes one rejected record's line for one target: ordinal, whether its key was read, what it
+/// stands for, and the staged ones of [`crate::load::LoadTarget::identifying`].
 pub(super) struct RefusedEncoder<'e> {
     pub(super) target: &'e TargetPlan,
     pub(super) arena: &'e Bump,
     pub(super) encoder: &'e mut TupleEncoder,
+    pub(super) stands_for: Refused,
 }
 
 impl<'e> RefusedEncoder<'e> {
@@ -43,13 +60,35 @@ impl<'e> RefusedEncoder<'e> {
             values.push((&column.column, value));
         }
         let key_read = key_fields == row_key.len();
-        self.encoder.begin_row(values.len() + 2);
+        self.encoder.begin_row(values.len() + 3);
         self.encoder.ordinal(record.ordinal());
         let mut written = self.encoder.field(&PgType::Bool, &Value::Bool(key_read));
+        let stands_for = Value::Int(self.stands_for as i64);
+        written = written.and_then(|()| self.encoder.field(&PgType::Int2, &stands_for));
         for (column, value) in values {
             written = written.and_then(|()| self.encoder.field(&column.pg_type, &value));
         }
         self.encoder.end_row();
         written.map_err(|_| format!("the key of {} does not fit its types", load.table.name))
+    }
+}
+
+/// A violation of a row says which of the record's columns it is.
+pub(super) fn located(violation: Violation, column: Option<&UnpivotedColumn>) -> Violation {
+    match column {
+        Some(column) => {
+            Violation { message: format!("{} ({column})", violation.message), ..violation }
+        }
+        None => violation,
+    }
+}
+
+/// What is told of a record that cannot be decoded.
+pub(super) fn fault_violation(fault: &Fault) -> Violation {
+    Violation {
+        code: fault.code,
+        column: fault.field.clone(),
+        message: fault.message.clone(),
+        masked: String::new(),
     }
 }

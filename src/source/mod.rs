@@ -80,6 +80,17 @@ pub struct Header {
     pub listing: Listing,
 }
 
+/// What the owner of a file is told whose header stands in it again.
+const REPEATS_HEADER: &str = "it is the header once more: were files put together?";
+
+impl Header {
+    /// Whether a record that says the same in every field can only be the header again: names of
+    /// two columns at least stand in the file.
+    fn is_told_from_records(&self) -> bool {
+        self.line > 0 && self.fields.iter().filter(|name| !name.is_empty()).nth(1).is_some()
+    }
+}
+
 /// Names that features offer beside their properties.
 const FEATURE_FIELDS: [&str; 4] = ["geometry", "id", "feature.geometry", "feature.id"];
 

@@ -13,6 +13,7 @@ use super::workspace::Workspace;
 use crate::support::{
     TestDatabase,
     proxy::{Direction, Fault, Proxy},
+    small_disk::SmallDisk,
 };
 
 /// Longest wait for a process to come to some point.
@@ -245,4 +246,104 @@ async fn a_network_that_swallows_rows_is_noticed_and_no_half_file_is_left() {
         assert_eq!(space.read("out/a.csv").lines().count(), 30_001);
         assert_eq!(entries(&space, "out"), ["a.csv", "a.csv.manifest.json"]);
     }
+}
+
+#[tokio::test]
+async fn two_exports_of_one_command_do_not_write_the_same_file() {
+    let space = Workspace::with("").await;
+    let groups = "kind = \"export\"\nsql = \"select g from (values ('a'), ('b')) v(g) order by g\"\n[output]\nformat = \"csv\"\npath = \"out/{g}.csv\"\ngroup_by = [\"g\"]\n";
+    space.write("lists.toml", groups);
+    pipeline(&space, "a", "select 1 as n order by 1", "");
+    pipeline(&space, "b2", "select 2 as n order by 1", "");
+    let ended = longshore(&space, &["run", "--output", "json", "lists.toml", "a.toml", "b2.toml"]);
+    assert_eq!(ended.status.code(), Some(2), "{}", said(&ended));
+    assert!(said(&ended).contains("another export of this command"), "{}", said(&ended));
+    assert_eq!(space.read("out/a.csv"), "g\na\n", "as the manifest says");
+    assert_eq!(space.read("out/b2.csv"), "n\n2\n");
+    assert!(!space.folder.path().join("out/a.csv.manifest.json").exists());
+
+    let same = space.read("b2.toml");
+    space.write("c.toml", same.replace("out/", "./out/"));
+    let ended = longshore(&space, &["run", "b2.toml", "c.toml"]);
+    assert_eq!(ended.status.code(), Some(2), "{}", said(&ended));
+    assert!(said(&ended).contains("another export of this command"), "{}", said(&ended));
+    assert!(said(&ended).contains("`c`"), "it says which: {}", said(&ended));
+}
+
+#[tokio::test]
+async fn a_workbook_that_is_stopped_at_its_end_leaves_nothing() {
+    let space = Workspace::with("").await;
+    let sql = "select n, md5(n::text) a, n * 1.5 b, repeat(md5(n::text), 3) c from generate_series(1, 60000) n order by n";
+    pipeline(&space, "a", sql, "");
+    space.write(
+        "a.toml",
+        space.read("a.toml").replace("\"csv\"", "\"xlsx\"").replace("a.csv", "a.xlsx"),
+    );
+    let running = start(&space, &["run", "a.toml"]);
+    let part = space.folder.path().join("out/.a.xlsx.parts/0.part");
+    let limit = Instant::now() + WAIT;
+    // Rows wait elsewhere: what is here is of the whole workbook.
+    while std::fs::metadata(&part).map_or(0, |part| part.len()) == 0 {
+        assert!(Instant::now() < limit, "the workbook is not written");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    signal(&running, Signal::TERM);
+    let ended = running.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(130), "{}", said(&ended));
+    assert!(entries(&space, "out").is_empty(), "{:?}", entries(&space, "out"));
+    assert!(!said(&ended).contains("ZipWriter"), "{}", said(&ended));
+}
+
+#[tokio::test]
+async fn a_workbook_for_which_the_disk_has_no_room_is_told_as_such() {
+    let Some(disk) = SmallDisk::mount(1 << 20) else { return };
+    let space = Workspace::with("").await;
+    // The rows that wait fill the disk, or the workbook does that is made of them.
+    for rows in [50_000, 9_000] {
+        let sql = format!(
+            "select n, md5(n::text) a, md5((n + 1)::text) b from generate_series(1, {rows}) n order by n"
+        );
+        let toml = format!(
+            "kind = \"export\"\nsql = \"{sql}\"\n[output]\nformat = \"xlsx\"\npath = \"{}/a.xlsx\"\n",
+            disk.path().display()
+        );
+        space.write("a.toml", toml);
+        let ended = longshore(&space, &["run", "a.toml"]);
+        assert_eq!(ended.status.code(), Some(7), "{rows}: {}", said(&ended));
+        assert!(said(&ended).contains("make room on the disk"), "{rows}: {}", said(&ended));
+        for foreign in ["fault of longshore", "ZipWriter"] {
+            assert!(!said(&ended).contains(foreign), "{rows}: {}", said(&ended));
+        }
+        assert_eq!(std::fs::read_dir(disk.path()).expect("the disk").count(), 0);
+    }
+}
+
+/// The most memory a process has had, in kilobytes, asked for until it ends.
+#[cfg(target_os = "linux")]
+fn peak_memory(child: &mut Child) -> u64 {
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().expect("its state").is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        peak = peak.max(kilobytes.unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    peak
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn memory_does_not_grow_with_the_rows() {
+    let space = Workspace::with("").await;
+    let sql = "select n, repeat(md5(n::text), 8) as a, md5(n::text) as b from generate_series(1, 300000) n order by n";
+    pipeline(&space, "a", sql, "");
+    let mut running = start(&space, &["run", "a.toml"]);
+    let peak = peak_memory(&mut running);
+    let ended = running.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(0), "{}", said(&ended));
+    let bytes = std::fs::metadata(space.folder.path().join("out/a.csv")).expect("the file").len();
+    assert!(bytes > 80 << 20, "more than what may be in memory: {bytes} bytes");
+    assert!(peak > 0 && peak < 64 << 10, "{peak} kB");
 }

@@ -432,3 +432,154 @@ async fn thousands_of_groups_take_one_pass_and_long_ones_are_cut() {
     assert_eq!(space.read("7-0002.jsonl").lines().next(), Some("{\"g\":7,\"n\":76}"));
     assert!(!space.folder.path().join("2999-0002.jsonl").exists());
 }
+
+#[tokio::test]
+async fn names_are_cut_where_the_file_system_would_not_take_them() {
+    let space = Workspace::with("").await;
+    let toml = "kind = \"export\"\nsql = \"select g, h, n from (values ('a', 'b', 1), (repeat('ក', 60), repeat('ខ', 60), 2), ('z', 'y', 3)) v(g, h, n) order by g, h\"\n\
+        [output]\nformat = \"csv\"\npath = \"$DIR/out/{g}-{h}.csv\"\ngroup_by = [\"g\", \"h\"]\n";
+    let summary = export_toml(&space, toml, &[]).await.expect("written");
+    assert_eq!(summary.files.len(), 3);
+    let long = summary.files.iter().filter(|file| file.path.contains('ក')).count();
+    assert_eq!(long, 1, "{:?}", summary.files);
+    let named = toml.replace("{g}-{h}", &format!("{}-{{g}}-{{h}}", "x".repeat(225)));
+    let error = export_toml(&space, &named, &[]).await.expect_err("too long in any case");
+    assert!(error.to_string().contains("longer than a name can be"), "{error}");
+    let manifest = toml.replace("{g}-{h}", &format!("{}{{g}}{{h}}", "x".repeat(240)));
+    let error = export_toml(&space, &manifest, &[]).await.expect_err("its manifest is too long");
+    assert_eq!(error.kind(), ErrorKind::Definition, "{error}");
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_kept_and_then_nothing_takes_its_place() {
+    let space = Workspace::with("").await;
+    let folder = |path: &str| {
+        std::fs::create_dir_all(space.folder.path().join(path)).expect("a folder");
+    };
+    let lists = "kind = \"export\"\nsql = \"select g from (values ('a'), ('b')) v(g) order by g\"\n\
+        [output]\nformat = \"csv\"\npath = \"$DIR/out/{g}.csv\"\ngroup_by = [\"g\"]\n";
+    folder("out/b.csv");
+    space.write("out/a.csv", "old");
+    let error = export_toml(&space, lists, &[]).await.expect_err("a folder is there");
+    assert!(error.to_string().contains("is there, and no file"), "{error}");
+    let blocked = lists.replace("{g}.csv", "{g}/x.csv");
+    folder("out/a");
+    space.write("out/b", "a file where a folder has to be");
+    let error = export_toml(&space, &blocked, &[]).await.expect_err("a file is there");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("a file stands where")), "{error}");
+    assert!(!space.folder.path().join("out/a/x.csv").exists(), "half a set is none");
+    assert_eq!(space.read("out/a.csv"), "old");
+
+    space.write("out.csv", "old");
+    folder("out.csv.manifest.json");
+    let error = export_with(&space, "select 1 as n order by 1", "", &[]).await;
+    let error = error.expect_err("a folder is where the manifest has to be");
+    assert!(error.to_string().contains("is there, and no file"), "{error}");
+    assert_eq!(space.read("out.csv"), "old");
+
+    let pipe = space.folder.path().join("out/pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    let to_pipe = lists.replace("out/{g}.csv", "out/{g}").replace("('a')", "('pipe')");
+    let error = export_toml(&space, &to_pipe, &[]).await.expect_err("a pipe is there");
+    assert!(error.to_string().contains("is there, and no file"), "{error}");
+    let kept = std::fs::symlink_metadata(&pipe).expect("the pipe").file_type();
+    assert!(std::os::unix::fs::FileTypeExt::is_fifo(&kept));
+}
+
+#[tokio::test]
+async fn no_group_takes_the_name_of_the_index() {
+    let space = Workspace::with("").await;
+    let toml = "kind = \"export\"\nsql = \"select g from (values ('a'), ('g.manifest.json')) v(g) order by g\"\n\
+        [output]\nformat = \"csv\"\npath = \"$DIR/out/{g}\"\ngroup_by = [\"g\"]\n";
+    export_toml(&space, toml, &[]).await.expect("written");
+    let index: Value = serde_json::from_str(&space.read("out/g.manifest.json")).expect("JSON");
+    let name = index["files"][1]["path"].as_str().expect("a path");
+    assert!(name.starts_with("g.manifest.json-"), "{name}");
+    assert_eq!(space.read(format!("out/{name}")), "g\ng.manifest.json\n");
+}
+
+/// The findings of an export whose `[output]` has these keys.
+fn findings(output: &str) -> String {
+    let toml = format!(
+        "kind = \"export\"\nsql = \"select 1 order by 1\"\n[output]\nformat = \"csv\"\n{output}\n"
+    );
+    match definition::read("export.toml", &toml) {
+        Ok(_) => String::new(),
+        Err(findings) => findings.render(false),
+    }
+}
+
+#[test]
+fn outputs_that_could_not_be_read_again_are_refused() {
+    let cases = [
+        ("null = \"a,b\"", "taken for several fields"),
+        ("null = \"a;b\"\ndelimiter = \";\"", "taken for several fields"),
+        ("null = 'a\"b'", "taken for several fields"),
+        ("null = \"a\\nb\"", "taken for several fields"),
+        ("null = \"日\"\nencoding = \"windows-1252\"", "windows-1252 does not have"),
+        ("true_word = \"x\"\nfalse_word = \"x\"", "would both be written"),
+        ("true_word = \"false\"", "would both be written"),
+        ("null = \"-\"\nfalse_word = \"-\"", "stands for NULL already"),
+    ];
+    for (output, why) in cases {
+        let said = findings(&format!("path = \"out.csv\"\n{output}"));
+        assert!(said.contains(why), "{output}: {said}");
+    }
+    assert!(findings("path = \"-\"").contains("not to standard output"));
+    for sound in ["null = \"a;b\"", "null = \"\\\\N\"", "true_word = \"ja\"\nfalse_word = \"nein\""]
+    {
+        assert_eq!(findings(&format!("path = \"out.csv\"\n{sound}")), "", "{sound}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_is_no_name_of_a_file_is_refused() {
+    let space = Workspace::with("").await;
+    let toml = "kind = \"export\"\nsql = \"select 1 order by 1\"\n[output]\nformat = \"csv\"\npath = \"$DIR/out/{year}/x.csv\"\n";
+    for year in ["", "a\nb", "a\tb", "-x", "..", "a/b", "nul", "COM1.txt"] {
+        let error = export_toml(&space, toml, &[("year", year)]).await.expect_err(year);
+        assert_eq!(error.kind(), ErrorKind::Definition, "{year:?}: {error}");
+    }
+    export_toml(&space, toml, &[("year", "2024-25")]).await.expect("written");
+    assert!(space.folder.path().join("out/2024-25/x.csv").exists());
+}
+
+#[tokio::test]
+async fn the_manifest_says_the_encoding_that_the_file_has() {
+    let space = Workspace::with("").await;
+    for (format, encoding) in [("jsonl", "utf-8"), ("csv", "windows-1252")] {
+        let toml = format!(
+            "kind = \"export\"\nsql = \"select 'é' as a order by 1\"\n[output]\nformat = \"{format}\"\npath = \"$DIR/x.{format}\"\nencoding = \"windows-1252\"\n"
+        );
+        export_toml(&space, &toml, &[]).await.expect("written");
+        let manifest: Value =
+            serde_json::from_str(&space.read(format!("x.{format}.manifest.json"))).expect("JSON");
+        assert_eq!(manifest["encoding"], encoding, "{format}");
+    }
+}
+
+#[tokio::test]
+async fn a_query_may_end_in_a_comment_and_one_that_changes_data_is_refused() {
+    let space = Workspace::with("create table item (id int)").await;
+    assert_eq!(csv(&space, "select 1 as n order by 1; -- done", "").await, "n\n1\n");
+    assert_eq!(csv(&space, "select ';' as n order by 1 /* ; */ ;\n;", "").await, "n\n;\n");
+    for sql in [
+        "with x as (insert into item values (1) returning id) select id from x order by id",
+        "select 1 as n order by 1; select 2 as n",
+    ] {
+        let error = export_with(&space, sql, "", &[]).await.expect_err(sql);
+        assert_eq!(error.kind(), ErrorKind::Definition, "{sql}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn groups_that_are_equal_but_not_the_same_have_a_hint() {
+    let space = Workspace::with("").await;
+    let toml = "kind = \"export\"\nsql = '''select g, n from (values ('a'::citext, 1), ('A', 2), ('a', 3)) v(g, n) order by g, n'''\n\
+        [output]\nformat = \"csv\"\npath = \"$DIR/{g}.csv\"\ngroup_by = [\"g\"]\n";
+    let error = export_toml(&space, toml, &[]).await.expect_err("they do not stand together");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("collate \"C\"")), "{error}");
+    let by_text = toml.replace("order by g, n", "order by g::text collate \"C\", n");
+    assert_eq!(export_toml(&space, &by_text, &[]).await.expect("written").files.len(), 2);
+}

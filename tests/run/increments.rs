@@ -151,3 +151,114 @@ async fn a_plan_shows_the_query_its_files_and_what_becomes_of_columns() {
     }
     assert!(!space.folder.path().join("out").exists(), "nothing is written");
 }
+
+#[tokio::test]
+async fn each_query_has_an_end_of_its_own_whatever_its_pipeline_is_called() {
+    let space = Workspace::with(&format!(
+        "{TABLE}; create table other as select id, name, deleted_at, updated_at from item"
+    ))
+    .await;
+    let rows = "insert into item (id, updated_at) values (1, now() - interval '5 seconds');
+        insert into other (id, updated_at) values (2, now() - interval '5 seconds')";
+    space.client.batch_execute(rows).await.expect("rows");
+    space.write("items.toml", PIPELINE);
+    let (first, _) = run(&space, &[]);
+    assert_eq!(first, [1].into());
+    space.write("items.toml", PIPELINE.replace("from item", "from other"));
+    let (second, summary) = run(&space, &[]);
+    assert_eq!(second, [2].into(), "another table, another end");
+    let warning = summary["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("from the beginning"), "{warning}");
+    space.write("items.toml", PIPELINE.replace("out/", "elsewhere/"));
+    assert_eq!(run(&space, &[]).0, [1].into(), "other files have none of the rows yet");
+    space.write("items.toml", PIPELINE);
+    let (third, summary) = run(&space, &[]);
+    assert!(third.is_empty(), "the first goes on where it ended");
+    assert_eq!(summary["warnings"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn a_beginning_that_would_leave_rows_out_is_refused() {
+    let space = Workspace::with(TABLE).await;
+    space.write("items.toml", PIPELINE);
+    insert(&space.client, 1).await;
+    assert_eq!(run(&space, &[]).0, [1].into());
+    let later = "insert into item (id) values (2)";
+    space.client.batch_execute(later).await.expect("a row");
+    for since in ["2100-01-01", "infinity"] {
+        let refused = longshore(&space, &["--since", since]);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+    let between =
+        space.value("select updated_at + interval '1 microsecond' from item where id = 2").await;
+    let refused = longshore(&space, &["--since", &between]);
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    assert!(said(&refused).contains("would be in no file"), "{}", said(&refused));
+    assert_eq!(run(&space, &[]).0, [2].into(), "none is missed");
+}
+
+/// Waits until the server runs a statement that sleeps, and says in which process.
+async fn wait_for_sleep(space: &Workspace) -> String {
+    let query = "select max(pid) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
+    for _ in 0..3000 {
+        let pid = space.value(query).await;
+        if pid != "NULL" {
+            return pid;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("no export sleeps");
+}
+
+#[tokio::test]
+async fn a_second_start_writes_nothing_twice_and_a_killed_one_leaves_nothing_for_long() {
+    let space = Workspace::with(TABLE).await;
+    insert(&space.client, 1).await;
+    let slow = PIPELINE.replace(
+        "deleted_at, updated_at from",
+        "deleted_at, updated_at, pg_sleep(60)::text as s from",
+    );
+    space.write("items.toml", &slow);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+    command.env_clear().env("DATABASE_URL", space.database.url());
+    command.current_dir(space.folder.path()).args(["run", "items.toml"]);
+    let mut first = command.spawn().expect("it starts");
+    let sleeper = wait_for_sleep(&space).await;
+    let second = longshore(&space, &[]);
+    assert_eq!(second.status.code(), Some(6), "another run has these rows: {}", said(&second));
+    first.kill().expect("killed");
+    first.wait().expect("it ends");
+    let entries = || {
+        let folder = std::fs::read_dir(space.folder.path().join("out")).expect("the folder");
+        let names =
+            folder.map(|entry| entry.expect("an entry").file_name().into_string().expect("text"));
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(entries().len(), 1, "{:?}", entries());
+    space.value(&format!("select pg_terminate_backend({sleeper})")).await;
+    space.write("items.toml", slow.replace("pg_sleep(60)", "pg_sleep(0)"));
+    assert_eq!(run(&space, &[]).0, [1].into());
+    assert!(entries().iter().all(|name| !name.ends_with(".parts")), "{:?}", entries());
+    let query = "select string_agg(status, ' ' order by started_at) from longshore.run";
+    assert_eq!(space.value(query).await, "failed published");
+}
+
+#[tokio::test]
+async fn a_transaction_that_holds_rows_back_is_named() {
+    let space = Workspace::with(TABLE).await;
+    space.write("items.toml", PIPELINE);
+    insert(&space.client, 1).await;
+    let late = space.database.client().await;
+    late.batch_execute("begin").await.expect("an open transaction");
+    let row = late.query_one("select pg_backend_pid()", &[]).await.expect("its process");
+    let pid: i32 = row.get(0);
+    tokio::time::sleep(std::time::Duration::from_millis(3500)).await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+    // A minute is three seconds then.
+    command.env_clear().env("DATABASE_URL", space.database.url()).env("LONGSHORE_HASTE", "20");
+    let done = command.current_dir(space.folder.path()).args(["run", "items.toml"]).output();
+    let done = done.expect("longshore runs");
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    assert!(said(&done).contains(&format!("(process {pid} of the server)")), "{}", said(&done));
+}

@@ -6,6 +6,7 @@ use longshore::{
     error::ErrorKind,
     load::LoadTarget,
     postgres::{lease::Lease, ledger},
+    report::RunStatus,
     run::{self, Stop},
     run_id::RunId,
 };
@@ -156,4 +157,84 @@ async fn a_second_run_does_not_read_its_files_first() {
     let stop = space.try_run(PIPELINE, How::default()).await.expect_err("it is taken");
     let Stop::Error(error) = stop else { panic!("{stop:?}") };
     assert_eq!(error.kind(), ErrorKind::Busy);
+}
+
+/// What a delivery that is loaded already has nobody take again, its own killed runs left.
+#[tokio::test]
+async fn who_has_nothing_to_do_clears_what_was_cut_off() {
+    let space = workspace().await;
+    space.run(PIPELINE).await;
+    let run = RunId::generate();
+    let loads = loads(&space).await;
+    let lease = Lease::take(&space.database.endpoint(), &run, "test", &loads).await.expect("free");
+    let left = format!(
+        "insert into longshore.run (run_id, pipeline, definition_sha256, status, version)
+           values ('{run}', 'test', '', 'running', '0');
+         create unlogged table longshore_staging.\"{}_0_copied\" (k int)",
+        run.to_string().to_lowercase()
+    );
+    space.client.batch_execute(&left).await.expect("what a run has");
+    drop(lease);
+    // The server notices the end of a session a little later.
+    for _ in 0..50 {
+        if let Ok(summary) = space.try_run(PIPELINE, How::default()).await {
+            assert_eq!(summary.status, RunStatus::Unchanged);
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let left = "select (select count(*) from longshore.lease)
+        + (select count(*) from pg_tables where schemaname = 'longshore_staging')
+        + (select count(*) from longshore.run where status = 'running')";
+    assert_eq!(space.value(left).await, "0");
+}
+
+#[tokio::test]
+async fn a_partitioned_table_and_its_partitions_exclude_each_other() {
+    let space = workspace().await;
+    let partitioned = "drop table entry;
+        create table entry (id int primary key) partition by range (id);
+        create table low partition of entry for values from (0) to (10) partition by range (id);
+        create table lowest partition of low for values from (0) to (5);
+        create table high partition of entry for values from (10) to (20)";
+    space.client.batch_execute(partitioned).await.expect("partitions");
+    let into = |table: &str| PIPELINE.replace("public.entry", &format!("public.{table}"));
+    let loads = |table: &'static str| {
+        let space = &space;
+        async move {
+            let pipeline =
+                space.pipeline(&PIPELINE.replace("public.entry", &format!("public.{table}")));
+            let session = space.database.session().await;
+            let (tables, names) = run::prepare::read_tables(&session, &pipeline.definition)
+                .await
+                .expect("the catalog");
+            let found = run::prepare::find_files(&pipeline.definition).await.expect("the file");
+            run::prepare::bind_files(&pipeline, &found, &tables, &names)
+                .unwrap_or_else(|stop| panic!("{stop:?}"))
+                .loads()
+        }
+    };
+    for (held, wanted) in [("entry", "lowest"), ("lowest", "entry"), ("low", "lowest")] {
+        let run = RunId::generate();
+        let (endpoint, targets) = (space.database.endpoint(), loads(held).await);
+        let lease = Lease::take(&endpoint, &run, "nightly", &targets).await.expect("free");
+        let stop = space.try_run(&into(wanted), How::default()).await.expect_err("it is taken");
+        let Stop::Error(error) = stop else { panic!("{stop:?}") };
+        assert_eq!(error.kind(), ErrorKind::Busy);
+        assert!(
+            error.to_string().starts_with(&format!("public.{held} is being loaded by run {run}"))
+        );
+        // Who was not heard of loses the partition with the table.
+        let silence = "update longshore.lease set heartbeat_at = now() - interval '61 seconds'";
+        space.client.batch_execute(silence).await.expect("time passes");
+        let (new, targets) = (RunId::generate(), loads(wanted).await);
+        let taken = Lease::take(&endpoint, &new, "nightly", &targets).await.expect("silent");
+        lease.fence().check(&space.client).await.expect_err("it lost its table");
+        taken.fence().release(&space.client).await.expect("released");
+    }
+    // Partitions side by side have no row in common.
+    let (endpoint, low, high) =
+        (space.database.endpoint(), loads("low").await, loads("high").await);
+    let _one = Lease::take(&endpoint, &RunId::generate(), "a", &low).await.expect("free");
+    Lease::take(&endpoint, &RunId::generate(), "b", &high).await.expect("free as well");
 }

@@ -238,6 +238,30 @@ async fn only_the_database_says_which_keys_are_equal() {
     assert_eq!(space.value("select v from nullable where k is null and l is null").await, "new");
 }
 
+/// Values that a collation calls equal are other values all the same.
+#[tokio::test]
+async fn a_change_that_a_collation_does_not_see_is_a_change() {
+    let space = Workspace::with(
+        "create collation nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+         create table odd (k int primary key, v text collate nocase, w varchar(9) collate nocase, l text[] collate nocase)",
+    )
+    .await;
+    let toml = upsert("public.odd", &["k"], &["k", "v", "w", "l"]);
+    loads_once(&space, &toml, "k,v,w,l\n1,ANA,b,{c}\n2,Rui,b,{c}\n3,Eva,b,{c}\n4,Ed,b,{c}\n").await;
+    for toml in
+        [toml.clone(), toml.replace("\"upsert\"", "\"replace\"").replace("key = [\"k\"]", "")]
+    {
+        space.write("odd.csv", "k,v,w,l\n1,aNa,b,{c}\n2,Rui,B,{c}\n3,Eva,b,{C}\n4,Ed,b,{c}\n");
+        let limits = if toml.contains("replace") { "\n[limits]\ndeleted = \"100%\"\n" } else { "" };
+        let summary = space.run(&format!("{toml}{limits}")).await;
+        let tally = &summary.tables[0].tally;
+        assert_eq!((tally.inserted + tally.updated, tally.unchanged), (3, 1));
+        let all = "select string_agg(concat_ws(' ', v, w, l), '; ' order by k) from odd";
+        assert_eq!(space.value(all).await, "aNa b {c}; Rui B {c}; Eva b {C}; Ed b {c}");
+        space.client.batch_execute("update odd set v = upper(v) where k = 1; update odd set w = 'b'; update odd set l = '{c}'").await.expect("as before");
+    }
+}
+
 #[tokio::test]
 async fn a_thousand_columns_are_loaded() {
     let names: Vec<String> = (0..1000).map(|n| format!("c{n}")).collect();

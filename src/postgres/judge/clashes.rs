@@ -24,7 +24,7 @@ impl Judge<'_> {
     /// Rejects what breaks such a constraint; whether it found any.
     pub(super) async fn check_exclusive(&self) -> Result<bool> {
         let mut found = 0;
-        let referring = self.referring_to_gone().await?;
+        let (referring, within) = (self.referring_to_gone().await?, self.within().await?);
         for constraint in &Exclusive::all(self.load) {
             let Some(rows) = self.with_columns(constraint.uses) else { continue };
             let doing = "check unique and exclusion constraints";
@@ -32,7 +32,7 @@ impl Judge<'_> {
             if constraint.temporal {
                 found += self.execute(&self.reject_empty(constraint), doing).await?;
             }
-            self.execute(&self.find_clashes(constraint, &referring), doing).await?;
+            self.execute(&self.find_clashes(constraint, &referring, &within), doing).await?;
             found += self.execute(&self.reject_clashing(constraint), doing).await?;
             self.execute(&self.note_takes(constraint), doing).await?;
             found += self.execute(&self.reject_repeated_values(constraint), doing).await?;
@@ -44,11 +44,11 @@ impl Judge<'_> {
     pub(in crate::postgres) async fn find_takes(&self) -> Result<()> {
         let doing = "look for values that change hands";
         self.execute(&self.create_takes(), doing).await?;
-        let referring = self.referring_to_gone().await?;
+        let (referring, within) = (self.referring_to_gone().await?, self.within().await?);
         for constraint in &Exclusive::all(self.load) {
             let Some(rows) = self.with_columns(constraint.uses) else { continue };
             self.execute(&self.compare(&rows, constraint), doing).await?;
-            self.execute(&self.find_clashes(constraint, &referring), doing).await?;
+            self.execute(&self.find_clashes(constraint, &referring, &within), doing).await?;
             self.execute(&self.note_takes(constraint), doing).await?;
         }
         Ok(())
@@ -122,7 +122,9 @@ impl Judge<'_> {
 
     /// The rows of the table that stand against rows to be written, and whether they still do
     /// in the table as it will be.
-    fn find_clashes(&self, constraint: &Exclusive<'_>, referring: &str) -> String {
+    fn find_clashes(&self, constraint: &Exclusive<'_>, referring: &str, within: &str) -> String {
+        let ranges = self.load.range.map(|range| &self.load.columns[range.column].column.name);
+        let in_range = ranges.is_some_and(|name| constraint.compares_equal(name));
         let clashes = self.staging.clashes(self.target);
         let (becomes, joins) = match self.outlook {
             Outlook::Noted => self.what_becomes(constraint, referring),
@@ -136,13 +138,14 @@ impl Judge<'_> {
              create unlogged table {clashes} with (autovacuum_enabled = false) as
                select s.{ORDINAL} as ordinal, t.__table as table_oid, t.__row as row_id, t.__key as key, {becomes}
                from {compared} s
-                 join (select tableoid as __table, ctid as __row, {key} as __key{parts} from {table} t where {predicate}) t
+                 join (select tableoid as __table, ctid as __row, {key} as __key{parts} from {table} t where {predicate} and {within}) t
                    on {conflict} and (s.__row is null or s.__row <> t.__row or s.__table <> t.__table){joins}",
             compared = self.staging.compared(self.target),
             key = self.key_as_text(),
             parts = constraint.as_columns(),
             table = own_rows(&self.load.table),
             predicate = constraint.condition(),
+            within = if in_range { within } else { "true" },
             conflict = constraint.conflict("t", "s"),
         )
     }

@@ -4,6 +4,7 @@
 
 use crate::{
     load::LoadTarget,
+    postgres::sql::quote_identifier,
     schema::{Exclusion, ExclusionPart, Generated, UniqueKey},
 };
 
@@ -115,6 +116,14 @@ impl<'a> Exclusive<'a> {
             Comparison::Operators(..) => return None,
         };
         Some((names().collect::<Vec<_>>().join(", "), present))
+    }
+
+    /// Whether equal values of this column are among what it takes for a row to stand against
+    /// another.
+    pub(super) fn compares_equal(&self, name: &str) -> bool {
+        let quoted = quote_identifier(name);
+        !matches!(self.comparison, Comparison::Operators(..))
+            && self.parts.iter().any(|part| *part == name || *part == quoted)
     }
 
     /// The statement that makes the index which comparing rows one by one needs.

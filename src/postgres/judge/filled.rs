@@ -107,11 +107,13 @@ impl Judge<'_> {
         if !needed && !generates {
             return Ok(());
         }
-        self.execute(&self.create_filled(), "fill in columns that are not loaded").await?;
+        let within = if self.finds_rows() { self.within().await? } else { String::new() };
+        let create = self.create_filled(&within);
+        self.execute(&create, "fill in columns that are not loaded").await?;
         if generates { self.generate().await } else { Ok(()) }
     }
 
-    fn create_filled(&self) -> String {
+    fn create_filled(&self, within: &str) -> String {
         let values: String = self
             .load
             .table
@@ -123,7 +125,7 @@ impl Judge<'_> {
         let join = match self.finds_rows() {
             true => {
                 let (table, key) = (own_rows(&self.load.table), same_key(self.load, "t", "s"));
-                format!(" left join {table} t on {key}")
+                format!(" left join {table} t on {key} and {within}")
             }
             false => String::new(),
         };

@@ -62,25 +62,45 @@ impl Judge<'_> {
     async fn look_ahead(&self) -> Result<Outlook> {
         self.keep_rejected().await?;
         let (staging, target, load) = (self.staging, self.target, self.load);
-        let failed = || failed("look ahead at what becomes of rows");
-        if self.place == Place::Alone {
-            let begin = format!("begin; {TRANSACTION_SETTINGS}{}", and_tenant(staging.tenant()));
-            self.client.batch_execute(&begin).await.map_err(failed())?;
-        }
         let noted = async {
             let within = touched(self.client, staging, (target, load)).await?;
             let drawn = Vec::new();
             let sql = Statements { staging, target, load, any_excluded: true, drawn, within };
             foresee(self.client, &sql).await
         };
-        let noted = noted.await;
-        if self.place == Place::Alone {
-            let end = if noted.is_ok() { "commit" } else { "rollback" };
-            self.client.batch_execute(end).await.map_err(failed())?;
-        }
-        Ok(match noted.map_err(failed())? {
+        let noted = self.in_transaction("look ahead at what becomes of rows", noted).await?;
+        Ok(match noted {
             Some(_) => Outlook::Noted,
             None => Outlook::AllNew,
         })
+    }
+
+    /// The condition on row `t` of the table without which no staged row is it.
+    pub(super) async fn within(&self) -> Result<String> {
+        if self.load.range.is_none() {
+            return Ok("true".to_owned());
+        }
+        let touched = touched(self.client, self.staging, (self.target, self.load));
+        let within = self.in_transaction("ask which partitions are touched", touched).await?;
+        Ok(within.unwrap_or_else(|| "true".to_owned()))
+    }
+
+    /// Several statements, in a transaction of their own where none is open.
+    async fn in_transaction<T>(
+        &self,
+        doing: &'static str,
+        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        if self.place == Place::Within {
+            return work.await.map_err(failed(doing));
+        }
+        let begin = format!("begin; {TRANSACTION_SETTINGS}{}", and_tenant(self.staging.tenant()));
+        self.client.batch_execute(&begin).await.map_err(failed(doing))?;
+        let done = work.await;
+        let end = if done.is_ok() { "commit" } else { "rollback" };
+        let ended = self.client.batch_execute(end).await;
+        let done = done.map_err(failed(doing))?;
+        ended.map_err(failed(doing))?;
+        Ok(done)
     }
 }

@@ -31,10 +31,23 @@ pub struct CutOff {
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn clear_abandoned(client: &mut Client, pipeline: &str) -> Result<Vec<CutOff>> {
+    clear_abandoned_of(client, pipeline, &[]).await
+}
+
+/// The same for who takes no targets since there is nothing to do: a run that had these tables is
+/// gone when its lock is free, as for who takes them, and its last heartbeat is not waited out.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn clear_abandoned_of(
+    client: &mut Client,
+    pipeline: &str,
+    tables: &[u32],
+) -> Result<Vec<CutOff>> {
     let transaction = client.transaction().await.map_err(failed)?;
     transaction.batch_execute(TRANSACTION_SETTINGS).await.map_err(failed)?;
-    let mut runs = cut_off(transaction.client(), pipeline).await?;
-    runs.extend(ended(transaction.client()).await?);
+    let mut runs = cut_off_of(transaction.client(), pipeline, tables).await?;
+    runs.extend(ended(transaction.client(), tables).await?);
     let mut were_running = Vec::new();
     for run in &runs {
         were_running.extend(clear(transaction.client(), run).await?);
@@ -46,21 +59,25 @@ pub async fn clear_abandoned(client: &mut Client, pipeline: &str) -> Result<Vec<
 /// The runs that were cut off before their end, latest first: of this pipeline all, of others the
 /// old ones. None of them can come back before the transaction ends: it holds their locks.
 pub(in crate::postgres) async fn cut_off(client: &Client, pipeline: &str) -> Result<Vec<String>> {
+    cut_off_of(client, pipeline, &[]).await
+}
+
+async fn cut_off_of(client: &Client, pipeline: &str, tables: &[u32]) -> Result<Vec<String>> {
     // A run whose lock's session broke is alive as long as its heart beats.
     let query = format!(
         "select run_id from longshore.run r where status = 'running'
           and (pipeline = $1 or started_at < clock_timestamp() - make_interval(hours => $2))
           and not {}
         order by started_at desc, run_id desc",
-        beats("r.run_id")
+        beats("r.run_id", "$3")
     );
-    let values: [(&(dyn postgres_types::ToSql + Sync), Type); 2] =
-        [(&pipeline, Type::TEXT), (&KEPT_HOURS, Type::INT4)];
+    let values: [(&(dyn postgres_types::ToSql + Sync), Type); 3] =
+        [(&pipeline, Type::TEXT), (&KEPT_HOURS, Type::INT4), (&tables, Type::OID_ARRAY)];
     gone(client, client.query_typed(&query, &values).await.map_err(failed)?).await
 }
 
 /// The runs that ended, or of which nobody knows, and that left tables or leases.
-async fn ended(client: &Client) -> Result<Vec<String>> {
+async fn ended(client: &Client, tables: &[u32]) -> Result<Vec<String>> {
     // Who is just beginning has a lease, but is not in the ledger yet.
     let query = format!(
         "select left_by from (
@@ -70,16 +87,17 @@ async fn ended(client: &Client) -> Result<Vec<String>> {
         ) as leftovers (left_by) left join longshore.run on run_id = left_by
         where case when run_id is null then not {} else status not in ('running', 'held') end
         order by left_by",
-        beats("left_by")
+        beats("left_by", "$2")
     );
-    let values: [(&(dyn postgres_types::ToSql + Sync), Type); 1] = [(&SCHEMA, Type::TEXT)];
+    let values: [(&(dyn postgres_types::ToSql + Sync), Type); 2] =
+        [(&SCHEMA, Type::TEXT), (&tables, Type::OID_ARRAY)];
     gone(client, client.query_typed(&query, &values).await.map_err(failed)?).await
 }
 
-/// SQL: whether a run's heart was heard lately.
-fn beats(run: &str) -> String {
+/// SQL: whether a run's heart was heard lately, of other tables than those.
+fn beats(run: &str, tables: &str) -> String {
     format!(
-        "exists (select from longshore.lease l where l.run_id = {run}
+        "exists (select from longshore.lease l where l.run_id = {run} and l.target <> all({tables}::oid[])
            and l.heartbeat_at > clock_timestamp() - interval '{LEASE_SECONDS} seconds')"
     )
 }

@@ -7,7 +7,8 @@
 //! Who finds the lock free knows that the holder is gone, and takes over at
 //! once; who finds a heartbeat of a minute ago takes over too. The publishing
 //! transaction locks the rows and looks for its own token ([`Fence::check`]), so
-//! a run that lost its lease without noticing cannot publish.
+//! a run that lost its lease without noticing cannot publish. A partitioned table and its
+//! partitions have the same rows: who has one of them keeps others from those above and below.
 //!
 //! Everything is bound to transactions: it holds behind a pooler in transaction mode.
 
@@ -20,7 +21,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_postgres::{Client, types::Type};
 
 pub(super) use abandoned::cut_off;
-pub use abandoned::{CutOff, clear_abandoned};
+pub use abandoned::{CutOff, clear_abandoned, clear_abandoned_of};
 pub(super) use liveness::held;
 pub use take::ensure_free;
 

@@ -44,10 +44,20 @@ pub(super) async fn take(
     ended.map(|()| token)
 }
 
-const HELD: &str = "select run_id, pipeline, holder, table_name,
-      to_char(acquired_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC',
-      extract(epoch from clock_timestamp() - heartbeat_at)::float8
-    from longshore.lease where target = any($1) order by target";
+/// What of the lease concerns the tables `$1`: a partition's rows are its parents' too.
+const CONCERNS: &str = "target in (
+      select oid from unnest($1::oid[]) o (oid)
+      union select a.relid::oid from unnest($1::oid[]) o (oid), pg_catalog.pg_partition_ancestors(o.oid::regclass) a (relid)
+      union select t.relid::oid from unnest($1::oid[]) o (oid), pg_catalog.pg_partition_tree(o.oid::regclass) t)";
+
+fn held_rows() -> String {
+    format!(
+        "select run_id, pipeline, holder, table_name,
+           to_char(acquired_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC',
+           extract(epoch from clock_timestamp() - heartbeat_at)::float8
+         from longshore.lease where {CONCERNS} order by target"
+    )
+}
 
 /// Looks whether tables are free, before work is done for which they have to be; takes nothing.
 ///
@@ -55,7 +65,7 @@ const HELD: &str = "select run_id, pipeline, holder, table_name,
 /// `ErrorKind::Busy` when a run has one of them; `ErrorKind::Environment` when the server refuses.
 pub async fn ensure_free(client: &Client, tables: &[u32]) -> Result<()> {
     let tables: [(&(dyn ToSql + Sync), Type); 1] = [(&tables, Type::OID_ARRAY)];
-    for row in answered(DOING, client.query_typed(HELD, &tables)).await? {
+    for row in answered(DOING, client.query_typed(&held_rows(), &tables)).await? {
         if !is_stale(&row) && liveness::is_held(client, row.get(0)).await? {
             return Err(held(&row));
         }
@@ -83,17 +93,18 @@ struct Taking<'a> {
 }
 
 impl Taking<'_> {
-    /// Locks come in the order of OIDs, so that two who want the same tables cannot lock each other out.
+    /// Locks come in the order of OIDs, so that two who want the same tables cannot lock each other
+    /// out. Of a partitioned table it is the root's, which all have to take that concern each other.
     async fn take(&self) -> Result<i64> {
         let mut loads: Vec<&LoadTarget> = self.loads.iter().collect();
         loads.sort_by_key(|load| load.table.oid);
         loads.dedup_by_key(|load| load.table.oid);
-        for load in &loads {
-            self.lock(load).await?;
-        }
         let oids: Vec<u32> = loads.iter().map(|load| load.table.oid).collect();
         let oids: [(&(dyn ToSql + Sync), Type); 1] = [(&oids, Type::OID_ARRAY)];
-        let rows = answered(DOING, self.client.query_typed(HELD, &oids)).await?;
+        for root in self.roots(&oids).await? {
+            self.lock(root).await?;
+        }
+        let rows = answered(DOING, self.client.query_typed(&held_rows(), &oids)).await?;
         for row in &rows {
             self.ensure_gone(row).await?;
         }
@@ -103,15 +114,25 @@ impl Taking<'_> {
         self.insert(&loads).await
     }
 
-    async fn lock(&self, load: &LoadTarget) -> Result<()> {
+    async fn roots(&self, oids: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<u32>> {
+        let query =
+            "select distinct coalesce(pg_catalog.pg_partition_root(o.oid::regclass)::oid, o.oid)
+            from unnest($1::oid[]) o (oid) order by 1";
+        let rows = answered(DOING, self.client.query_typed(query, oids)).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    async fn lock(&self, table: u32) -> Result<()> {
+        let oid = table.to_string();
         for _ in 0..TRIES {
-            let oid = load.table.oid.to_string();
             if liveness::try_lock(self.client, "longshore target", &oid).await? {
                 return Ok(());
             }
             tokio::time::sleep(TRY_AGAIN).await;
         }
-        Err(busy(format!("another run is just taking {}", load.table.name)))
+        let tables = self.loads.iter().map(|load| load.table.name.to_string());
+        let tables = tables.collect::<Vec<_>>().join(", ");
+        Err(busy(format!("another run is just taking {tables}, or what belongs to it")))
     }
 
     /// A holder that is alive, and was heard of lately, keeps what it has.
@@ -127,17 +148,23 @@ impl Taking<'_> {
     }
 
     /// Waits for a publishing transaction that its run left behind: it ends without a COMMIT,
-    /// or its COMMIT was already on its way.
+    /// or its COMMIT was already on its way. What it had of the same partitioned table goes.
     async fn take_over(&self, oids: &[(&(dyn ToSql + Sync), Type)]) -> Result<()> {
-        let lock = "select from longshore.lease where target = any($1) order by target for update";
+        let lock =
+            format!("select from longshore.lease where {CONCERNS} order by target for update");
         let locking = async {
-            match self.client.query_typed(lock, oids).await {
+            match self.client.query_typed(&lock, oids).await {
                 Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => Ok(false),
                 locked => locked.map(|_| true),
             }
         };
         match answered(DOING, locking).await? {
-            true => Ok(()),
+            true => {
+                let others = format!(
+                    "delete from longshore.lease where {CONCERNS} and not target = any($1)"
+                );
+                answered(DOING, self.client.query_typed(&others, oids)).await.map(|_| ())
+            }
             false => {
                 Err(busy("a run that was cut off is still publishing on the server".to_owned()))
             }

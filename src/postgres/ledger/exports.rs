@@ -25,6 +25,8 @@ pub struct ExportRecord {
     pub role: Option<String>,
     /// Where the manifest will be.
     pub manifest: String,
+    /// The same with `{run}` in place of the run's name: all runs of one export have it.
+    pub slot: String,
     /// The run whose files are made again.
     pub again: Option<RunId>,
 }
@@ -46,6 +48,9 @@ pub struct ExportEnd {
     pub files: Vec<FileRecord>,
 }
 
+/// [`ExportRecord::slot`] of a row `e` of `longshore.export`.
+const SLOT: &str = "replace(e.manifest, lower(coalesce(e.again, e.run_id)), '{run}')";
+
 /// Notes that an export has started. An earlier one of the same files that is said to be running
 /// was cut off: nobody writes the files of a manifest twice at once.
 ///
@@ -54,12 +59,13 @@ pub struct ExportEnd {
 pub async fn record_export_started(client: &Client, export: &ExportRecord) -> Result<()> {
     let insert = "with cut_off as (
           update longshore.run set status = 'failed', message = 'it was cut off', finished_at = clock_timestamp()
-          where status = 'running' and run_id in (select run_id from longshore.export where manifest = $6)),
+          where status = 'running' and run_id in (select run_id from longshore.export e where SLOT = $12)),
         run as (
           insert into longshore.run (run_id, pipeline, definition_sha256, status, version, kind)
           values ($1, $2, $3, 'running', $7, 'export'))
         insert into longshore.export (run_id, query_sha256, parameters, parameters_sha256, role, manifest, again)
         values ($1, $4, coalesce((select jsonb_object_agg(name, value) from unnest($8::text[], $9::text[]) p (name, value)), '{}'), $5, $10, $6, $11)";
+    let insert = insert.replace("SLOT", SLOT);
     let names: Vec<&str> = export.parameters.iter().map(|(name, _)| name.as_str()).collect();
     let values: Vec<Option<&str>> =
         export.parameters.iter().map(|(_, value)| value.as_deref()).collect();
@@ -78,7 +84,8 @@ pub async fn record_export_started(client: &Client, export: &ExportRecord) -> Re
     given.push((&export.role, Type::TEXT));
     let again = export.again.as_ref().map(RunId::as_str);
     given.push((&again, Type::TEXT));
-    let written = client.execute_typed(insert, &given).await;
+    given.push((&export.slot, Type::TEXT));
+    let written = client.execute_typed(&insert, &given).await;
     written.map(drop).map_err(|error| database_error(&error, "write the ledger"))
 }
 
@@ -160,19 +167,43 @@ pub async fn record_export_failed(client: &Client, run: &RunId, message: &str) -
     super::set_status(client, run, ("running", "failed"), Some(message)).await
 }
 
-/// Where the last run of an incremental export with these parameters ended.
+/// Where the last run of an incremental export ended: of this query with these parameters, into
+/// these files. Two pipelines may have one name, and one pipeline another query than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LastRun {
+    /// It ended there.
+    Ended(String),
+    /// There are runs by this name, of another query or into other files.
+    OfAnother,
+    /// There is none.
+    None,
+}
+
+/// Where the last run of an incremental export ended.
 ///
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
-pub async fn last_until(client: &Client, export: &ExportRecord) -> Result<Option<String>> {
-    let query = "select until from longshore.export join longshore.run using (run_id)
+pub async fn last_run(client: &Client, export: &ExportRecord) -> Result<LastRun> {
+    let query = format!(
+        "select until, query_sha256 = $4 and {SLOT} = $5 from longshore.export e join longshore.run using (run_id)
         where pipeline = $1 and status = 'published' and parameters_sha256 = $2
           and role is not distinct from $3 and until is not null and again is null
-        order by until::timestamptz desc limit 1";
-    let values = texts([&export.pipeline, &export.parameters_sha256, &export.role]);
-    let row = client.query_typed_opt(query, &values).await;
+        order by 2 desc, until::timestamptz desc limit 1"
+    );
+    let values = texts([
+        &export.pipeline,
+        &export.parameters_sha256,
+        &export.role,
+        &export.query_sha256,
+        &export.slot,
+    ]);
+    let row = client.query_typed_opt(&query, &values).await;
     let row = row.map_err(|error| database_error(&error, "ask the ledger"))?;
-    Ok(row.map(|row| row.get(0)))
+    Ok(match row {
+        Some(row) if row.get(1) => LastRun::Ended(row.get(0)),
+        Some(_) => LastRun::OfAnother,
+        None => LastRun::None,
+    })
 }
 
 /// The bounds of a run of this incremental export, with the same parameters.

@@ -11,7 +11,7 @@ mod rejected;
 mod steps;
 
 pub use exports::{
-    ExportEnd, ExportRecord, PastExport, bounds_of, last_until, record_archived,
+    ExportEnd, ExportRecord, LastRun, PastExport, bounds_of, last_run, record_archived,
     record_export_failed, record_export_started, record_exported, restart_export, status_of,
 };
 pub use held::{Dropped, HeldRun, held_run, other_held_runs, record_dropped};
@@ -308,6 +308,21 @@ pub async fn last_load_of(
     let row = client.query_typed_opt(query, &values).await;
     let row = row.map_err(|error| database_error(&error, "ask the ledger"))?;
     Ok(row.map(|row| row.get(0)))
+}
+
+/// The paths of the files that the pipeline's last published run read.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn last_files_of(client: &Client, pipeline: &str) -> Result<Vec<String>> {
+    let query = "select path from longshore.file where run_id = (
+          select run_id from longshore.run where pipeline = $1 and status = 'published'
+            and replays is null and undoes is null and undone_by is null
+          order by finished_at desc limit 1)
+        order by ordinal";
+    let rows = client.query_typed(query, &[(&pipeline, Type::TEXT)]).await;
+    let rows = rows.map_err(|error| database_error(&error, "ask the ledger"))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Takes a dry run out of the ledger again.

@@ -81,7 +81,7 @@ impl Publishing<'_> {
             failpoint::hit("publish.classified")?;
             let tally = self.tally(client, &publisher.sql, &classified).await?;
             let (changes, limit) = (publisher.sql.changes(), self.limit());
-            let guard = Guard { load, limit, changes };
+            let guard = Guard { load, limit, lacking: self.lacking, changes };
             let deletions = guard.judge(client, &classified.changes, &tally).await?;
             tables.push(TableChange { tally, deletions, partitions: Vec::new() });
             publishers.push((publisher, classified));

@@ -9,7 +9,7 @@ use crate::{
     outcome::Tally,
     postgres::{
         judge::{MERGED, not_rejected},
-        staging::ORDINAL,
+        staging::{EMPTIED, ORDINAL},
     },
 };
 
@@ -84,7 +84,8 @@ impl Publishing<'_> {
         if !sql.load.mode.deletes() {
             return Ok(());
         }
-        let kept = format!("select count(*) from {}", self.staging.kept(sql.target));
+        let kept = self.staging.kept(sql.target);
+        let kept = format!("select count(*) from {kept} where {EMPTIED} = 0");
         must_agree("rejected records", tally.rejected, count(client, &kept).await?)
     }
 

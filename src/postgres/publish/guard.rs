@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use super::{Failure, changes::Changes, changes::Kind, failed};
 use crate::{
     load::{CountLimit, LoadMode, LoadTarget},
-    outcome::{Deletions, HoldReason, Tally},
+    outcome::{Deletions, HoldReason, Lacking, Tally},
     postgres::sql::qualified,
 };
 
@@ -15,6 +15,8 @@ pub(super) struct Guard<'a> {
     pub(super) load: &'a LoadTarget,
     /// What the definition says, or nothing.
     pub(super) limit: Option<CountLimit>,
+    /// Files whose records may be those that are absent.
+    pub(super) lacking: &'a Lacking,
     /// The table of changes; it is there if anything is gone.
     pub(super) changes: String,
 }
@@ -42,6 +44,9 @@ impl Guard<'_> {
         }
         let mut deletions = self.count(client).await.map_err(failed("count deletions"))?;
         deletions.held_for = self.reasons(&deletions, tally);
+        if deletions.gone > 0 {
+            deletions.lacking = self.lacking.clone();
+        }
         Ok(Some(deletions))
     }
 
@@ -90,7 +95,7 @@ impl Guard<'_> {
             kept: count(2)?,
             scopes: count(3)?,
             scopes_over_limit: count(4)?,
-            held_for: Vec::new(),
+            ..Deletions::default()
         })
     }
 
@@ -100,8 +105,11 @@ impl Guard<'_> {
         }
         let over = self.absent_limit().is_crossed(deletions.gone, deletions.rows);
         let rejected_without_key = self.load.key.is_empty() && tally.rejected > 0;
+        let no_records = tally.read == tally.filtered;
         [
-            (HoldReason::NoRecords, tally.read == tally.filtered),
+            (HoldReason::NoRecords, no_records),
+            (HoldReason::FileWithoutRecords, !no_records && !self.lacking.empty.is_empty()),
+            (HoldReason::FileMissing, !self.lacking.missing.is_empty()),
             (HoldReason::OverLimit, over),
             (HoldReason::OverLimitInScope, !over && deletions.scopes_over_limit > 0),
             (HoldReason::RejectedWithoutKey, rejected_without_key),

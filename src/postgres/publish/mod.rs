@@ -53,7 +53,7 @@ use super::{
 use crate::{
     error::{Error, Result, Transient},
     load::{AfterLoad, CountLimit, LoadTarget},
-    outcome::{Deletions, Tally},
+    outcome::{Deletions, Lacking, Tally},
 };
 
 /// What is published.
@@ -64,6 +64,8 @@ pub struct Publishing<'a> {
     pub loads: &'a [LoadTarget],
     /// What the run counted.
     pub counted: &'a Counted,
+    /// The files that hold nothing of what they should: deletions wait then.
+    pub lacking: &'a Lacking,
     /// What the ledger is told.
     pub run: &'a RunRecord,
     /// What proves that the targets are this run's.

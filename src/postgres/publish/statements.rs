@@ -134,7 +134,9 @@ impl Statements<'_> {
     /// Deletes the rows that are noted as being of this kind.
     pub(super) fn delete(&self, kind: Kind) -> String {
         let (table, changes) = (self.table(), self.changes());
-        format!("delete from {table} t using {changes} c where {}", kind.notes_row())
+        let within = self.within.as_deref().unwrap_or("true");
+        let notes = kind.notes_row();
+        format!("delete from {table} t using {changes} c where {notes} and {within}")
     }
 
     /// Inserts the rows that are noted as new.
@@ -251,13 +253,15 @@ fn updated(column: &LoadColumn) -> String {
 }
 
 /// A column so that its equality is that of content: types whose `=` is missing or calls
-/// different values equal (citext's case, json, geometry) are cast.
+/// different values equal (citext's case, json, geometry, a collation's case) are cast.
 pub(in crate::postgres) fn content(row: &str, column: &LoadColumn) -> String {
     let name = quote_identifier(&column.column.name);
     let cast = match &column.column.pg_type {
         PgType::Geometry(_) | PgType::Geography(_) => "::bytea",
-        PgType::Json | PgType::Citext | PgType::Array { .. } => "::text",
+        PgType::Json => "::text",
+        PgType::Citext | PgType::Array { .. } => "::text collate \"C\"",
+        PgType::Text | PgType::VarChar(_) | PgType::Char(_) => " collate \"C\"",
         _ => "",
     };
-    format!("{row}.{name}{cast}")
+    format!("({row}.{name}{cast})")
 }

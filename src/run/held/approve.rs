@@ -6,6 +6,7 @@ use super::summary;
 use crate::{
     error::{Error, ErrorKind, Result},
     failpoint,
+    outcome::Lacking,
     postgres::{
         endpoint::Endpoint,
         lease::{Fence, Lease},
@@ -118,6 +119,8 @@ impl Approval<'_> {
             staging: self.staging,
             loads: &plan.loads,
             counted: &plan.counted,
+            // Somebody has looked at it.
+            lacking: &Lacking::default(),
             run: &self.held.record,
             fence: self.fence,
             after: &plan.after,

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     batch::{Cell, RecordBatch},
     outcome::{Fault, Position},
-    source::{Decoder, Split},
+    source::{Decoder, REPEATS_HEADER, Split},
 };
 
 /// Cells of one batch: what keeps a batch's ranges in the processor's cache.
@@ -67,6 +67,7 @@ enum Wrong {
     Ragged(usize),
     Nul(usize),
     Encoding(usize),
+    Header,
 }
 
 impl CsvDecoder {
@@ -114,6 +115,9 @@ impl CsvDecoder {
         if self.care != Care::None {
             self.check(record, decode)?;
         }
+        if self.repeats_header(record, decode) {
+            return Err(Wrong::Header);
+        }
         for &index in self.cells.fields() {
             let Some(field) = index.map(|index| self.fields[index]) else {
                 batch.push(Cell::Absent);
@@ -130,6 +134,18 @@ impl CsvDecoder {
             }
         }
         self.rest(record, decode, batch)
+    }
+
+    /// Whether the record is the header once more, as files have it that were put together. With
+    /// one column it may as well be a value.
+    fn repeats_header(&mut self, record: &[u8], decode: bool) -> bool {
+        let Self { shape, fields, text, .. } = self;
+        let header = &shape.start.header;
+        let mut cells = fields.iter().zip(&header.fields);
+        header.is_told_from_records()
+            && cells.all(|(field, name)| {
+                text.of(shape, record, *field, decode).is_ok_and(|text| text == name.as_bytes())
+            })
     }
 
     fn tokenize(&mut self, bytes: &[u8], piece: &Piece) -> Result<(), Wrong> {
@@ -199,6 +215,7 @@ impl CsvDecoder {
                 let message = format!("{} fields expected, {found} found", shape.start.width);
                 ("csv.ragged", String::new(), message)
             }
+            Wrong::Header => ("csv.header", String::new(), REPEATS_HEADER.to_owned()),
             Wrong::Nul(byte) => {
                 let message = format!("a NUL character ({})", place(*byte));
                 ("encoding.nul", self.field_at(*byte), message)

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     batch::{Cell, RecordBatch},
     outcome::{Fault, Position},
-    source::{Decoder, Header, Projection, Split},
+    source::{Decoder, Header, Projection, REPEATS_HEADER, Split},
 };
 
 /// Records in one batch.
@@ -22,6 +22,8 @@ pub(super) struct SheetDecoder {
     /// The names of the fields that go into the JSON object at the end, if there is one.
     rest: Option<Vec<(usize, String)>>,
     names: Vec<String>,
+    /// Whether a row that says the same as the names is the header again.
+    header_repeats: bool,
     split: Option<Split>,
     at: usize,
     record: u64,
@@ -33,7 +35,8 @@ impl SheetDecoder {
         let column = |field: &_| header_column(header, field);
         let columns: Vec<Option<usize>> = projection.fields.iter().map(column).collect();
         let rest = projection.rest.then(|| rest_names(header, &columns));
-        Self { columns, rest, names: header.fields.clone(), split: None, at: 0, record: 0 }
+        let (names, header_repeats) = (header.fields.clone(), header.is_told_from_records());
+        Self { columns, rest, names, header_repeats, split: None, at: 0, record: 0 }
     }
 }
 
@@ -114,6 +117,10 @@ impl SheetDecoder {
                 None => return Err(ragged(place, self.names.len())),
             }
         }
+        if self.header_repeats && self.repeats_header(row_cells) {
+            let message = REPEATS_HEADER.to_owned();
+            return Err(Fault { code: "sheet.header", field: String::new(), message });
+        }
         for column in &self.columns {
             match column.and_then(|column| row_cells[column]) {
                 None => batch.push(Cell::Absent),
@@ -124,6 +131,14 @@ impl SheetDecoder {
             Some(rest) => self.push_rest(batch, rest, row_cells),
             None => Ok(()),
         }
+    }
+
+    fn repeats_header(&self, row_cells: &[Option<PlacedCell<'_>>]) -> bool {
+        let text = |placed: &Option<PlacedCell<'_>>, name: &String| match placed {
+            None => name.is_empty(),
+            Some(placed) => placed.cell == Stored::Text(name),
+        };
+        row_cells.iter().zip(&self.names).all(|(placed, name)| text(placed, name))
     }
 
     fn push(

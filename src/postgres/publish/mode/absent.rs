@@ -7,7 +7,7 @@
 //! row there is.
 
 use super::{NO_SCOPE, Statements};
-use crate::postgres::{sql::quote_identifier, staging::KEY_READ};
+use crate::postgres::{judge::not_rejected, sql::quote_identifier, staging::KEY_READ};
 
 /// The pieces of a query that looks at staged rows `s` and the target's rows `t` together.
 pub(super) struct ByKey<'q, 's> {
@@ -74,9 +74,11 @@ impl<'q, 's> ByKey<'q, 's> {
         }
         let scope = self.scope.join(", ");
         format!(
-            "(select {scope} from {} union select {scope} from {kept}) in_scope join {table} t on {} {known}
+            "(select {scope} from {} s where {} union select {scope} from {kept}) in_scope join {table} t on {} {known}
              left join (select distinct true as __found, {scope} from {kept} where {}) blocked on {}",
             self.sql.rows(),
+            // What is known of a rejected record stands in `kept`.
+            not_rejected(self.sql.staging, self.sql.target),
             equal("in_scope", &self.scope),
             self.is_unread(),
             equal("blocked", &self.scope)
