@@ -33,6 +33,9 @@ pub enum ErrorKind {
 pub enum Transient {
     /// Another transaction wrote the same rows, or waited for this one while this one waited for it.
     Conflict,
+    /// A table refused a row that judging had found to be good: somebody else wrote meanwhile, or
+    /// only writing it shows. Judging again finds it.
+    Refused,
     /// Another transaction holds a lock for longer than this one may wait.
     Locked,
     /// The connection was lost, or nothing moves on it any more; whether the server did what it

@@ -19,6 +19,16 @@ pub fn create(path: &Path) -> Result<File> {
     opened.map_err(|cause| cannot_write(path, cause))
 }
 
+/// Opens a file to write on at its end, readable and writable by its owner only; it is created
+/// where it is missing.
+///
+/// # Errors
+/// `ErrorKind::Environment` with the path and the system's reason.
+pub fn append(path: &Path) -> Result<File> {
+    let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    opened.map_err(|cause| cannot_write(path).caused_by(cause))
+}
+
 /// Creates a folder with mode 0700, and the folders above it where they are missing.
 ///
 /// # Errors

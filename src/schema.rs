@@ -150,6 +150,9 @@ pub struct TableSchema {
     pub foreign_keys: Vec<ForeignKey>,
     /// Exclusion constraints.
     pub exclusions: Vec<Exclusion>,
+    /// Other indexes that evaluate something of a row: on expressions, or partial.
+    #[serde(default)]
+    pub indexes: Vec<EvaluatedIndex>,
     /// What columns hold that are not written: defaults and generated columns' expressions.
     pub fills: Vec<Fill>,
 }
@@ -264,6 +267,19 @@ pub struct Exclusion {
     /// Whether it is a key WITHOUT OVERLAPS, the last part being the period.
     #[serde(default)]
     pub temporal: bool,
+}
+
+/// An index that keeps no row out, unless what it is on cannot be evaluated for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvaluatedIndex {
+    /// The index's name.
+    pub name: String,
+    /// What it is on, in order, as SQL over the table's columns.
+    pub parts: Vec<String>,
+    /// The predicate of a partial index, as SQL.
+    pub predicate: Option<String>,
+    /// The columns that parts and predicate need.
+    pub uses: Vec<String>,
 }
 
 /// What an exclusion constraint compares, and how.

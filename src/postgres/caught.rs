@@ -4,6 +4,9 @@
 //! row's values to its log, whatever longshore does with it afterwards. So such statements run
 //! inside a block of PL/pgSQL that catches the error; what comes back are codes and names. The
 //! block is a subtransaction: what it wrote is undone, and the transaction goes on.
+//!
+//! A trigger or function may raise whatever it likes, with any SQLSTATE, names and message: none
+//! of these says then what it would say of the server. So what was raised is always about a row.
 
 use serde::Deserialize;
 use tokio_postgres::Client;
@@ -30,9 +33,13 @@ pub(super) enum Attempt {
 /// Why a guarded statement failed.
 #[derive(Debug)]
 pub(super) struct Refused {
-    /// What the server named.
+    /// What the server named; of what user code raised, nothing but the SQLSTATE.
     pub(super) refusal: Refusal,
     message: String,
+    /// Whether user code raised it itself.
+    raised: bool,
+    /// Whether it came about in the statement itself, in no function below it.
+    direct: bool,
 }
 
 impl Refused {
@@ -41,9 +48,95 @@ impl Refused {
         &self.refusal.sqlstate
     }
 
+    /// Whether it is about the server, the session or a privilege, whatever the row.
+    pub(super) fn is_of_server(&self) -> bool {
+        let class = self.code().get(..2).unwrap_or_default();
+        !self.raised && (OF_SERVER.contains(&class) || OF_SERVER_TOO.contains(&self.code()))
+    }
+
+    /// Whether a trigger or function raised it, with whatever SQLSTATE it liked.
+    pub(super) fn is_raised(&self) -> bool {
+        self.raised
+    }
+
+    /// Whether it came from the table's own expressions rather than from a trigger or function.
+    pub(super) fn is_direct(&self) -> bool {
+        self.direct
+    }
+
+    /// Whether the statement itself may be what is wrong: a name, a type, what cannot be written.
+    pub(super) fn may_be_of_statement(&self) -> bool {
+        self.direct && ["42", "0A"].iter().any(|class| self.code().starts_with(class))
+    }
+
     /// The error as longshore may show it; `doing` completes "the database could not ...".
+    ///
+    /// Its message is the server's only where no value can have come into it: names of SQL
+    /// (class 42) may be made of values by a cast.
     pub(super) fn into_error(self, doing: &str) -> Error {
-        refused(self.refusal, &self.message, doing)
+        let message = (self.direct && self.is_of_server()).then_some(self.message.as_str());
+        let raised = self.raised;
+        refused(self.refusal, message, raised, doing)
+    }
+
+    /// The same of a statement that was only planned, so that no value came into the message.
+    pub(super) fn into_error_of_statement(self, doing: &str) -> Error {
+        let message = self.may_be_of_statement().then_some(self.message.clone());
+        match message {
+            Some(message) => refused(self.refusal, Some(&message), false, doing),
+            None => self.into_error(doing),
+        }
+    }
+}
+
+/// Classes of SQLSTATE that are about the server, the session or the connection.
+const OF_SERVER: [&str; 11] = ["08", "25", "26", "28", "40", "53", "55", "57", "58", "F0", "XX"];
+
+/// The same in classes that are about values: a missing privilege, a sequence that is used up.
+const OF_SERVER_TOO: [&str; 2] = ["42501", "2200H"];
+
+/// The conditions under which a handler catches all that a row can bring about: `others` leaves
+/// out a failed ASSERT, and a trigger that calls itself cancelled.
+pub(super) const ANYTHING: &str = "others or assert_failure or query_canceled";
+
+/// Stands in each statement, so that it is told from those of functions in an error's context.
+const MARK: &str = "/*longshore*/";
+
+/// What a handler of [`ANYTHING`] begins with: `place` becomes the innermost line of the context,
+/// and what is about the server goes on to whoever handles that. Words of the context may be
+/// translated; the name of the statement that raises is not, nor are those of languages.
+pub(super) fn caught_into(place: &str) -> String {
+    format!(
+        "get stacked diagnostics {place} = pg_exception_context;
+         {place} := pg_catalog.split_part({place}, E'\\n', 1);"
+    )
+}
+
+/// The condition that user code raised the error that `place` tells about.
+pub(super) fn is_raised(place: &str) -> String {
+    format!(
+        "(pg_catalog.strpos({place}, '{MARK}') = 0 and (sqlstate = 'P0004' or pg_catalog.strpos({place}, 'RAISE') > 0
+           or {place} ~* 'traceback|pl/?(python|perl|tcl|v8)'))"
+    )
+}
+
+/// The condition that the error that `place` tells about is not a row's.
+pub(super) fn is_of_server(place: &str) -> String {
+    let list = |codes: &[&str]| {
+        codes.iter().map(|code| quote_literal(code)).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "(not {} and (pg_catalog.left(sqlstate, 2) in ({}) or sqlstate in ({})))",
+        is_raised(place),
+        list(&OF_SERVER),
+        list(&OF_SERVER_TOO)
+    )
+}
+
+fn marked(statement: &str) -> String {
+    match statement.split_once(' ') {
+        Some((word, rest)) => format!("{word} {MARK} {rest}"),
+        None => statement.to_owned(),
     }
 }
 
@@ -67,6 +160,10 @@ struct Outcome {
     column: Option<String>,
     data_type: Option<String>,
     constraint: Option<String>,
+    #[serde(default)]
+    raised: bool,
+    #[serde(default)]
+    direct: bool,
 }
 
 /// Runs a statement inside the transaction that is open.
@@ -78,7 +175,7 @@ pub(super) async fn attempt(client: &Client, statement: &str) -> Result<Attempt>
         client,
         &block(&format!(
             "execute {}; get diagnostics written = row_count;",
-            quote_literal(statement)
+            quote_literal(&marked(statement))
         )),
     )
     .await
@@ -95,8 +192,8 @@ pub(super) async fn attempt_each(client: &Client, rows: &str, statement: &str) -
            execute {} using r.ordinal, r.table_oid, r.row_id;
            get diagnostics one = row_count; written := written + one;
          end loop;",
-        quote_literal(rows),
-        quote_literal(statement)
+        quote_literal(&marked(rows)),
+        quote_literal(&marked(statement))
     );
     run(client, &block(&each)).await
 }
@@ -112,7 +209,7 @@ pub(super) async fn attempt_in_rounds(
     rows: &str,
     statement: &str,
 ) -> Result<Attempt> {
-    let statement = quote_literal(statement);
+    let statement = quote_literal(&marked(statement));
     let rounds = format!(
         "execute {} into waiting;
          while cardinality(waiting) > 0 loop
@@ -147,7 +244,7 @@ pub(super) async fn attempt_exactly(
     let exactly = format!(
         "execute {}; get diagnostics written = row_count;
          if written <> {rows} then raise exception sqlstate '{MISCOUNTED}'; end if;",
-        quote_literal(statement)
+        quote_literal(&marked(statement))
     );
     run(client, &block(&exactly)).await
 }
@@ -170,25 +267,32 @@ pub(super) async fn attempt_numbers(
     let body = format!(
         "#variable_conflict use_column
          declare __number bigint; __written bigint; __found jsonb := '[]';
-           __s text; __t text; __c text; __d text; __k text;
+           __s text; __t text; __c text; __d text; __k text; __x text;
          begin
            foreach __number in array '{{{list}}}'::bigint[] loop
              begin
                perform pg_catalog.set_config('{from}', __number::text, true),
                  pg_catalog.set_config('{to}', __number::text, true);
-               {statement};
+               {marked};
                get diagnostics __written = row_count;
                if __written <> 1 then raise exception sqlstate '{MISCOUNTED}'; end if;
-             exception when others then
+             exception when {ANYTHING} then
                get stacked diagnostics __s = schema_name, __t = table_name, __c = column_name,
                  __d = pg_datatype_name, __k = constraint_name;
+               {caught} {stopped}
                __found := __found || pg_catalog.jsonb_build_object('rows', __number, 'sqlstate', sqlstate,
-                 'message', sqlerrm, 'schema', __s, 'table', __t, 'column', __c, 'data_type', __d, 'constraint', __k);
+                 'message', sqlerrm, 'schema', __s, 'table', __t, 'column', __c, 'data_type', __d, 'constraint', __k,
+                 'raised', {raised}, 'direct', {direct});
              end;
            end loop;
            perform pg_catalog.set_config('longshore.outcome', __found::text, true);
          end",
-        list = list.join(",")
+        list = list.join(","),
+        marked = marked(statement),
+        caught = caught_into("__x"),
+        stopped = is_stopped("__x"),
+        raised = is_raised("__x"),
+        direct = is_direct("__x"),
     );
     let block = format!("do {}", quote_literal(&body));
     let outcomes: Vec<Outcome> = read_outcome(&block_outcome(client, &block).await?)?;
@@ -242,23 +346,37 @@ pub(super) async fn attempt_alone(
     Ok(attempted)
 }
 
+/// A statement that is really cancelled ends the block: the operator, or a limit, wants that.
+fn is_stopped(place: &str) -> String {
+    format!("if sqlstate = '57014' and not {} then raise; end if;", is_raised(place))
+}
+
+fn is_direct(place: &str) -> String {
+    format!("(pg_catalog.strpos({place}, '{MARK}') > 0)")
+}
+
 /// The block's variables are out of the statement's sight: it is a text to it.
 fn block(guarded: &str) -> String {
     let body = format!(
-        "declare written bigint := 0; one bigint; r record; waiting tid[]; remaining tid[]; id tid; s text; t text; c text; d text; k text;
+        "declare written bigint := 0; one bigint; r record; waiting tid[]; remaining tid[]; id tid; s text; t text; c text; d text; k text; x text;
          begin
            begin
              {guarded}
              perform pg_catalog.set_config('longshore.outcome',
                pg_catalog.json_build_object('rows', written)::text, true);
-           exception when others then
+           exception when {ANYTHING} then
              get stacked diagnostics s = schema_name, t = table_name, c = column_name,
                d = pg_datatype_name, k = constraint_name;
+             {caught} {stopped}
              perform pg_catalog.set_config('longshore.outcome', pg_catalog.json_build_object(
                'sqlstate', sqlstate, 'message', sqlerrm, 'schema', s, 'table', t, 'column', c,
-               'data_type', d, 'constraint', k)::text, true);
+               'data_type', d, 'constraint', k, 'raised', {raised}, 'direct', {direct})::text, true);
            end;
-         end"
+         end",
+        caught = caught_into("x"),
+        stopped = is_stopped("x"),
+        raised = is_raised("x"),
+        direct = is_direct("x"),
     );
     format!("do {}", quote_literal(&body))
 }
@@ -274,13 +392,19 @@ impl Outcome {
             Some(schema) => format!("{schema}.{table}"),
             None => table,
         };
-        let refusal = Refusal {
+        let mut refusal = Refusal {
             sqlstate,
             table: named(self.table).map(qualify),
             column: named(self.column),
             data_type: named(self.data_type),
             constraint: named(self.constraint),
         };
-        Attempt::Refused(Refused { refusal, message: self.message.unwrap_or_default() })
+        if self.raised {
+            let sqlstate = refusal.sqlstate;
+            refusal = Refusal { sqlstate, ..Refusal::default() };
+        }
+        let (raised, direct) = (self.raised, self.direct);
+        let message = self.message.unwrap_or_default();
+        Attempt::Refused(Refused { refusal, message, raised, direct })
     }
 }

@@ -95,7 +95,7 @@ impl Canceller {
 }
 
 /// What the server named when it refused: no value, no message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Refusal {
     /// The five characters of the SQLSTATE.
     pub sqlstate: String,
@@ -145,14 +145,20 @@ impl fmt::Display for Refusal {
 
 impl StdError for Refusal {}
 
-/// An error of the database that was caught on the server, as longshore may show it.
-pub(super) fn refused(refusal: Refusal, message: &str, doing: &str) -> Error {
+/// An error of the database that was caught on the server, as longshore may show it: with the
+/// server's message where that holds no value. What user code raised passes for nothing else,
+/// whatever code it chose.
+pub(super) fn refused(refusal: Refusal, message: Option<&str>, raised: bool, doing: &str) -> Error {
     let code = SqlState::from_code(&refusal.sqlstate);
-    let safe = is_safe(&refusal.sqlstate);
-    let said = if safe { message } else { meaning(&code) };
-    let hint = hint(&code);
+    let said = match message {
+        Some(message) => message,
+        None if raised => "a trigger or function refused",
+        None => meaning(&code),
+    };
+    let (hint, transient) =
+        if raised { (None, None) } else { (hint(&code), transient_code(&code)) };
     let error = Error::environment(format!("the database could not {doing}: {said}"));
-    let error = error.caused_by(refusal).passing(transient_code(&code));
+    let error = error.caused_by(refusal).passing(transient);
     match hint {
         Some(hint) => error.hint(hint),
         None => error,
@@ -272,6 +278,10 @@ fn meaning(code: &SqlState) -> &'static str {
         "22003" => "a number is out of its column's range",
         "22007" | "22008" => "a date or time is not valid",
         "22P02" | "22P03" => "a value is not valid for its type",
+        "40001" | "40P01" => "another transaction wrote the same rows",
+        "42501" => "a privilege is missing",
+        "54000" => "a row is too large for its table or an index",
+        "55P03" => "another transaction holds a lock",
         "P0001" => "a trigger or function refused",
         code if code.starts_with("23") => "a constraint is not met",
         code if code.starts_with("22") => "a value is not valid",
@@ -288,6 +298,7 @@ fn hint(code: &SqlState) -> Option<&'static str> {
         "42501" => {
             "grant the role this privilege; `longshore doctor PIPELINE` lists those it lacks"
         }
+        "2200H" => "alter the sequence, and the column's type, to give it more numbers",
         "53100" => "the server's disk is full: free space, then run again",
         "53300" => "the server has no free connections; lower --connections or use a pooler",
         "55P03" => "another transaction holds a lock; run again when it has finished",

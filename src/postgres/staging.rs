@@ -389,7 +389,10 @@ impl Staging {
     /// # Errors
     /// `ErrorKind::Environment` when the server refuses.
     pub async fn forget_judgement(&self, client: &Client) -> Result<()> {
-        let mut script = format!("truncate {}, {};\n", self.excluded(), self.warned());
+        let (excluded, warned) = (self.excluded(), self.warned());
+        let mut script = format!(
+            "truncate {excluded}, {warned};\nalter table {excluded} drop column if exists known;\n"
+        );
         for target in 0..self.targets {
             let made = [self.identified(target), self.resolved(target), self.computed(target)];
             script.push_str(&format!("drop table if exists {};\n", made.join(", ")));

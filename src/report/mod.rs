@@ -58,6 +58,8 @@ pub struct Report {
     by_code: BTreeMap<String, u64>,
     /// Rejected records by file.
     records: BTreeMap<u32, u64>,
+    /// How often it was finished and went on.
+    resumed: u32,
 }
 
 impl Report {
@@ -78,6 +80,7 @@ impl Report {
             keeps_records: true,
             by_code: BTreeMap::new(),
             records: BTreeMap::new(),
+            resumed: 0,
         })
     }
 
@@ -121,7 +124,7 @@ impl Report {
         *self.records.entry(file.ordinal).or_default() += 1;
         let rejections = match &mut self.rejections {
             Some(rejections) => rejections,
-            none => none.insert(RejectionsFile::create(&self.folder.join("rejections.csv"))?),
+            none => none.insert(RejectionsFile::append(&self.folder.join("rejections.csv"))?),
         };
         for line in lines {
             *self.by_code.entry(line.code.to_owned()).or_default() += 1;
@@ -176,9 +179,15 @@ impl Report {
         };
         let positions = match &mut self.positions {
             Some(positions) => positions,
-            none => none.insert(PositionsFile::create(&self.folder)?),
+            none => none.insert(PositionsFile::append(&self.folder)?),
         };
         positions.write(&place)
+    }
+
+    /// Goes on with a report that was finished: lines are added, and further records come into
+    /// files beside those that are complete.
+    pub fn resume(&mut self) {
+        self.resumed += 1;
     }
 
     /// Each file of the run has a folder of its own, so that equal names do not meet.
@@ -187,7 +196,10 @@ impl Report {
         match self.writers.entry(file.ordinal) {
             Entry::Occupied(writer) => Ok(writer.into_mut()),
             Entry::Vacant(place) => {
-                let all = self.folder.join("rejected");
+                let mut all = self.folder.join("rejected");
+                if self.resumed > 0 {
+                    all.push(format!("later-{}", self.resumed));
+                }
                 let folder = match (file.name, file.ordinal) {
                     (Some(name), _) => all.join(name),
                     (None, 0) => all,

@@ -54,8 +54,15 @@ pub(super) struct PositionsFile {
 }
 
 impl PositionsFile {
-    pub(super) fn create(folder: &Path) -> Result<Self> {
-        Self::create_at(folder.join(NAME))
+    /// The file of a report's folder, new or to go on with.
+    pub(super) fn append(folder: &Path) -> Result<Self> {
+        let path = folder.join(NAME);
+        if path.symlink_metadata().is_err() {
+            return Self::create_at(path);
+        }
+        let file = BufWriter::new(private_file::append(&path)?);
+        let writer = csv::WriterBuilder::new().has_headers(false).from_writer(file);
+        Ok(Self { path, writer })
     }
 
     fn create_at(path: PathBuf) -> Result<Self> {
@@ -134,7 +141,7 @@ mod tests {
             name: "users".to_owned(),
             delivered: "delta".to_owned(),
         };
-        let mut file = PositionsFile::create(folder.path()).expect("created");
+        let mut file = PositionsFile::append(folder.path()).expect("created");
         [1, 7].iter().try_for_each(|record| file.write(&place(*record))).expect("written");
         file.finish().expect("finished");
         let read = || {

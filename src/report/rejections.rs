@@ -47,6 +47,15 @@ impl RejectionsFile {
         Ok(made)
     }
 
+    /// The same, or the file that is there, to go on with.
+    pub(super) fn append(path: &Path) -> Result<Self> {
+        if path.symlink_metadata().is_err() {
+            return Self::create(path);
+        }
+        let file = BufWriter::new(private_file::append(path)?);
+        Ok(Self { path: path.to_owned(), writer: csv::Writer::from_writer(file) })
+    }
+
     pub(super) fn write(&mut self, line: &RejectionLine<'_>) -> Result<()> {
         let number = if line.line == 0 { String::new() } else { line.line.to_string() };
         let record = line.record.to_string();

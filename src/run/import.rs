@@ -22,13 +22,13 @@ use crate::{
     error::Result,
     failpoint,
     load::LoadTarget,
-    outcome::{Lacking, Tally},
+    outcome::Tally,
     postgres::{
         endpoint::Endpoint,
         judge,
         lease::{self, Lease},
         ledger::{self, FileRecord, RunRecord},
-        publish::{self, Ending, Intent, Published, Publishing, TableChange},
+        publish::{Ending, Published, TableChange},
         resume::{Adopted, adopt},
         session::Session,
         staging::Staging,
@@ -193,18 +193,21 @@ impl<'r> Import<'r> {
         Box::pin(self.judge(endpoint, progress, &read)).await?;
         self.note_files(&read);
         self.geometry = GeometrySummary::of(&read.notes);
-        let too_many = self.bound.plan.rejected_limit.is_some_and(|limit| {
-            limit.is_crossed(self.report.rejected_records(), read.counted.records)
-        });
-        let (status, tables) = if too_many {
-            (RunStatus::Rejected, Box::pin(self.count_rejected(&read)).await?)
-        } else {
-            Box::pin(self.note_rejected(endpoint, progress)).await?;
-            progress.enter(Stage::Publishing);
-            let published = Box::pin(self.publish(endpoint, progress, &read)).await?;
-            let (after, changed) = (&self.bound.after, (&self.loads[..], &published));
-            Box::pin(refresh::statistics(endpoint, after, changed, progress)).await;
-            (status_of(published.ending), published.tables)
+        let published = match self.rejects_too_many(&read) {
+            true => None,
+            false => {
+                Box::pin(self.note_rejected(endpoint, progress)).await?;
+                progress.enter(Stage::Publishing);
+                Box::pin(self.publish(endpoint, progress, &read)).await?
+            }
+        };
+        let (status, tables) = match published {
+            Some(published) => {
+                let (after, changed) = (&self.bound.after, (&self.loads[..], &published));
+                Box::pin(refresh::statistics(endpoint, after, changed, progress)).await;
+                (status_of(published.ending), published.tables)
+            }
+            None => (RunStatus::Rejected, Box::pin(self.count_rejected(&read)).await?),
         };
         self.seconds.publish = publishing.elapsed().as_secs_f64();
         Ok(Ended { status, tables })
@@ -238,7 +241,14 @@ impl<'r> Import<'r> {
         }
     }
 
-    fn note_files(&mut self, read: &load::Read) {
+    /// Whether more records are rejected than the pipeline puts up with.
+    pub(super) fn rejects_too_many(&self, read: &load::Read) -> bool {
+        let rejected = self.report.rejected_records();
+        let limit = self.bound.plan.rejected_limit;
+        limit.is_some_and(|limit| limit.is_crossed(rejected, read.counted.records))
+    }
+
+    pub(super) fn note_files(&mut self, read: &load::Read) {
         let file = |(file, records): (&FoundFile, &u64)| FileRecord {
             path: file.input.display.clone(),
             sha256: file.sha256.clone(),
@@ -257,7 +267,11 @@ impl<'r> Import<'r> {
     }
 
     /// Lets the ledger know the records that are rejected; of a replay, what it closes.
-    async fn note_rejected(&mut self, endpoint: &Endpoint, progress: &Arc<Progress>) -> Result<()> {
+    pub(super) async fn note_rejected(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+    ) -> Result<()> {
         if let Some(replay) = &self.loaded.replay {
             let places = report::read_places(self.report.folder())?;
             let rejected = places.collect::<Result<Vec<_>>>()?;
@@ -317,76 +331,6 @@ impl<'r> Import<'r> {
             changes.push(TableChange { tally, ..TableChange::default() });
         }
         Ok(changes)
-    }
-
-    async fn publish(
-        &mut self,
-        endpoint: &Endpoint,
-        progress: &Arc<Progress>,
-        read: &load::Read,
-    ) -> Result<Published> {
-        self.publishes = !self.request.dry_run;
-        let mut retry = Retry::new(progress);
-        loop {
-            match self.try_to_publish(endpoint, progress, read, retry.is_again()).await {
-                Ok(published) => return Ok(published),
-                Err(error) => retry.again(error).await?,
-            }
-        }
-    }
-
-    /// Before it publishes again, it looks whether a COMMIT arrived whose answer did not. One
-    /// that is still on its way is no danger: only one transaction can end a run.
-    async fn try_to_publish(
-        &mut self,
-        endpoint: &Endpoint,
-        progress: &Arc<Progress>,
-        read: &load::Read,
-        again: bool,
-    ) -> Result<Published> {
-        if again {
-            self.session = endpoint.connect().await?;
-        }
-        let canceller = self.session.canceller();
-        let lacking = self.lacking();
-        let client = &mut self.session.client;
-        let limit = self.bound.plan.deleted_limit;
-        let intent = if self.request.dry_run { Intent::Count } else { Intent::Publish };
-        let publishing = Publishing {
-            staging: &self.staging,
-            loads: &self.loads,
-            counted: &read.counted,
-            lacking: &lacking,
-            run: &self.record,
-            fence: self.lease.fence(),
-            after: &self.bound.after,
-            intent: intent(limit),
-            stop: progress.stop(),
-        };
-        let work = async {
-            if again {
-                watch::end_sessions(client, self.record.run.as_str()).await?;
-                if let Some(settled) = publish::settled(client, &self.record.run).await? {
-                    return Ok(settled);
-                }
-            }
-            self.staging.ensure_holds(client, read.splits).await?;
-            Box::pin(publish::publish(client, &publishing)).await
-        };
-        let work = watch::attended(endpoint, &self.record.run, work);
-        stopping::cancelling(progress, &canceller, work).await
-    }
-
-    /// The files whose records may be those that are absent. In a bundle each is a source of its
-    /// own, and its targets are guarded by it alone.
-    fn lacking(&self) -> Lacking {
-        let definition = &self.request.pipeline.definition;
-        if definition.limits.partial || definition.bundle.is_some() {
-            return Lacking::default();
-        }
-        let empty = self.record.files.iter().filter(|file| file.records == 0);
-        let empty = empty.map(|file| file.path.clone()).collect();
-        Lacking { empty, missing: self.loaded.missing.clone() }
     }
 
     /// Cleans up, notes the end in the ledger, and writes the summary.

@@ -1,6 +1,6 @@
 //! The stage in which the database judges what is staged.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::{collect, import::Import, load, progress::Progress, recover, retry::Retry, stopping};
 use crate::{
@@ -69,5 +69,43 @@ impl Import<'_> {
         };
         let judging = watch::attended(endpoint, &self.record.run, judging);
         stopping::cancelling(progress, &self.session.canceller(), judging).await
+    }
+
+    /// Judges once more what is staged, since publishing it failed; by writing it, where a table
+    /// `refused` it. Records that are rejected now, and were not `reported` yet, join the report;
+    /// whether there are any.
+    pub(super) async fn judge_again(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        read: &load::Read,
+        (refused, reported): (bool, &mut HashSet<(u32, u64)>),
+    ) -> Result<bool> {
+        self.session = endpoint.connect().await?;
+        let client = &self.session.client;
+        let judging = async {
+            watch::end_sessions(client, self.record.run.as_str()).await?;
+            self.staging.ensure_holds(client, read.splits).await?;
+            judge::judge_again(client, &self.staging, &self.loads, refused).await
+        };
+        let judging = watch::attended(endpoint, &self.record.run, judging);
+        let canceller = self.session.canceller();
+        let mut found = stopping::cancelling(progress, &canceller, judging).await?;
+        found.retain(|one| !reported.contains(&(one.file, one.record)));
+        if found.is_empty() {
+            return Ok(false);
+        }
+        reported.extend(found.iter().map(|one| (one.file, one.record)));
+        self.report.resume();
+        let mut writer = collect::ReportWriter {
+            report: &mut self.report,
+            plan: &self.bound.plan,
+            files: &read.files,
+        };
+        let split_bytes = self.request.options.split_bytes;
+        recover::Rejected::group(found).write(&mut writer, split_bytes, false)?;
+        self.report.finish_rejections()?;
+        self.note_files(read);
+        Ok(true)
     }
 }

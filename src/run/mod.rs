@@ -24,6 +24,7 @@ mod opening;
 pub mod prepare;
 pub mod preview;
 pub mod progress;
+mod publish;
 mod recover;
 mod refresh;
 mod refused;

@@ -159,11 +159,13 @@ fn holds_any(split: &Split, records: &BTreeMap<u64, Violations>) -> bool {
 }
 
 /// The codes that judging over staging gives.
-const CODES: [&str; 23] = [
+const CODES: [&str; 25] = [
     "constraint.check",
     "constraint.exclusion",
     "constraint.foreign_key",
     "constraint.generated",
+    "constraint.identity",
+    "constraint.index",
     "constraint.partition",
     "constraint.policy",
     "constraint.refused",

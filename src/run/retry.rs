@@ -19,6 +19,9 @@ const RETRY_SECONDS: u64 = 60;
 /// How long a server that is starting is waited for before a run.
 const STARTING_SECONDS: u64 = 30;
 
+/// How often a table may refuse rows that were found good: whoever judges again knows them then.
+const REFUSED_MAX: u32 = 4;
+
 /// The first wait; each one after is twice as long.
 const WAIT_MIN: Duration = Duration::from_millis(100);
 
@@ -32,13 +35,14 @@ pub(crate) struct Retry<'p> {
     /// When it failed first.
     failed: Option<Instant>,
     tries: u32,
+    refused: u32,
 }
 
 impl<'p> Retry<'p> {
     /// Nothing has been tried yet.
     pub(crate) fn new(progress: &'p Progress) -> Self {
         let limit = failpoint::limit(Duration::from_secs(RETRY_SECONDS));
-        Self { progress, limit, failed: None, tries: 0 }
+        Self { progress, limit, failed: None, tries: 0, refused: 0 }
     }
 
     /// Whether it has failed before.
@@ -57,6 +61,10 @@ impl<'p> Retry<'p> {
         if failed.elapsed() >= self.limit || self.progress.is_cancelled() {
             return Err(error);
         }
+        self.refused += u32::from(transient == Transient::Refused);
+        if self.refused > REFUSED_MAX {
+            return Err(error);
+        }
         self.progress.notice(meaning(transient));
         let wait = jittered(WAIT_MIN.saturating_mul(1 << self.tries.min(10)).min(WAIT_MAX));
         self.tries += 1;
@@ -70,6 +78,7 @@ impl<'p> Retry<'p> {
 fn meaning(transient: Transient) -> &'static str {
     match transient {
         Transient::Conflict => "somebody else wrote the same rows: trying again",
+        Transient::Refused => "a table refuses rows that were found good: judging them again",
         Transient::Locked => "somebody else holds a lock on what is needed: trying again",
         Transient::Disconnected => "the connection to the database was lost: connecting again",
         Transient::Starting => "the database is starting or stopping: waiting for it",

@@ -11,6 +11,7 @@ mod cycles;
 mod every_constraint;
 mod export_sets;
 mod exports;
+mod failing_sql;
 mod generations;
 mod held;
 mod history;

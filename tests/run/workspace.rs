@@ -29,9 +29,17 @@ pub(crate) struct How {
 }
 
 impl Workspace {
-    /// A database in which `sql` has been run.
+    /// A database in which `sql` has been run. Its statements are logged as servers do by
+    /// default: the embedded one would log no error, with values or without.
     pub(crate) async fn with(sql: &str) -> Self {
         let database = TestDatabase::create().await;
+        let settings = [
+            "log_min_messages = 'warning'",
+            "log_min_error_statement = 'error'",
+            "log_error_verbosity = 'default'",
+        ];
+        let set = settings.map(|it| format!("alter database {} set {it};", database.name()));
+        database.client().await.batch_execute(&set.concat()).await.expect("the server's log");
         let client = database.client().await;
         client.batch_execute(sql).await.expect("the test's tables");
         Self { database, client, folder: tempfile::tempdir().expect("a temporary folder") }

@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::types::{TypeDocument, Types};
 use crate::schema::{
-    CheckConstraint, Column, Exclusion, Fill, ForeignKey, Generated, RelationKind, TableName,
-    TableSchema, UniqueKey,
+    CheckConstraint, Column, EvaluatedIndex, Exclusion, Fill, ForeignKey, Generated, RelationKind,
+    TableName, TableSchema, UniqueKey,
 };
 
 #[derive(Debug, Deserialize)]
@@ -21,6 +21,7 @@ pub(super) struct TableDocument {
     checks: Vec<CheckConstraint>,
     foreign_keys: Vec<ForeignKey>,
     exclusions: Vec<Exclusion>,
+    indexes: Vec<EvaluatedIndex>,
     fills: Vec<Fill>,
 }
 
@@ -57,6 +58,7 @@ impl TableDocument {
             checks: self.checks,
             foreign_keys: self.foreign_keys,
             exclusions: self.exclusions,
+            indexes: self.indexes,
             fills: self.fills,
         }
     }

@@ -204,6 +204,25 @@ select jsonb_build_object(
         -- Keys WITHOUT OVERLAPS too, which are called primary or unique.
         where k.conrelid = r.oid and k.contype in ('x', 'p', 'u') and i.indisexclusion
     ), '[]'),
+    -- Indexes that compare nothing, but evaluate something of each row.
+    'indexes', coalesce((
+        select jsonb_agg(jsonb_build_object(
+            'name', ic.relname,
+            'parts', (
+                select jsonb_agg(pg_catalog.pg_get_indexdef(i.indexrelid, n.position, false) order by n.position)
+                from generate_series(1, i.indnkeyatts::int) n (position)
+            ),
+            'uses', coalesce((
+                select jsonb_agg(distinct u.attname) from needed u
+                where u.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and u.objid = i.indexrelid
+            ), '[]'),
+            'predicate', pg_catalog.pg_get_expr(i.indpred, i.indrelid)
+        ) order by ic.relname)
+        from pg_catalog.pg_index i
+        join pg_catalog.pg_class ic on ic.oid = i.indexrelid
+        where i.indrelid = r.oid and not i.indisunique and not i.indisexclusion and i.indisready
+          and (i.indexprs is not null or i.indpred is not null)
+    ), '[]'),
     -- A function's value may differ each time, and a sequence's is used up; constants, the
     -- moment of the transaction and the like may be asked for.
     'fills', coalesce((

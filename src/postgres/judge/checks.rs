@@ -1,10 +1,17 @@
-//! CHECK constraints of the table and of its columns' domains, and what partitions take.
+//! CHECK constraints of the table and of its columns' domains, what indexes are on, and what
+//! partitions take.
 
-use super::{Failing, Judge, OF_DEFINITION, Reason};
+use super::{Failing, Judge, OF_DEFINITION, Reason, not_rejected};
 use crate::{
     error::Result,
-    postgres::{caught::Attempt, partitions, sql::quote_identifier},
-    schema::CheckConstraint,
+    load::{LoadColumn, LoadMode},
+    postgres::{
+        caught::Attempt,
+        partitions,
+        sql::{own_rows, quote_identifier, same_key},
+        staging::ORDINAL,
+    },
+    schema::{CheckConstraint, Generated},
 };
 
 impl Judge<'_> {
@@ -57,9 +64,59 @@ impl Judge<'_> {
         let message = format!("the constraint `{}` of the table does not hold", check.name);
         let reason = Reason { code: "constraint.check", column, message: &message };
         let what = format!("the constraint `{}` of the table", check.name);
-        let failing =
-            Failing { column, what: &what, doing: "evaluate constraints", ..OF_DEFINITION };
+        let (code, doing) = ("constraint.check", "evaluate constraints");
+        let failing = Failing { code, column, what: &what, doing, ..OF_DEFINITION };
         self.reject_unless(rows, condition, &reason, &failing).await
+    }
+
+    /// Rows for which what an index is on cannot be evaluated: nobody else has to be asked. Those
+    /// of unique and exclusion constraints are looked at with what they stand against.
+    pub(super) async fn check_indexes(&self) -> Result<()> {
+        for index in &self.load.table.indexes {
+            let Some(rows) = self.with_columns(&index.uses) else { continue };
+            let what = format!("the index `{}` of the table", index.name);
+            let (code, doing) = ("constraint.index", "evaluate indexes");
+            let failing = Failing { rows: &rows, code, what: &what, doing, ..OF_DEFINITION };
+            let parts = evaluated(&index.parts, index.predicate.as_deref());
+            let evaluate = format!(
+                "select count({parts}) from (select * from {rows} s where {} and {} offset 0) s",
+                self.is_written(),
+                not_rejected(self.staging, self.target)
+            );
+            self.run_or_find_offenders(&evaluate, &parts, &failing).await?;
+        }
+        Ok(())
+    }
+
+    /// Rows that are there under another number than the record brings: one that is generated
+    /// always as identity can be given to a new row, but no update changes it.
+    pub(super) async fn check_identities(&self) -> Result<()> {
+        let updates = !matches!(self.load.mode, LoadMode::Append | LoadMode::Insert);
+        if !updates || self.load.key.is_empty() {
+            return Ok(());
+        }
+        let columns = self.load.columns.iter().enumerate();
+        let fixed = columns.filter(|(at, column)| !self.load.key.contains(at) && is_fixed(column));
+        for (_, column) in fixed {
+            let name = &column.column.name;
+            let message = "the row that is there has another number, and the column is GENERATED ALWAYS: no update changes it";
+            let reason = Reason { code: "constraint.identity", column: name, message };
+            let name = quote_identifier(name);
+            let insert = format!(
+                "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {} s join {} t on {}
+                 where t.{name} <> s.{name} and {} and {}",
+                self.staging.excluded(),
+                self.target,
+                reason.as_columns(),
+                self.rows(),
+                own_rows(&self.load.table),
+                same_key(self.load, "t", "s"),
+                self.is_written(),
+                not_rejected(self.staging, self.target)
+            );
+            self.execute(&insert, "compare identity columns").await?;
+        }
+        Ok(())
     }
 
     /// Rows that no partition of the table takes; a default partition takes all.
@@ -76,8 +133,8 @@ impl Judge<'_> {
             Some(condition) if self.understands(&condition).await? => {
                 let message = "no partition of the table takes it";
                 let reason = Reason { code: "constraint.partition", column: "", message };
-                let what = "the partitions' bounds";
-                let failing = Failing { what, doing: "check partitions", ..OF_DEFINITION };
+                let (code, what) = ("constraint.partition", "the table's partition key");
+                let failing = Failing { code, what, doing: "check partitions", ..OF_DEFINITION };
                 self.reject_unless(&self.rows(), &condition, &reason, &failing).await
             }
             _ => Ok(()),
@@ -88,6 +145,21 @@ impl Judge<'_> {
     async fn understands(&self, sql: &str) -> Result<bool> {
         let explain = format!("explain (costs off) select ({sql}) from {} s", self.rows());
         Ok(matches!(self.attempt(&explain).await?, Attempt::Done(_)))
+    }
+}
+
+/// Whether a loaded column can be given to new rows only.
+fn is_fixed(column: &LoadColumn) -> bool {
+    column.column.generated == Generated::IdentityAlways && !column.drawn
+}
+
+/// What an index evaluates of a row, as one value.
+pub(super) fn evaluated<S: AsRef<str>>(parts: &[S], predicate: Option<&str>) -> String {
+    let parts: Vec<String> = parts.iter().map(|part| format!("({})", part.as_ref())).collect();
+    let parts = format!("row({})", parts.join(", "));
+    match predicate {
+        Some(predicate) => format!("(case when ({predicate}) then {parts} end)"),
+        None => parts,
     }
 }
 

@@ -6,7 +6,10 @@
 //! held (see [`super::takes`]); if it stays, the record is rejected. Two rows to be written are
 //! compared last: who was rejected takes nothing.
 
-use super::{Judge, Outlook, Reason, exclusive::Exclusive, failed, not_rejected, not_rejected_as};
+use super::{
+    Failing, Judge, Outlook, Reason, checks::evaluated, exclusive::Exclusive, failed, not_rejected,
+    not_rejected_as,
+};
 use crate::{
     error::Result,
     load::LoadMode,
@@ -25,7 +28,7 @@ impl Judge<'_> {
         for constraint in &Exclusive::all(self.load) {
             let Some(rows) = self.with_columns(constraint.uses) else { continue };
             let doing = "check unique and exclusion constraints";
-            self.execute(&self.compare(&rows, constraint), doing).await?;
+            found += u64::from(self.compare_or_reject(&rows, constraint, doing).await?);
             if constraint.temporal {
                 found += self.execute(&self.reject_empty(constraint), doing).await?;
             }
@@ -51,6 +54,22 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// Makes the table of what is compared; whether it cannot be evaluated for some records,
+    /// which are rejected.
+    async fn compare_or_reject(
+        &self,
+        rows: &str,
+        constraint: &Exclusive<'_>,
+        doing: &'static str,
+    ) -> Result<bool> {
+        let what = format!("{} `{}`", constraint.what, constraint.name);
+        let among = not_rejected(self.staging, self.target);
+        let code = constraint.code;
+        let failing = Failing { rows, among: &among, code, column: "", what: &what, doing };
+        let parts = evaluated(&constraint.parts, constraint.predicate);
+        self.run_or_find_offenders(&self.compare(rows, constraint), &parts, &failing).await
+    }
+
     /// The rows to be written, with the rows they take the place of and what is compared.
     fn compare(&self, rows: &str, constraint: &Exclusive<'_>) -> String {
         let compared = self.staging.compared(self.target);
@@ -68,7 +87,8 @@ impl Judge<'_> {
         format!(
             "drop table if exists {compared};
              create unlogged table {compared} with (autovacuum_enabled = false) as
-               select s.{ORDINAL}, {place}{parts} from {rows} s{join} where {written} and {not_rejected} and {counts} and {predicate};
+               select s.{ORDINAL}, {place}{parts} from (
+                 select * from {rows} s where {written} and {not_rejected} and {counts} offset 0) s{join} where {predicate};
              {index} analyze {compared}",
             parts = constraint.as_columns(),
             written = self.is_written(),
@@ -286,7 +306,8 @@ impl Judge<'_> {
         let rows = self.siblings().filter_map(|judge| {
             let rows = judge.with_columns(constraint.uses)?;
             Some(format!(
-                "select {} as __target, s.{ORDINAL}{} from {rows} s where {} and {} and {} and {}",
+                "select {} as __target, s.{ORDINAL}{} from (
+                   select * from {rows} s where {} and {} and {} offset 0) s where {}",
                 judge.target,
                 constraint.as_columns(),
                 judge.is_written(),

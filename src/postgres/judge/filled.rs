@@ -100,7 +100,9 @@ impl Judge<'_> {
 
     /// Makes the table with columns that are not loaded, where a constraint needs one.
     pub(super) async fn fill(&self) -> Result<()> {
-        let needed = constraints(self.load).any(|uses| !loads_all(self.load, uses));
+        let indexes = self.load.table.indexes.iter().map(|index| &index.uses);
+        let mut all = constraints(self.load).chain(indexes);
+        let needed = all.any(|uses| !loads_all(self.load, uses));
         let generates = self.generated().next().is_some();
         if !needed && !generates {
             return Ok(());
@@ -189,6 +191,7 @@ impl Judge<'_> {
             let what = format!("the generated column `{}`", fill.column);
             let failing = Failing {
                 rows: &filled,
+                among: "true",
                 code: GENERATED,
                 column: &fill.column,
                 what: &what,
@@ -217,8 +220,8 @@ impl Judge<'_> {
 
 /// Whether a constraint needs what is known only when it is written.
 pub(in crate::postgres) fn has_unknown(load: &LoadTarget) -> bool {
-    let names = || constraints(load).flatten();
-    names().any(|name| !is_known(load, name, true))
+    let indexes = load.table.indexes.iter().map(|index| &index.uses);
+    constraints(load).chain(indexes).flatten().any(|name| !is_known(load, name, true))
 }
 
 /// The columns that each constraint needs.

@@ -12,6 +12,7 @@ mod checks;
 mod clashes;
 mod duplicates;
 mod exclusive;
+mod failing;
 mod filled;
 mod foreign_keys;
 mod history;
@@ -27,6 +28,7 @@ mod set_rules;
 mod takes;
 mod warnings;
 
+pub use again::judge_again;
 pub(super) use again::objections;
 pub(super) use duplicates::MERGED;
 pub(super) use filled::has_unknown;
@@ -36,10 +38,12 @@ pub use rejections::{Other, StagedRejection, rejected_rows, staged_rejections};
 pub(super) use takes::changes_hands;
 pub use warnings::staged_warnings;
 
+use failing::{Failing, OF_DEFINITION};
+
 use tokio_postgres::Client;
 
 use super::{
-    caught::{Attempt, Refused, attempt, attempt_alone},
+    caught::{Attempt, attempt, attempt_alone},
     publish::rehearse::rehearse,
     session::{database_error, with_settings},
     sql::{quote_identifier, quote_literal},
@@ -116,7 +120,7 @@ pub async fn judge(
         }
         Box::pin(settle(&judge, loads)).await?;
     }
-    if Box::pin(rehearse(client, staging, loads, Place::Alone)).await? {
+    if Box::pin(rehearse(client, staging, loads, (Place::Alone, false))).await? {
         Box::pin(settle(&judge, loads)).await?;
     }
     Ok(())
@@ -248,6 +252,8 @@ impl Judge<'_> {
     async fn check_rows(&self) -> Result<()> {
         self.fill().await?;
         self.check_constraints().await?;
+        self.check_indexes().await?;
+        self.check_identities().await?;
         self.check_partitions().await
     }
 
@@ -304,7 +310,8 @@ impl Judge<'_> {
         let all: Vec<String> = expressions.into_iter().map(|(_, sql)| sql).collect();
         let rows = self.staging.before_computed(self.target, self.load);
         let failing = Failing { rows: &rows, ..OF_DEFINITION };
-        self.run_or_find_offenders(&create, &format!("row({})", all.join(", ")), &failing).await
+        let all = format!("row({})", all.join(", "));
+        self.run_or_find_offenders(&create, &all, &failing).await.map(drop)
     }
 
     /// Computed columns as (quoted name, SQL cast to the column's base type).
@@ -346,71 +353,6 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Rejects the rows for which `condition` is false; NULL passes, as in a CHECK constraint.
-    async fn reject_unless(
-        &self,
-        rows: &str,
-        condition: &str,
-        reason: &Reason<'_>,
-        failing: &Failing<'_>,
-    ) -> Result<()> {
-        let insert = format!(
-            "insert into {} select {}, s.{ORDINAL}, 'rejected', {} from {} s where not {condition} and {} and {}",
-            self.staging.excluded(),
-            self.target,
-            reason.as_columns(),
-            rows,
-            self.is_written(),
-            can_be_evaluated(self.staging)
-        );
-        self.run_or_find_offenders(&insert, condition, &Failing { rows, ..*failing }).await
-    }
-
-    /// Runs a statement that evaluates `expression` for every row. Where a row's values make
-    /// it fail (a division by zero, a cast), those rows are found one by one and rejected, and
-    /// the statement runs again without them.
-    async fn run_or_find_offenders(
-        &self,
-        statement: &str,
-        expression: &str,
-        failing: &Failing<'_>,
-    ) -> Result<()> {
-        let refused = match self.attempt(statement).await? {
-            Attempt::Done(_) => return Ok(()),
-            Attempt::Refused(refused) => refused,
-        };
-        if !is_data_fault(refused.code()) {
-            return Err(failing.stop(refused));
-        }
-        let find = self.find_offenders(expression, failing);
-        self.execute(&find, failing.doing).await?;
-        self.execute(statement, failing.doing).await?;
-        Ok(())
-    }
-
-    fn find_offenders(&self, expression: &str, failing: &Failing<'_>) -> String {
-        let tag = format!("$longshore_{}$", self.staging.run.as_str().to_lowercase());
-        format!(
-            "do {tag} declare r {rows}%rowtype; begin
-               for r in select s.* from {rows} s where {is_written} and {can_be_evaluated} loop
-                 begin perform {expression} from (select (r).*) s;
-                 exception when others then
-                   insert into {excluded} values ({target}, r.{ORDINAL}, 'rejected', '{code}', {column},
-                     {what} || ' fails for this record with SQLSTATE ' || sqlstate);
-                 end;
-               end loop;
-             end {tag}",
-            is_written = self.is_written(),
-            can_be_evaluated = can_be_evaluated(self.staging),
-            excluded = self.staging.excluded(),
-            target = self.target,
-            rows = failing.rows,
-            code = failing.code,
-            column = quote_literal(failing.column),
-            what = quote_literal(failing.what),
-        )
-    }
-
     async fn execute(&self, statement: &str, doing: &str) -> Result<u64> {
         self.attempt(statement).await?.rows(doing)
     }
@@ -420,40 +362,6 @@ impl Judge<'_> {
             Place::Alone => attempt_alone(self.client, self.staging.tenant(), statement).await,
             Place::Within => attempt(self.client, statement).await,
         }
-    }
-}
-
-/// SQL that is evaluated for every row, and may fail for some.
-#[derive(Clone, Copy)]
-struct Failing<'a> {
-    /// The table whose rows it is evaluated over.
-    rows: &'a str,
-    code: &'static str,
-    column: &'a str,
-    /// What it is, for the record's owner.
-    what: &'a str,
-    doing: &'static str,
-}
-
-const OF_DEFINITION: Failing<'static> = Failing {
-    rows: "",
-    code: "sql.error",
-    column: "",
-    what: "SQL of the definition",
-    doing: "evaluate SQL of the definition",
-};
-
-impl Failing<'_> {
-    /// The error where no row's values are to blame.
-    fn stop(&self, refused: Refused) -> Error {
-        let wrong_sql = refused.code().starts_with("42") && self.what == OF_DEFINITION.what;
-        let described = refused.into_error(self.doing);
-        if !wrong_sql {
-            return described;
-        }
-        Error::definition("SQL of the definition does not fit the staged columns")
-            .caused_by(described)
-            .hint("`longshore check` with the database shows which one")
     }
 }
 
@@ -467,9 +375,4 @@ impl Reason<'_> {
     fn as_columns(&self) -> String {
         format!("'{}', {}, {}", self.code, quote_literal(self.column), quote_literal(self.message))
     }
-}
-
-/// Class 22 is "data exception"; 23 is a domain's check in a cast; 2F and P0001 come from functions.
-fn is_data_fault(code: &str) -> bool {
-    ["22", "23", "2F", "P0"].iter().any(|class| code.starts_with(class))
 }

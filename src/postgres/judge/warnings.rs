@@ -20,7 +20,8 @@ impl Judge<'_> {
     pub(super) async fn warn_unless(&self, condition: &str, reason: &Reason<'_>) -> Result<()> {
         let rows = self.rows();
         let insert = format!(
-            "insert into {} select {}, s.{ORDINAL}, 'warning', {} from {rows} s where not {condition} and {} and {}",
+            "insert into {} select {}, s.{ORDINAL}, 'warning', {} from (
+               select * from {rows} s where {} and {} offset 0) s where not {condition}",
             self.staging.warned(),
             self.target,
             reason.as_columns(),
@@ -28,7 +29,7 @@ impl Judge<'_> {
             can_be_evaluated(self.staging)
         );
         let failing = super::Failing { rows: &rows, ..OF_DEFINITION };
-        self.run_or_find_offenders(&insert, condition, &failing).await
+        self.run_or_find_offenders(&insert, condition, &failing).await.map(drop)
     }
 }
 

@@ -12,7 +12,7 @@
 //!
 //! The isolation level is REPEATABLE READ: a row that somebody else changes
 //! between classifying and writing shows as 40001, a key that somebody adds as
-//! 23505, and the whole transaction is tried again.
+//! 23505, and the whole transaction is tried again, after what is staged was judged again.
 
 mod after;
 mod attempt;
@@ -209,13 +209,13 @@ fn settle_attempt(attempted: Attempt, doing: &'static str) -> Result<u64, Failur
     match attempted {
         Attempt::Done(rows) => Ok(rows),
         Attempt::Refused(refused) => {
-            let passes = may_pass(refused.code());
-            let is_about_rows =
-                refused.code().starts_with("23") || refused.code().starts_with("P0");
-            let error = refused.into_error(doing);
+            if refused.is_of_server() {
+                return Err(refused.into_error(doing).into());
+            }
             let hint = "nothing is published; judging the rows before did not show it: look at \
                         triggers and at who else writes to the table";
-            Err(Failure { error: if is_about_rows { error.hint(hint) } else { error }, passes })
+            let error = refused.into_error(doing).hint(hint);
+            Err(error.passing(Some(Transient::Refused)).into())
         }
     }
 }

@@ -73,7 +73,9 @@ impl Statements<'_> {
     pub(super) fn updated_columns(&self) -> impl Iterator<Item = &LoadColumn> {
         let columns = self.load.columns.iter().enumerate();
         let changes = |(index, column): &(usize, &LoadColumn)| {
-            !self.load.key.contains(index) && !column.drawn
+            // Whose number would change is rejected (see `judge::checks`).
+            let is_fixed = column.column.generated == Generated::IdentityAlways;
+            !self.load.key.contains(index) && !column.drawn && !is_fixed
         };
         columns.filter(changes).map(|(_, column)| column)
     }

@@ -48,6 +48,8 @@ impl Judge<'_> {
             same = same("s", "o"),
         );
         let failing = Failing { rows: &self.rows(), ..OF_DEFINITION };
-        self.run_or_find_offenders(&insert, &format!("({sql}\n)::numeric"), &failing).await
+        self.run_or_find_offenders(&insert, &format!("({sql}\n)::numeric"), &failing)
+            .await
+            .map(drop)
     }
 }

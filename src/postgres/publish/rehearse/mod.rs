@@ -28,8 +28,8 @@ use crate::{
     schema::RelationKind,
 };
 
-/// Rehearses the targets that may refuse rows; whether any row was refused, which is then
-/// noted as rejected.
+/// Rehearses the targets if they may refuse rows, or are known to (`refused`); whether any row
+/// was refused, which is then noted as rejected.
 ///
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses for another reason than a row.
@@ -37,11 +37,11 @@ pub(in crate::postgres) async fn rehearse(
     client: &Client,
     staging: &Staging,
     loads: &[LoadTarget],
-    place: Place,
+    (place, refused): (Place, bool),
 ) -> Result<bool> {
-    let mut needed = false;
+    let mut needed = refused;
     for load in loads {
-        needed |= has_unknown(load) || may_refuse(client, load).await?;
+        needed = needed || has_unknown(load) || may_refuse(client, load).await?;
     }
     if !needed {
         return Ok(false);
@@ -71,7 +71,7 @@ pub(in crate::postgres) async fn rehearse(
 }
 
 /// Whether a table has what may refuse a row and cannot be asked before: triggers, rules,
-/// row-level policies, constraints of its partitions alone, references by period, other tables'
+/// row-level policies, constraints and indexes of its partitions alone, references by period, other tables'
 /// references to what may change or go. What is about rows that are there says nothing of an
 /// empty table.
 async fn may_refuse(client: &Client, load: &LoadTarget) -> Result<bool> {
@@ -84,6 +84,9 @@ async fn may_refuse(client: &Client, load: &LoadTarget) -> Result<bool> {
             where not g.tgisinternal and g.tgenabled <> 'D' and g.tgtype & 4 <> 0)
           or exists (select from pg_catalog.pg_constraint k join tree on tree.oid = k.conrelid
             where k.conrelid <> $1 and k.conislocal and k.coninhcount = 0 and $3)
+          or $3 and exists (select from pg_catalog.pg_index i join tree on tree.oid = i.indrelid
+            where i.indrelid <> $1 and (i.indexprs is not null or i.indpred is not null)
+              and not exists (select from pg_catalog.pg_inherits h where h.inhrelid = i.indexrelid))
           or exists (select from pg_catalog.pg_constraint k
             where k.conrelid = $1 and k.contype = 'f' and (pg_catalog.to_jsonb(k) ->> 'conperiod')::bool),
           exists (select from pg_catalog.pg_trigger g join tree on tree.oid = g.tgrelid

@@ -12,7 +12,9 @@ use crate::{
     error::{Error, Result},
     load::LoadMode,
     postgres::{
-        caught::{Attempt, MISCOUNTED, Refused, attempt_each, attempt_exactly, attempt_numbers},
+        caught::{
+            Attempt, MISCOUNTED, Refused, attempt, attempt_each, attempt_exactly, attempt_numbers,
+        },
         publish::{
             Failure,
             changes::{self, Kind},
@@ -32,6 +34,8 @@ const OFFENDERS_MAX: usize = 20_000;
 /// How many rows are written one by one rather than halved: about as many as take as long as
 /// the statements for halving them.
 const ROW_BY_ROW: i64 = 128;
+
+const DOING: &str = "rehearse publishing";
 
 /// The settings that bound the range.
 const FIRST: &str = "longshore.first";
@@ -177,7 +181,7 @@ impl<'a> Trial<'a> {
         };
         match attempted {
             Attempt::Done(_) => Ok(None),
-            Attempt::Refused(refused) => self.about_a_row(refused).map(Some),
+            Attempt::Refused(refused) => self.about_a_row(refused, write).await.map(Some),
         }
     }
 
@@ -194,15 +198,23 @@ impl<'a> Trial<'a> {
         for (number, found) in
             attempt_numbers(self.client, numbers, (FIRST, LAST), &write.sql).await?
         {
-            refused.push((number, self.about_a_row(found)?));
+            refused.push((number, self.about_a_row(found, write).await?));
         }
         Ok(refused)
     }
 
-    fn about_a_row(&self, refused: Refused) -> Result<Refused> {
-        match is_about_a_row(&refused, self.has_policies) {
-            true => Ok(refused),
-            false => Err(refused.into_error("rehearse publishing")),
+    /// Stops the run where the server itself is to blame, or the statement, which it cannot even
+    /// plan then.
+    async fn about_a_row(&self, refused: Refused, write: &Write) -> Result<Refused> {
+        if !is_about_a_row(&refused, self.has_policies) {
+            return Err(refused.into_error(DOING));
+        }
+        if refused.code() == "42501" || !refused.may_be_of_statement() || write.rows.is_some() {
+            return Ok(refused);
+        }
+        match attempt(self.client, &format!("explain (costs off) {}", write.sql)).await? {
+            Attempt::Refused(unplanned) => Err(unplanned.into_error_of_statement(DOING)),
+            Attempt::Done(_) => Ok(refused),
         }
     }
 
@@ -266,5 +278,5 @@ fn all_new(sql: &Statements<'_>) -> String {
 }
 
 fn failed(error: tokio_postgres::Error) -> Error {
-    database_error(&error, "rehearse publishing")
+    database_error(&error, DOING)
 }
