@@ -69,5 +69,6 @@ fn files_without_faults_are_read_as_the_csv_crate_reads_them() {
         assert!(theirs.eq(ours.rows), "{}", path.display());
         compared += 1;
     }
-    assert_eq!(compared, 786);
+    // Nine more have their first row again, which is a fault of a file with a header.
+    assert_eq!(compared, 777);
 }
