@@ -31,7 +31,7 @@ pub(super) async fn plan(
     if let Some(definition) = file.export() {
         return super::export::plan(&file, definition, arguments, global, console).await;
     }
-    let pipeline = file.import(arguments.input.as_deref())?;
+    let pipeline = file.import(arguments.input.as_deref())?.with_parameters(&arguments.set);
     if arguments.counts && pipeline.definition.path() == STANDARD_INPUT {
         return Err(Error::definition("--counts reads the source twice, standard input ends once")
             .hint("name a file with --input, or use `run --dry-run`"));

@@ -68,7 +68,7 @@ pub async fn bind_tenant(
         .hint(format!("give it with --set {name}=VALUE")));
     }
     for target in &bound.plan.targets {
-        ensure_kept_apart(&session.client, &target.load.table, &tenant.setting).await?;
+        ensure_kept_apart(&session.client, &target.load, &tenant.setting).await?;
     }
     Ok(Some(Tenant { setting: tenant.setting.clone(), value: tenant.value.clone() }))
 }

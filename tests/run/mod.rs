@@ -42,6 +42,7 @@ mod round_trips;
 mod set_rules;
 mod shared_rows;
 mod standby;
+mod tenant_breaches;
 mod tenants;
 mod undo;
 mod unpivot;

@@ -20,8 +20,11 @@ use crate::{
     load::{CountLimit, LoadMode, LoadTarget, Tenant, deletes_first},
     outcome::Tally,
     postgres::{
-        ledger, partitions, references::check_late, session::TRANSACTION_SETTINGS,
-        tenant::and_tenant, undo, watch,
+        ledger, partitions,
+        references::check_late,
+        session::TRANSACTION_SETTINGS,
+        tenant::{and_tenant, ensure_kept_apart},
+        undo, watch,
     },
     run_id::RunId,
 };
@@ -36,6 +39,7 @@ impl Publishing<'_> {
         let client = transaction.client();
         set_limits(client, &self.run.run, self.staging.tenant()).await?;
         self.fence.check(client).await?;
+        self.keep_apart(client).await?;
         lock_targets(client, self.loads).await?;
         if let Some(late) = check_late(self.loads) {
             client.batch_execute(&late).await.map_err(failed("have foreign keys wait"))?;
@@ -60,6 +64,15 @@ impl Publishing<'_> {
         .map_err(failed("commit"))?;
         failpoint::hit("publish.committed")?;
         Ok(Published { ending, tables })
+    }
+
+    /// Policies may have been altered since they were asked.
+    async fn keep_apart(&self, client: &Client) -> Result<(), Failure> {
+        let Some(tenant) = self.staging.tenant() else { return Ok(()) };
+        for load in self.loads {
+            ensure_kept_apart(client, load, &tenant.setting).await?;
+        }
+        Ok(())
     }
 
     /// Says of every row of every target what is to happen to it.
