@@ -26,7 +26,7 @@ pub fn create(path: &Path) -> Result<File> {
 /// `ErrorKind::Environment` with the path and the system's reason.
 pub fn append(path: &Path) -> Result<File> {
     let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-    opened.map_err(|cause| cannot_write(path).caused_by(cause))
+    opened.map_err(|cause| cannot_write(path, cause))
 }
 
 /// Creates a folder with mode 0700, and the folders above it where they are missing.

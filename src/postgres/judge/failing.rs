@@ -70,7 +70,7 @@ impl Judge<'_> {
             can_be_evaluated(self.staging)
         );
         let failing = Failing { rows, ..*failing };
-        let Some(refused) = self.refused(&insert).await? else { return Ok(()) };
+        let Some(refused) = self.refusal_of(&insert).await? else { return Ok(()) };
         self.must_be_about_rows(refused, condition, &failing).await?;
         // Nothing keeps the server from evaluating the condition for the offenders first, so the
         // statement would fail again: each row is asked by itself.
@@ -95,7 +95,7 @@ impl Judge<'_> {
         expression: &str,
         failing: &Failing<'_>,
     ) -> Result<bool> {
-        let Some(refused) = self.refused(statement).await? else { return Ok(false) };
+        let Some(refused) = self.refusal_of(statement).await? else { return Ok(false) };
         self.must_be_about_rows(refused, expression, failing).await?;
         let evaluate = format!("perform {expression} from (select (__row).*) s;");
         self.execute(&self.for_each_row(&evaluate, failing), failing.doing).await?;
@@ -103,7 +103,7 @@ impl Judge<'_> {
         Ok(true)
     }
 
-    async fn refused(&self, statement: &str) -> Result<Option<Refused>> {
+    async fn refusal_of(&self, statement: &str) -> Result<Option<Refused>> {
         Ok(match self.attempt(statement).await? {
             Attempt::Done(_) => None,
             Attempt::Refused(refused) => Some(refused),
@@ -125,7 +125,7 @@ impl Judge<'_> {
             return Ok(());
         }
         let planned = format!("explain (costs off) select ({expression}) from {} s", failing.rows);
-        match self.refused(&planned).await? {
+        match self.refusal_of(&planned).await? {
             Some(refused) => Err(failing.stop(refused)),
             None => Ok(()),
         }
