@@ -2,7 +2,7 @@
 //!
 //! The setting is local to the transaction, since a pooler hands the session to somebody else
 //! afterwards. What keeps one tenant's rows from another's load is the tables' policies alone, so
-//! the catalog has to prove that they do (see [`apart`]).
+//! the catalog has to prove that they do (see `apart`).
 
 mod apart;
 
