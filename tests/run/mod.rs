@@ -9,6 +9,7 @@ mod command_line;
 mod constraints;
 mod cycles;
 mod every_constraint;
+mod export_checks;
 mod export_sets;
 mod exports;
 mod failing_sql;
