@@ -8,6 +8,7 @@ mod changing_hands;
 mod command_line;
 mod constraints;
 mod cycles;
+mod deferred;
 mod every_constraint;
 mod export_sets;
 mod exports;
