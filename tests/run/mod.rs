@@ -39,6 +39,7 @@ mod replace;
 mod replay;
 mod resume;
 mod retries;
+mod role_limits;
 mod round_trips;
 mod set_rules;
 mod shared_rows;
