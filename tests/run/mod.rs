@@ -41,6 +41,7 @@ mod resume;
 mod retries;
 mod role_limits;
 mod round_trips;
+mod server_log;
 mod set_rules;
 mod shared_rows;
 mod standby;
