@@ -32,7 +32,7 @@ const TABLE: &str = "
     create function odd() returns trigger language plpgsql as
       $$ begin if new.name = 'Zenobia' then raise exception 'not %', new; end if; return new; end $$;
     create trigger odd before insert or update on person for each row execute function odd();
-    insert into person (id, name, mail, town) values (50, 'Eva', 'zz@x', 'A');";
+    insert into person (id, name, mail) values (50, 'Eva', 'zz@x');";
 
 const PIPELINE: &str = r#"
 [source]
@@ -152,15 +152,14 @@ async fn an_approval_has_the_server_log_no_value() {
     let held_for = &summary.tables[0].deletions.as_ref().expect("it deletes").held_for;
     assert!(held_for.contains(&HoldReason::OverLimit));
     // Meanwhile the table takes what was good no more.
-    let meanwhile = "insert into person (id, name, mail) values (500, 'Other', 'i@x')";
-    space.client.batch_execute(meanwhile).await.expect("somebody's row");
+    space.client.batch_execute("delete from town").await.expect("they go");
     let approve = async || {
         let progress = Arc::new(Progress::default());
         held::approve(&space.database.endpoint(), &run_id(&summary), &progress).await
     };
     let error = approve().await.expect_err("a record does not fit any more");
-    assert!(error.to_string().contains("`person_mail_key`"), "{error}");
-    space.client.batch_execute("delete from person where id = 500").await.expect("it goes");
+    assert!(error.to_string().contains("`person_town_fkey`"), "{error}");
+    space.client.batch_execute("insert into town values ('A')").await.expect("it is back");
     assert_eq!(approve().await.expect("it fits again").status, RunStatus::Published);
     space.assert_unlogged(&VALUES).await;
 }

@@ -62,7 +62,7 @@ parent_id = { lookup = "public.unit", match = { code = "parent" }, take = "id" }
 "#,
         files: || {
             let row = |id: u32| {
-                let (unit, name) = (id % 150 + 1, if id % 97 == 0 { "" } else { "new" });
+                let (unit, name) = (id % 150 + 1, if id.is_multiple_of(97) { "" } else { "new" });
                 let parent = if unit == 1 { String::new() } else { format!("U{}", unit / 2) };
                 format!("{id},{name},U{unit},unit {unit},{parent}\n")
             };
@@ -95,7 +95,7 @@ price = { from = "price" }
         files: || {
             let row = |n: u32| {
                 let op = ["I", "U", "D"][n as usize % 3];
-                let name = if n % 89 == 0 { "" } else { "new" };
+                let name = if n.is_multiple_of(89) { "" } else { "new" };
                 format!("{op},{},{name},{}\n", n % 1200, n % 905)
             };
             vec![("changes.csv", file("op,id,name,price", row))]
@@ -140,8 +140,8 @@ name = { from = "name", required = true }
         files: || {
             let parcel = |n: u32| format!("{n},{}\n", n % 300);
             let owner = |n: u32| {
-                let name = if n % 83 == 0 { "" } else { "new" };
-                format!("{n},{},{name}\n", if n % 71 == 0 { 99_999 } else { n })
+                let name = if n.is_multiple_of(83) { "" } else { "new" };
+                format!("{n},{},{name}\n", if n.is_multiple_of(71) { 99_999 } else { n })
             };
             vec![
                 ("delivery/parcels.csv", file("pin,area", parcel)),
@@ -172,8 +172,8 @@ code = { from = "code" }
 "#,
         files: || {
             let row = |n: u32| {
-                let name = if n % 83 == 0 { "" } else { "new" };
-                format!("{n},{name},{}\n", if n % 61 == 0 { 7 } else { n })
+                let name = if n.is_multiple_of(83) { "" } else { "new" };
+                format!("{n},{name},{}\n", if n.is_multiple_of(61) { 7 } else { n })
             };
             vec![("items.csv", file("id,name,code", row))]
         },
