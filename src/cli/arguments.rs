@@ -58,7 +58,7 @@ pub(super) enum Command {
     Show(ShowArguments),
     /// Publishes a run that is held, if its change is still the one that was shown.
     #[command(after_help = EXIT_CODES)]
-    Approve(HeldArguments),
+    Approve(ApproveArguments),
     /// Drops a run that is held; nothing is published.
     Discard(HeldArguments),
     /// Applies, reverts, lists or begins migrations of the database's tables.
@@ -295,6 +295,16 @@ pub(super) struct ShowArguments {
     /// How many values of a scope, those that lose most first.
     #[arg(long, short = 'n', default_value_t = 50, value_name = "N")]
     pub(super) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApproveArguments {
+    /// The run that is held; `longshore run` said it, `longshore history` lists them.
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// Gives a parameter of an archive the value it had: those that no path shows are not kept.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) set: Vec<(String, String)>,
 }
 
 #[derive(Debug, Args)]

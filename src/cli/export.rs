@@ -16,7 +16,7 @@ use crate::{
     definition::{ExportDefinition, Treatment},
     error::{Error, Result},
     export::{self, ExportPlan, ExportRequest, ExportSummary, Places},
-    postgres::endpoint::Endpoint,
+    postgres::{endpoint::Endpoint, ledger::HeldArchive},
     run::progress::Progress,
     run_id::RunId,
 };
@@ -87,30 +87,82 @@ async fn archive(
     let ended = progress::watch(console, &progress, running).await;
     stop.abort();
     let summary = ended?;
+    let status = archived(&summary, console);
+    if status == ExitStatus::Held {
+        console.say(&decide(&summary.run, definition));
+    }
+    Ok(status)
+}
+
+/// What can be done with a held archive; values that no path shows are not kept.
+fn decide(run: &str, definition: &ExportDefinition) -> String {
+    let in_path = |name: &&str| definition.output.path.contains(&format!("{{{name}}}"));
+    let names = definition.parameter_names().into_iter().filter(|name| !in_path(name));
+    let set: String = names.map(|name| format!(" --set {name}=VALUE")).collect();
+    format!(
+        "hint: `longshore approve {run}{set}` deletes just these rows, `longshore discard {run}` drops it; or raise `archive.limit`"
+    )
+}
+
+fn archived(summary: &ExportSummary, console: &Console) -> ExitStatus {
     if console.is_json() {
-        console.json(&summary);
+        console.json(summary);
     }
     let (name, rows) = (&summary.pipeline, grouped(summary.rows));
     match summary.status {
         "held" => {
             let rows = grouped(summary.would_delete.unwrap_or(0));
             let all = grouped(summary.table_rows.unwrap_or(0));
-            console.say(&format!("{name}: held, {rows} of {all} rows would be deleted"));
-            console.say(
-                "hint: nothing is written or deleted; if that is meant, raise `archive.limit`",
-            );
-            Ok(ExitStatus::Held)
+            console.say(&format!(
+                "{name}: held, {rows} of {all} rows would be deleted (run {})\n  nothing is written or deleted",
+                summary.run
+            ));
+            ExitStatus::Held
         }
         "unchanged" => {
             console.say(&format!("{name}: unchanged, there are no rows to archive"));
-            Ok(ExitStatus::Done)
+            ExitStatus::Done
         }
         _ => {
-            console.say(&text(&summary));
+            console.say(&text(summary));
             console.say(&format!("  {rows} rows are deleted from their table"));
-            Ok(ExitStatus::Done)
+            ExitStatus::Done
         }
     }
+}
+
+/// Archives what was held.
+pub(super) async fn approve(
+    endpoint: &Endpoint,
+    held: &HeldArchive,
+    given: &[(String, String)],
+    console: &Console,
+) -> Result<ExitStatus> {
+    let progress = Arc::new(Progress::default());
+    let stop = run::stop_on_signal(Arc::clone(&progress), console);
+    let approving = export::approve(endpoint, held, given, &progress);
+    let approved = progress::watch(console, &progress, approving).await;
+    stop.abort();
+    let status = archived(&approved?, console);
+    if status == ExitStatus::Held {
+        console.say("the rows are not those that were shown when the run was held");
+        console.say("hint: run the pipeline again; the new run takes the place of this one");
+    }
+    Ok(status)
+}
+
+/// Drops a held archive.
+pub(super) async fn discard(
+    endpoint: &Endpoint,
+    held: &HeldArchive,
+    console: &Console,
+) -> Result<ExitStatus> {
+    let summary = export::discard(endpoint, held).await?;
+    if console.is_json() {
+        console.json(&summary);
+    }
+    console.say(&format!("{}: discarded, nothing was written or deleted", summary.pipeline));
+    Ok(ExitStatus::Done)
 }
 
 fn replica_endpoint(variable: &str) -> Result<Endpoint> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    arguments::{Global, HeldArguments},
+    arguments::{ApproveArguments, Global, HeldArguments},
     console::Console,
     database,
     ended::ended,
@@ -13,19 +13,27 @@ use super::{
     run::stop_on_signal,
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
+    export,
     report::RunStatus,
     run::{held, progress::Progress},
 };
 
 /// Publishes a held run.
 pub(super) async fn approve(
-    arguments: &HeldArguments,
+    arguments: &ApproveArguments,
     global: &Global,
     console: &Console,
 ) -> Result<ExitStatus> {
     let run = parse_run(&arguments.run)?;
     let endpoint = database::endpoint(global, console).await?;
+    if let Some(held) = export::held(&endpoint, &run).await? {
+        return super::export::approve(&endpoint, &held, &arguments.set, console).await;
+    }
+    if let Some((name, _)) = arguments.set.first() {
+        return Err(Error::definition(format!("no archive asks for `--set {name}=...`"))
+            .hint("an import is published as it was held"));
+    }
     let progress = Arc::new(Progress::default());
     let stop = stop_on_signal(Arc::clone(&progress), console);
     let approving = held::approve(&endpoint, &run, &progress);
@@ -48,5 +56,8 @@ pub(super) async fn discard(
 ) -> Result<ExitStatus> {
     let run = parse_run(&arguments.run)?;
     let endpoint = database::endpoint(global, console).await?;
+    if let Some(held) = export::held(&endpoint, &run).await? {
+        return super::export::discard(&endpoint, &held, console).await;
+    }
     Ok(ended(&held::discard(&endpoint, &run).await?, console))
 }

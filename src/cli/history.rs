@@ -55,10 +55,19 @@ fn brief(past: &PastRun) -> String {
 fn line(past: &PastRun) -> String {
     let seconds = past.seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"));
     if let Some(export) = &past.export {
-        let rows = grouped(export.rows.unwrap_or(0).unsigned_abs());
+        let waiting = export.would_delete.as_ref().filter(|_| past.status == "held");
+        let (rows, what) = match waiting {
+            Some(waiting) => (waiting.rows, "rows to archive"),
+            None => (export.rows.unwrap_or(0), "rows exported"),
+        };
         return format!(
-            "{}  {}  {:<9}  {:>8}  {:>12} rows exported             {}",
-            past.run, past.started_at, past.status, seconds, rows, past.pipeline
+            "{}  {}  {:<9}  {:>8}  {:>12} {what:<24}  {}",
+            past.run,
+            past.started_at,
+            past.status,
+            seconds,
+            grouped(rows.unsigned_abs()),
+            past.pipeline
         );
     }
     let changed: u64 =
@@ -99,6 +108,10 @@ fn export_details(export: &ledger::PastExport) -> String {
     }
     if let (Some(table), Some(rows)) = (&export.deleted_from, export.deleted) {
         let _ = write!(text, "\n  {} rows deleted from {table}", grouped(rows.unsigned_abs()));
+    }
+    if let Some(held) = &export.would_delete {
+        let [rows, all] = [held.rows, held.table_rows].map(|rows| grouped(rows.unsigned_abs()));
+        let _ = write!(text, "\n  it was held: {rows} of {all} rows of {} to delete", held.table);
     }
     let _ = write!(text, "\n  manifest {}", export.manifest);
     text

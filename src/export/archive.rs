@@ -30,7 +30,7 @@ use crate::{
     postgres::{
         archive::{self as table, ArchivedTable},
         endpoint::Endpoint,
-        ledger as database_ledger,
+        ledger::{self as database_ledger, ArchivePlan},
         session::{Session, database_error},
     },
     run::{
@@ -56,30 +56,18 @@ pub async fn archive(
     };
     let started = Instant::now();
     let member = Member::new(request)?;
-    let archive = Archive { endpoint, definition, member: &member, progress };
-    let mut retry = Retry::new(progress);
-    loop {
-        match archive.attempt().await {
-            Ok(summary) => {
-                progress.enter(Stage::Ended);
-                return Ok(ExportSummary { seconds: started.elapsed().as_secs_f64(), ..summary });
-            }
-            Err(error) => {
-                // After a lost connection only the ledger knows whether the COMMIT arrived.
-                if let Some(summary) = archive.settled(&error).await? {
-                    return Ok(summary);
-                }
-                retry.again(error).await?;
-            }
-        }
-    }
+    let archive = Archive { endpoint, definition, member: &member, approved: None, progress };
+    archive.carry_out(started).await
 }
 
-struct Archive<'a> {
-    endpoint: &'a Endpoint,
-    definition: &'a ArchiveDefinition,
-    member: &'a Member<'a>,
-    progress: &'a Arc<Progress>,
+/// What an archive does, for the first time or once somebody has approved it.
+pub(super) struct Archive<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) definition: &'a ArchiveDefinition,
+    pub(super) member: &'a Member<'a>,
+    /// What somebody was shown, and approved.
+    pub(super) approved: Option<&'a ArchivePlan>,
+    pub(super) progress: &'a Arc<Progress>,
 }
 
 /// What the transaction has found before it writes.
@@ -91,6 +79,29 @@ struct Found {
 }
 
 impl Archive<'_> {
+    pub(super) async fn carry_out(&self, started: Instant) -> Result<ExportSummary> {
+        let progress = self.progress;
+        let mut retry = Retry::new(progress);
+        loop {
+            match self.attempt().await {
+                Ok(summary) => {
+                    progress.enter(Stage::Ended);
+                    return Ok(ExportSummary {
+                        seconds: started.elapsed().as_secs_f64(),
+                        ..summary
+                    });
+                }
+                Err(error) => {
+                    // After a lost connection only the ledger knows whether the COMMIT arrived.
+                    if let Some(summary) = self.settled(&error).await? {
+                        return Ok(summary);
+                    }
+                    retry.again(error).await?;
+                }
+            }
+        }
+    }
+
     async fn attempt(&self) -> Result<ExportSummary> {
         let work = WorkFolder::take(&self.member.slot)?;
         let session = self.endpoint.connect().await?;
@@ -100,13 +111,22 @@ impl Archive<'_> {
             return Ok(summary);
         }
         let may_replace = self.check_earlier(&session).await?;
+        self.note_started(client).await?;
+        let canceller = session.canceller();
+        let work = self.in_transaction(&session, work, may_replace);
+        cancelling(self.progress, &canceller, work).await
+    }
+
+    /// One that was held stays so until its rows are deleted.
+    async fn note_started(&self, client: &tokio_postgres::Client) -> Result<()> {
+        if self.approved.is_some() {
+            return Ok(());
+        }
         let record = ledger::record(self.member)?;
         if !database_ledger::restart_export(client, &self.member.run).await? {
             database_ledger::record_export_started(client, &record).await?;
         }
-        let canceller = session.canceller();
-        let work = self.in_transaction(&session, work, may_replace);
-        cancelling(self.progress, &canceller, work).await
+        Ok(())
     }
 
     /// Files of an archive whose rows are deleted are never replaced: the inner error is for an
@@ -120,7 +140,8 @@ impl Archive<'_> {
         let message = "it was cut off";
         database_ledger::record_export_failed(&session.client, &run, message).await?;
         match database_ledger::status_of(&session.client, &run).await?.as_deref() {
-            Some("failed") => Ok(Ok(())),
+            // Of one that was held there are files only where its approval was cut off.
+            Some("failed" | "held" | "discarded") => Ok(Ok(())),
             _ => Ok(Err(Error::definition(format!(
                 "`{}` is of an archive whose rows are deleted, or that this database does not know",
                 self.member.manifest.display()
@@ -141,35 +162,70 @@ impl Archive<'_> {
         let place = Place { session, endpoint: self.endpoint, mark: run, progress: self.progress };
         let found = self.write(&place, work).await?;
         failpoint::hit("archive.written")?;
-        if found.rows == 0 {
-            return self.without_rows(session, "unchanged", &snapshot).await;
-        }
-        may_replace?;
-        self.check_rows(&place, &found).await?;
-        verify(&place, &found.query, &found.files).await?;
-        failpoint::hit("archive.verified")?;
-        let limit = self.definition.limit.as_ref().and_then(count_limit);
-        let limit = limit.unwrap_or(CountLimit::DELETED_DEFAULT);
-        let all = table::count(&session.client, &found.table.name).await?;
-        if limit.is_crossed(found.rows, all) {
-            let held = self.without_rows(session, "held", &snapshot).await?;
-            return Ok(ExportSummary {
-                would_delete: Some(found.rows),
-                table_rows: Some(all),
-                ..held
-            });
+        if let Some(summary) = self.ends_without(&place, &found, &snapshot, may_replace).await? {
+            return Ok(summary);
         }
         self.delete(&place, &found).await?;
         failpoint::hit("archive.deleted")?;
         let (name, rows) = (found.table.name.to_string(), found.rows);
         let summary = self.place(found, &snapshot)?;
         failpoint::hit("archive.placed")?;
+        if self.approved.is_some() {
+            database_ledger::record_archive_approved(&session.client, run).await?;
+        }
         database_ledger::record_exported(&session.client, run, &ledger::end(&summary)).await?;
         database_ledger::record_archived(&session.client, run, &name, rows).await?;
+        database_ledger::supersede_archives(&session.client, run).await?;
         let committed = session.client.batch_execute("commit").await;
         committed.map_err(|error| database_error(&error, "commit the archive"))?;
         failpoint::hit("archive.committed")?;
         Ok(summary)
+    }
+
+    /// Whether the rows may be deleted: `None` where they may, else how the archive ends.
+    async fn ends_without(
+        &self,
+        place: &Place<'_>,
+        found: &Found,
+        snapshot: &Snapshot,
+        may_replace: Result<()>,
+    ) -> Result<Option<ExportSummary>> {
+        let session = place.session;
+        if found.rows == 0 && self.approved.is_none() {
+            roll_back(session).await?;
+            database_ledger::forget(&session.client, &self.member.run).await?;
+            return Ok(Some(self.summary("unchanged", snapshot.time.clone(), 0, &[])));
+        }
+        may_replace?;
+        self.check_rows(place, found).await?;
+        let content = verify(place, &found.query, &found.files).await?;
+        failpoint::hit("archive.verified")?;
+        let plan = ArchivePlan {
+            table: found.table.name.to_string(),
+            rows: found.rows,
+            table_rows: table::count(&session.client, &found.table.name).await?,
+            content: content.any_order,
+            definition: self.member.request.definition.clone(),
+        };
+        if self.may_delete(&plan) {
+            return Ok(None);
+        }
+        roll_back(session).await?;
+        if self.approved.is_none() {
+            database_ledger::record_archive_held(&session.client, &self.member.run, &plan).await?;
+        }
+        let summary = self.summary("held", snapshot.time.clone(), 0, &[]);
+        let (would_delete, table_rows) = (Some(plan.rows), Some(plan.table_rows));
+        Ok(Some(ExportSummary { would_delete, table_rows, ..summary }))
+    }
+
+    /// Within the limit; approved are just the rows that were shown.
+    fn may_delete(&self, plan: &ArchivePlan) -> bool {
+        if let Some(shown) = self.approved {
+            return (shown.rows, &shown.content) == (plan.rows, &plan.content);
+        }
+        let limit = self.definition.limit.as_ref().and_then(count_limit);
+        !limit.unwrap_or(CountLimit::DELETED_DEFAULT).is_crossed(plan.rows, plan.table_rows)
     }
 
     async fn write(&self, place: &Place<'_>, work: WorkFolder) -> Result<Found> {
@@ -259,26 +315,6 @@ impl Archive<'_> {
         })
     }
 
-    /// Ends a transaction that has changed nothing.
-    async fn without_rows(
-        &self,
-        session: &Session,
-        status: &'static str,
-        snapshot: &Snapshot,
-    ) -> Result<ExportSummary> {
-        let ended = session.client.batch_execute("rollback").await;
-        ended.map_err(|error| database_error(&error, "end the transaction of the archive"))?;
-        let client = &session.client;
-        match status {
-            "held" => {
-                let message = "more rows would be deleted than `archive.limit` allows";
-                database_ledger::record_export_failed(client, &self.member.run, message).await?;
-            }
-            _ => database_ledger::forget(client, &self.member.run).await?,
-        }
-        Ok(self.summary(status, snapshot.time.clone(), 0, &[]))
-    }
-
     fn summary(
         &self,
         status: &'static str,
@@ -286,23 +322,14 @@ impl Archive<'_> {
         rows: u64,
         files: &[super::WrittenFile],
     ) -> ExportSummary {
+        let manifest = self.member.manifest.display().to_string();
+        let pipeline = self.member.request.pipeline;
         ExportSummary {
-            run: self.member.run.as_str().to_owned(),
-            pipeline: self.member.request.pipeline.to_owned(),
-            status,
-            manifest: self.member.manifest.display().to_string(),
             rows,
             bytes: files.iter().map(|file| file.bytes).sum(),
             files: files.to_vec(),
             snapshot_time,
-            since: None,
-            until: None,
-            deleted: None,
-            would_delete: None,
-            table_rows: None,
-            stale: Vec::new(),
-            seconds: 0.0,
-            warnings: Vec::new(),
+            ..ExportSummary::empty(&self.member.run, pipeline, status, &manifest)
         }
     }
 
@@ -343,6 +370,12 @@ impl Archive<'_> {
         let deleted = export.deleted.map(i64::cast_unsigned);
         Ok(Some(ExportSummary { deleted, ..self.summary("published", time, rows, &files) }))
     }
+}
+
+/// Ends a transaction that has changed nothing.
+async fn roll_back(session: &Session) -> Result<()> {
+    let ended = session.client.batch_execute("rollback").await;
+    ended.map_err(|error| database_error(&error, "end the transaction of the archive"))
 }
 
 /// Whether deleting rows of the table deletes just these.

@@ -13,6 +13,7 @@ mod charset;
 mod columns;
 mod csv;
 mod file_set;
+mod held;
 mod incremental;
 mod json;
 mod lag;
@@ -37,6 +38,7 @@ mod writer;
 pub use self::{
     archive::archive,
     file_set::WrittenFile,
+    held::{approve, discard, held},
     plan::{ExportPlan, PlannedColumn, PlannedParameter, plan},
     set::{Places, export},
 };
@@ -78,7 +80,7 @@ pub struct ExportSummary {
     pub run: String,
     /// The pipeline's name.
     pub pipeline: String,
-    /// `published`, since it is there; an archive may be `unchanged` or `held`.
+    /// `published`, since it is there; an archive may be `unchanged`, `held` or `discarded`.
     pub status: &'static str,
     /// The manifest: what was asked and what was written.
     pub manifest: String,
@@ -111,4 +113,28 @@ pub struct ExportSummary {
     pub seconds: f64,
     /// What people should know although the files are there.
     pub warnings: Vec<String>,
+}
+
+impl ExportSummary {
+    /// Of a run that has written nothing.
+    fn empty(run: &RunId, pipeline: &str, status: &'static str, manifest: &str) -> Self {
+        Self {
+            run: run.as_str().to_owned(),
+            pipeline: pipeline.to_owned(),
+            status,
+            manifest: manifest.to_owned(),
+            files: Vec::new(),
+            rows: 0,
+            bytes: 0,
+            snapshot_time: String::new(),
+            since: None,
+            until: None,
+            stale: Vec::new(),
+            deleted: None,
+            would_delete: None,
+            table_rows: None,
+            seconds: 0.0,
+            warnings: Vec::new(),
+        }
+    }
 }

@@ -110,7 +110,10 @@ pub async fn export(
 
 impl<'r> Member<'r> {
     pub(super) fn new(request: &'r ExportRequest<'r>) -> Result<Self> {
-        let run = RunId::generate();
+        Self::of_run(request, RunId::generate())
+    }
+
+    pub(super) fn of_run(request: &'r ExportRequest<'r>, run: RunId) -> Result<Self> {
         let output = &request.definition.output;
         let named = request.again.unwrap_or(&run);
         let pattern = PathPattern::fill(output, request.parameters, named)?;

@@ -33,20 +33,54 @@ const GUARDED: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\0'];
 
 /// Rows, by number and hash.
 #[derive(Debug, PartialEq, Eq)]
-struct Content {
+pub(super) struct Content {
     rows: u64,
+    /// Of the rows in their order.
     sha256: String,
+    /// Of the same rows in any order: rows that are equal by what orders them may change places
+    /// from one transaction to the next.
+    pub(super) any_order: String,
+}
+
+/// Rows as they come.
+#[derive(Default)]
+struct Contents {
+    rows: u64,
+    in_order: Sha256,
+    /// The sum of the rows' hashes, in four parts that do not carry into each other.
+    sum: [u64; 4],
+}
+
+impl Contents {
+    fn add(&mut self, row: Sha256) {
+        let hash = row.finalize();
+        self.rows += 1;
+        self.in_order.update(hash);
+        for (sum, part) in self.sum.iter_mut().zip(hash.chunks_exact(8)) {
+            let part = part.iter().fold(0, |part, byte| part << 8 | u64::from(*byte));
+            *sum = sum.wrapping_add(part);
+        }
+    }
+
+    fn end(self) -> Content {
+        let any_order = self.sum.iter().map(|part| format!("{part:016x}")).collect();
+        Content { rows: self.rows, sha256: hex(&self.in_order.finalize()), any_order }
+    }
 }
 
 /// Compares files that wait for their place with the rows in the snapshot.
 ///
 /// # Errors
 /// `ErrorKind::Environment` where they differ, or cannot be read again.
-pub(super) async fn verify(place: &Place<'_>, query: &Query, files: &FinishedSet) -> Result<()> {
+pub(super) async fn verify(
+    place: &Place<'_>,
+    query: &Query,
+    files: &FinishedSet,
+) -> Result<Content> {
     let in_files = of_files(files)?;
     let in_database = of_database(place, query, &files.layout).await?;
     if in_files == in_database {
-        return Ok(());
+        return Ok(in_files);
     }
     let what = match in_files.rows == in_database.rows {
         true => "the files do not hold the values that the database has".to_owned(),
@@ -63,19 +97,19 @@ pub(super) async fn verify(place: &Place<'_>, query: &Query, files: &FinishedSet
 async fn of_database(place: &Place<'_>, query: &Query, layout: &Layout) -> Result<Content> {
     let stream = write::attended(place, query.stream(place.session)).await?;
     pin_mut!(stream);
-    let (mut reader, mut hash, mut rows) = (RowReader::default(), Sha256::new(), 0);
+    let (mut reader, mut contents) = (RowReader::default(), Contents::default());
     while let Some(message) = write::next(place, &mut stream).await? {
         let message =
             message.map_err(|error| database_error(&error, "read the archived rows again"))?;
-        rows += 1;
         let row = reader.read(&message, query.columns.len())?;
-        hash_row(layout, &row, rows, &mut hash)?;
+        let hash = hash_row(layout, &row, contents.rows + 1)?;
+        contents.add(hash);
     }
-    Ok(Content { rows, sha256: hex(&hash.finalize()) })
+    Ok(contents.end())
 }
 
-fn hash_row(layout: &Layout, row: &Row<'_>, number: u64, hash: &mut Sha256) -> Result<()> {
-    let null = &layout.output.null;
+fn hash_row(layout: &Layout, row: &Row<'_>, number: u64) -> Result<Sha256> {
+    let (null, mut hash) = (&layout.output.null, Sha256::new());
     for column in &layout.columns {
         let text = layout.values.write(column, row.get(column.at));
         let text = text.map_err(|why| super::values::unwritable(number, column, why))?;
@@ -90,9 +124,9 @@ fn hash_row(layout: &Layout, row: &Row<'_>, number: u64, hash: &mut Sha256) -> R
                 "nothing is deleted; give `output.null` a text that no value is, as `\\\\N`",
             ));
         }
-        hash_cell(text.as_deref().unwrap_or(null), hash);
+        hash_cell(text.as_deref().unwrap_or(null), &mut hash);
     }
-    Ok(())
+    Ok(hash)
 }
 
 fn hash_cell(text: &str, hash: &mut Sha256) {
@@ -101,23 +135,27 @@ fn hash_cell(text: &str, hash: &mut Sha256) {
 }
 
 fn of_files(files: &FinishedSet) -> Result<Content> {
-    let (mut hash, mut rows) = (Sha256::new(), 0);
+    let mut contents = Contents::default();
     for file in files.files() {
-        let failed = |cause: csv::Error| {
+        let read =
+            read(file.part(), file.path(), |bytes| of_file(bytes, &files.layout, &mut contents));
+        read.map_err(|cause| {
             let what = format!("`{}` cannot be read again", file.path().display());
             // What is wrong may quote a value.
             Error::environment(what).caused_by(match cause.kind() {
                 csv::ErrorKind::Io(io) => io.to_string(),
                 _ => "it is not the CSV that was written".to_owned(),
             })
-        };
-        let opened = open(file.part(), file.path()).map_err(|cause| failed(cause.into()))?;
-        rows += of_file(opened, &files.layout, &mut hash).map_err(failed)?;
+        })?;
     }
-    Ok(Content { rows, sha256: hex(&hash.finalize()) })
+    Ok(contents.end())
 }
 
-fn of_file(file: Box<dyn Read>, layout: &Layout, hash: &mut Sha256) -> Result<u64, csv::Error> {
+fn of_file(
+    file: &mut dyn Read,
+    layout: &Layout,
+    contents: &mut Contents,
+) -> Result<(), csv::Error> {
     let output = &layout.output;
     let delimiter = output.delimiter.as_deref().and_then(|text| text.bytes().next());
     let mut reader = csv::ReaderBuilder::new()
@@ -125,8 +163,9 @@ fn of_file(file: Box<dyn Read>, layout: &Layout, hash: &mut Sha256) -> Result<u6
         .has_headers(output.header)
         .from_reader(file);
     let is_1252 = output.encoding.as_deref() == Some("windows-1252");
-    let (mut record, mut rows) = (csv::ByteRecord::new(), 0);
+    let mut record = csv::ByteRecord::new();
     while reader.read_byte_record(&mut record)? {
+        let mut hash = Sha256::new();
         for (cell, column) in record.iter().zip(&layout.columns) {
             let text = match is_1252 {
                 true => WINDOWS_1252.decode_without_bom_handling(cell).0,
@@ -136,26 +175,28 @@ fn of_file(file: Box<dyn Read>, layout: &Layout, hash: &mut Sha256) -> Result<u6
             let bare = text
                 .strip_prefix('\'')
                 .filter(|bare| is_guarded && bare.trim_start_matches('\'').starts_with(GUARDED));
-            hash_cell(bare.unwrap_or(&text), hash);
+            hash_cell(bare.unwrap_or(&text), &mut hash);
         }
-        rows += 1;
+        contents.add(hash);
     }
-    Ok(rows)
+    Ok(())
 }
 
-/// The file's bytes, unpacked as its name says.
-fn open(part: &Path, named: &Path) -> io::Result<Box<dyn Read>> {
+/// Reads the file's bytes, unpacked as its name says.
+fn read(
+    part: &Path,
+    named: &Path,
+    take: impl FnOnce(&mut dyn Read) -> Result<(), csv::Error>,
+) -> Result<(), csv::Error> {
     let file = File::open(part)?;
     let ending = named.extension().unwrap_or_default().to_ascii_lowercase();
-    Ok(match ending.to_str() {
-        Some("gz") => Box::new(flate2::read::GzDecoder::new(file)),
-        Some("zst") => Box::new(zstd::Decoder::new(file)?),
+    match ending.to_str() {
+        Some("gz") => take(&mut flate2::read::GzDecoder::new(file)),
+        Some("zst") => take(&mut zstd::Decoder::new(file)?),
         Some("zip") => {
-            let mut archive = zip::ZipArchive::new(file)?;
-            let mut text = Vec::new();
-            archive.by_index(0)?.read_to_end(&mut text)?;
-            Box::new(io::Cursor::new(text))
+            let mut archive = zip::ZipArchive::new(file).map_err(io::Error::from)?;
+            take(&mut archive.by_index(0).map_err(io::Error::from)?)
         }
-        _ => Box::new(file),
-    })
+        _ => take(&mut { file }),
+    }
 }

@@ -194,6 +194,11 @@ impl Staging {
         self.table(&format!("{target}_found"))
     }
 
+    /// The pairs of outlines that may overlap.
+    pub fn pairs(&self, target: usize) -> String {
+        self.table(&format!("{target}_pairs"))
+    }
+
     /// The checkpoints, one for each split: [`super::checkpoint::Checkpoint`].
     pub fn splits(&self) -> String {
         self.table("split")
@@ -215,8 +220,12 @@ impl Staging {
             "create unlogged table {} (target int not null, ordinal bigint not null, kind text not null,
                code text not null, column_name text not null, message text not null,
                other_ordinal bigint, other_key text[]);
+             create index on {} (ordinal);
              create unlogged table {} (like {});
              create unlogged table {} ({});",
+            self.excluded(),
+            // Statements that look here for what is rejected write here, too: where no row was
+            // expected, each record would read all that the others had left by then.
             self.excluded(),
             self.warned(),
             self.excluded(),
@@ -358,6 +367,8 @@ impl Staging {
                 old.compared(target),
                 old.clashes(target),
                 old.takes(target),
+                old.found(target),
+                old.pairs(target),
             ]
             .join(", ");
             script.push_str(&format!("drop table if exists {judged};\n"));
@@ -438,7 +449,7 @@ impl Staging {
             tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
             tables.extend([self.filled(target), self.generated(target), self.compared(target)]);
             tables.extend([self.clashes(target), self.takes(target)]);
-            tables.push(self.found(target));
+            tables.extend([self.found(target), self.pairs(target)]);
         }
         let script = format!("drop table if exists {}", tables.join(", "));
         let dropped = client.batch_execute(&with_settings(&script)).await;

@@ -15,6 +15,7 @@ mod exports;
 mod failing_sql;
 mod generations;
 mod held;
+mod held_archives;
 mod history;
 mod increments;
 mod independence;

@@ -49,7 +49,7 @@ pub struct ExportEnd {
 }
 
 /// [`ExportRecord::slot`] of a row `e` of `longshore.export`.
-const SLOT: &str = "replace(e.manifest, lower(coalesce(e.again, e.run_id)), '{run}')";
+pub(super) const SLOT: &str = "replace(e.manifest, lower(coalesce(e.again, e.run_id)), '{run}')";
 
 /// Notes that an export has started. An earlier one of the same files that is said to be running
 /// was cut off: nobody writes the files of a manifest twice at once.
@@ -146,12 +146,13 @@ pub async fn record_archived(client: &Client, run: &RunId, table: &str, rows: u6
     written.map(drop).map_err(|error| database_error(&error, "write the ledger"))
 }
 
-/// The status of a run, `None` of one that the ledger does not know.
+/// The status of a run, `None` of one that the ledger does not know. A COMMIT of the run that is
+/// still under way is waited for.
 ///
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn status_of(client: &Client, run: &RunId) -> Result<Option<String>> {
-    let query = "select status from longshore.run where run_id = $1";
+    let query = "select status from longshore.run where run_id = $1 for update";
     let run = run.as_str();
     let row = client.query_typed_opt(query, &texts([&run])).await;
     let row = row.map_err(|error| database_error(&error, "ask the ledger"))?;
@@ -251,6 +252,20 @@ pub struct PastExport {
     pub deleted_from: Option<String>,
     /// Rows deleted.
     pub deleted: Option<i64>,
+    /// Of an archive that is or was held, what it would delete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_delete: Option<PastHeldArchive>,
+}
+
+/// What a held archive would delete.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct PastHeldArchive {
+    /// The table.
+    pub table: String,
+    /// Rows that would be deleted from it.
+    pub rows: i64,
+    /// Rows that it had.
+    pub table_rows: i64,
 }
 
 /// What the ledger knows of a run as an export, if it is one.
@@ -259,9 +274,15 @@ pub(super) async fn past_export(
     run: &str,
 ) -> Result<Option<PastExport>, tokio_postgres::Error> {
     let query = "select query_sha256, parameters::text, role, manifest,
-          to_char(snapshot_time, 'YYYY-MM-DD HH24:MI:SS'), rows, bytes, since, until, again, deleted_from, deleted
-        from longshore.export where run_id = $1";
+          to_char(snapshot_time, 'YYYY-MM-DD HH24:MI:SS'), rows, bytes, since, until, again, deleted_from, deleted,
+          h.plan -> 'archive' ->> 'table', (h.plan -> 'archive' ->> 'rows')::int8, (h.plan -> 'archive' ->> 'table_rows')::int8
+        from longshore.export left join longshore.held h using (run_id) where run_id = $1";
     let row = client.query_typed_opt(query, &texts([&run])).await?;
+    let would_delete = |row: &tokio_postgres::Row| {
+        let (table, rows, table_rows): (_, Option<_>, Option<_>) =
+            (row.get::<_, Option<_>>(12)?, row.get(13), row.get(14));
+        Some(PastHeldArchive { table, rows: rows?, table_rows: table_rows? })
+    };
     Ok(row.map(|row| PastExport {
         query_sha256: row.get(0),
         parameters: serde_json::from_str(row.get(1)).unwrap_or_default(),
@@ -275,5 +296,6 @@ pub(super) async fn past_export(
         again: row.get(9),
         deleted_from: row.get(10),
         deleted: row.get(11),
+        would_delete: would_delete(&row),
     }))
 }

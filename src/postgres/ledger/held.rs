@@ -129,7 +129,7 @@ pub async fn other_held_runs(
     but: &RunId,
 ) -> Result<Vec<(RunId, usize)>> {
     let query = "select run_id, jsonb_array_length(h.plan -> 'loads') from longshore.run r
-        join longshore.held h using (run_id) where r.status = 'held' and r.pipeline = $1 and run_id <> $2";
+        join longshore.held h using (run_id) where r.status = 'held' and r.kind = 'import' and r.pipeline = $1 and run_id <> $2";
     let but = but.as_str();
     let rows = client.query_typed(query, &texts([&pipeline, &but])).await.map_err(failed)?;
     let run = |row: &tokio_postgres::Row| {

@@ -6,16 +6,22 @@
 
 mod exports;
 mod held;
+mod held_archives;
 mod history;
 mod rejected;
 mod steps;
 
 pub use exports::{
-    ExportEnd, ExportRecord, LastRun, PastExport, bounds_of, last_run, record_archived,
-    record_export_failed, record_export_started, record_exported, restart_export, status_of,
+    ExportEnd, ExportRecord, LastRun, PastExport, PastHeldArchive, bounds_of, last_run,
+    record_archived, record_export_failed, record_export_started, record_exported, restart_export,
+    status_of,
 };
 pub use held::{Dropped, HeldRun, held_run, other_held_runs, record_dropped};
 pub(super) use held::{record_approved, record_held};
+pub use held_archives::{
+    ArchivePlan, HeldArchive, held_archive, record_archive_approved, record_archive_held,
+    supersede_archives,
+};
 pub use history::{
     PastFile, PastRejected, PastRejections, PastReplay, PastRun, PastTally, PastWarnings, history,
 };

@@ -51,7 +51,7 @@ pub type ShownScope = ScopeChange;
 pub async fn show(client: &Client, run: &RunId, limit: u32) -> Result<Option<ShownRun>> {
     let Some(past) = ledger::history(client, Some(run), 1).await?.pop() else { return Ok(None) };
     let mut shown = ShownRun { past, held: None, published: None };
-    if shown.past.status == "held" {
+    if shown.past.status == "held" && shown.past.export.is_none() {
         let held = ledger::held_run(client, run).await?;
         shown.held = Some(show_held(client, &held, limit).await?);
     }
