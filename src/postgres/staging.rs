@@ -151,6 +151,17 @@ impl Staging {
         self.table(&format!("{target}_rehearsed"))
     }
 
+    /// What a rehearsal marks pieces of the rows in that it wrote.
+    pub fn marks(&self) -> String {
+        self.table("marks")
+    }
+
+    /// The sequence that says how many of these the end of the transaction went past, and the
+    /// function that moves it.
+    pub fn marked(&self) -> String {
+        self.table("marked")
+    }
+
     /// What becomes of each staged row of a target that is new or changed.
     pub fn changes(&self, target: usize) -> String {
         self.table(&format!("{target}_changes"))
@@ -183,6 +194,11 @@ impl Staging {
         self.table(&format!("{target}_found"))
     }
 
+    /// The pairs of outlines that may overlap.
+    pub fn pairs(&self, target: usize) -> String {
+        self.table(&format!("{target}_pairs"))
+    }
+
     /// The checkpoints, one for each split: [`super::checkpoint::Checkpoint`].
     pub fn splits(&self) -> String {
         self.table("split")
@@ -204,8 +220,12 @@ impl Staging {
             "create unlogged table {} (target int not null, ordinal bigint not null, kind text not null,
                code text not null, column_name text not null, message text not null,
                other_ordinal bigint, other_key text[]);
+             create index on {} (ordinal);
              create unlogged table {} (like {});
              create unlogged table {} ({});",
+            self.excluded(),
+            // Statements that look here for what is rejected write here, too: where no row was
+            // expected, each record would read all that the others had left by then.
             self.excluded(),
             self.warned(),
             self.excluded(),
@@ -347,6 +367,8 @@ impl Staging {
                 old.compared(target),
                 old.clashes(target),
                 old.takes(target),
+                old.found(target),
+                old.pairs(target),
             ]
             .join(", ");
             script.push_str(&format!("drop table if exists {judged};\n"));
@@ -427,7 +449,7 @@ impl Staging {
             tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
             tables.extend([self.filled(target), self.generated(target), self.compared(target)]);
             tables.extend([self.clashes(target), self.takes(target)]);
-            tables.push(self.found(target));
+            tables.extend([self.found(target), self.pairs(target)]);
         }
         let script = format!("drop table if exists {}", tables.join(", "));
         let dropped = client.batch_execute(&with_settings(&script)).await;

@@ -1,8 +1,12 @@
 //! Rules on rows together: overlaps, gaps, areas, sums, points in their parcels; and warnings.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
-use longshore::{report::RunSummary, run::Stop};
+use longshore::{
+    report::{RunStatus, RunSummary},
+    run::{Stop, held, progress::Progress},
+    run_id::RunId,
+};
 
 use super::workspace::{How, Workspace, codes, first};
 use crate::support::{Part, is_left_out};
@@ -108,6 +112,86 @@ async fn of_two_parcels_that_overlap_the_later_gives_way() {
     assert_eq!(
         space.value("select string_agg(id::text, ' ' order by id) from parcel").await,
         "1 3 4 5 6 7"
+    );
+}
+
+/// Few records beside a large table are looked for by its index, and among themselves as ever.
+#[tokio::test]
+async fn a_small_delivery_meets_the_rows_of_a_large_table() {
+    if is_left_out(Part::Postgis, "overlaps") {
+        return;
+    }
+    let space = Workspace::with(PARCELS).await;
+    let lot = |id: u32| {
+        let west = f64::from(id) * 10.0;
+        parcel(id, "a", "", [west, 0.0, west + 10.0, 10.0])
+    };
+    let lots: Vec<String> = (1..=2000).map(lot).collect();
+    space.write("parcels.csv", format!("id;dataset;area;geom\n{}\n", lots.join("\n")));
+    assert_eq!(first(&space.run(&pipeline(OVERLAP)).await), [2000, 0, 0, 0, 2000, 0, 0]);
+    space.write(
+        "parcels.csv",
+        file([
+            // On the row of lot 1000, and beside it.
+            parcel(3001, "a", "", [10_001.0, 2.0, 10_003.0, 8.0]),
+            parcel(3002, "a", "", [10_000.0, 10.0, 10_010.0, 20.0]),
+            // Lot 7 gives way to two new ones, the second of which lies on the first.
+            parcel(7, "a", "", [70.0, 0.0, 75.0, 10.0]),
+            parcel(3003, "a", "", [74.0, 0.0, 80.0, 10.0]),
+            // Where lot 7 is no more.
+            parcel(3004, "a", "", [76.0, 0.0, 80.0, 10.0]),
+            parcel(3005, "b", "", [1000.0, 0.0, 1010.0, 10.0]),
+        ]),
+    );
+    let summary = space.run(&pipeline(OVERLAP)).await;
+    assert_eq!(
+        (first(&summary), codes(&summary)),
+        ([6, 0, 2, 0, 3, 1, 0], vec![("rule.overlap", 2)])
+    );
+    let lines = space.rejections(&summary);
+    assert!(
+        lines[0].contains(",2,1,geom,rule.overlap,overlaps by 12.00: the row with"),
+        "{lines:?}"
+    );
+    assert!(lines[1].contains(",5,4,geom,rule.overlap,overlaps by 10.00: record 3,"), "{lines:?}");
+}
+
+/// What a held run would write was judged when it was held; by the approval others have written.
+#[tokio::test]
+async fn an_approval_asks_again_whether_records_overlap() {
+    if is_left_out(Part::Postgis, "overlaps") {
+        return;
+    }
+    let space = Workspace::with(PARCELS).await;
+    let toml = pipeline("[[target.overlap]]\ncolumn = \"geom\"\ntolerance = 1")
+        .replace(MODE, "mode = \"mirror\"\nscope = [\"dataset\"]");
+    let lot = |id: u32| {
+        let west = f64::from(id) * 10.0;
+        parcel(id, "a", "", [west, 0.0, west + 10.0, 10.0])
+    };
+    space.write("parcels.csv", file([1, 2, 3, 4].map(lot)));
+    space.run(&toml).await;
+    space.write("parcels.csv", file([1, 5].map(lot)));
+    let held = space.run(&toml).await;
+    assert_eq!(held.status, RunStatus::Held);
+    let there = "st_makeenvelope(300052, 6000002, 300058, 6000008, 28356)";
+    let client = space.database.client().await;
+    let insert = format!("insert into parcel values (9, 'b', null, {there})");
+    client.batch_execute(&insert).await.expect("a parcel");
+    let run = RunId::parse(&held.run).expect("a run");
+    let approve = || async {
+        let progress = Arc::new(Progress::default());
+        held::approve(&space.database.endpoint(), &run, &progress).await
+    };
+    let error = approve().await.expect_err("a parcel lies there by now");
+    let error = error.to_string();
+    assert!(error.contains("does not take all of it any more: overlaps by 36.00"), "{error}");
+    assert_eq!(space.value("select count(*) from parcel").await, "5");
+    client.batch_execute("delete from parcel where id = 9").await.expect("no parcel");
+    assert_eq!(approve().await.expect("approved").status, RunStatus::Published);
+    assert_eq!(
+        space.value("select string_agg(id::text, ' ' order by id) from parcel").await,
+        "1 5"
     );
 }
 

@@ -4,7 +4,8 @@
 use tokio_postgres::Client;
 
 use super::{
-    Judge, Place, StagedRejection, failed, outlook, records, rejections::staged_rejection, settle,
+    Judge, Place, StagedRejection, check_rows_together, failed, outlook, records,
+    rejections::staged_rejection, settle,
 };
 use crate::{
     error::Result,
@@ -43,6 +44,9 @@ pub async fn judge_again(
         judge.of(target).check_rows().await?;
     }
     Box::pin(settle(&judge, loads)).await?;
+    if check_rows_together(&judge, loads).await? {
+        Box::pin(settle(&judge, loads)).await?;
+    }
     if Box::pin(rehearse(client, staging, loads, (Place::Alone, tries))).await? {
         Box::pin(settle(&judge, loads)).await?;
     }
@@ -82,6 +86,9 @@ pub(in crate::postgres) async fn objections(
         Judge { target, load, ..judge }.check_rows().await?;
     }
     Box::pin(outlook::settle_all(&judge, loads)).await?;
+    if check_rows_together(&judge, loads).await? {
+        Box::pin(outlook::settle_all(&judge, loads)).await?;
+    }
     if Box::pin(rehearse(client, staging, loads, (Place::Within, false))).await? {
         Box::pin(outlook::settle_all(&judge, loads)).await?;
     }

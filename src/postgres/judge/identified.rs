@@ -33,7 +33,7 @@ impl Judge<'_> {
         }
         let create = self.create_identified(&defaults, keys_differ);
         self.execute(&create, "draw values for new rows").await?;
-        Ok(())
+        self.analyze_key_of(&self.staging.identified(self.target)).await
     }
 
     fn create_identified(&self, defaults: &[(&LoadColumn, String)], keys_differ: bool) -> String {

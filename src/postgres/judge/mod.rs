@@ -113,17 +113,22 @@ pub async fn judge(
     }
     // Boxed, since a future holds those it waits for, and threads have small stacks.
     Box::pin(settle(&judge, loads)).await?;
-    if loads.iter().any(|load| !load.set_rules.is_empty()) {
-        for (target, load) in loads.iter().enumerate() {
-            let judge = Judge { target, load, ..judge };
-            Box::pin(judge.check_set_rules(loads)).await?;
-        }
+    if check_rows_together(&judge, loads).await? {
         Box::pin(settle(&judge, loads)).await?;
     }
     if Box::pin(rehearse(client, staging, loads, (Place::Alone, false))).await? {
         Box::pin(settle(&judge, loads)).await?;
     }
     Ok(())
+}
+
+/// Judges by rules on rows together; whether there are any.
+async fn check_rows_together(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<bool> {
+    for (target, load) in loads.iter().enumerate() {
+        let judge = Judge { target, load, ..*judge };
+        Box::pin(judge.check_set_rules(loads)).await?;
+    }
+    Ok(loads.iter().any(|load| !load.set_rules.is_empty()))
 }
 
 /// What follows from the rejections so far.
@@ -159,10 +164,16 @@ fn failed(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Error {
     move |error| database_error(&error, doing)
 }
 
+/// An empty table is not analysed: the planner would take it for empty while it is being filled.
 async fn analyze_excluded(client: &Client, staging: &Staging) -> Result<()> {
-    let analyzed =
-        client.batch_execute(&with_settings(&format!("analyze {}", staging.excluded()))).await;
-    analyzed.map_err(|error| database_error(&error, "analyse rejections"))
+    let (excluded, failed) = (staging.excluded(), failed("analyse rejections"));
+    let query = format!("select exists (select from {excluded})");
+    let row = client.query_typed_one(&query, &[]).await.map_err(&failed)?;
+    if !row.get::<_, bool>(0) {
+        return Ok(());
+    }
+    let analyze = with_settings(&format!("analyze {excluded}"));
+    client.batch_execute(&analyze).await.map_err(failed)
 }
 
 /// The condition that row `s` of a target has not been rejected, with its record or alone.
@@ -284,12 +295,16 @@ impl Judge<'_> {
     /// Staging is gone before autovacuum would look at it; without statistics of the key the
     /// planner takes millions of rows for a thousand.
     async fn analyze_key(&self) -> Result<()> {
+        self.analyze_key_of(&self.staging.copied(self.target)).await
+    }
+
+    /// The same of a table with all columns of the one that COPY writes.
+    async fn analyze_key_of(&self, table: &str) -> Result<()> {
         let name = |index: &usize| quote_identifier(&self.load.columns[*index].column.name);
         let staged = self.load.key.iter().filter(|index| self.load.columns[**index].is_staged());
         let columns: Vec<String> =
             std::iter::once(ORDINAL.to_owned()).chain(staged.map(name)).collect();
-        let analyze =
-            format!("analyze {} ({})", self.staging.copied(self.target), columns.join(", "));
+        let analyze = format!("analyze {table} ({})", columns.join(", "));
         self.execute(&analyze, "analyse staging").await?;
         Ok(())
     }

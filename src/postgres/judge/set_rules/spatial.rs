@@ -55,6 +55,12 @@ impl Spatial {
         }
     }
 
+    /// The area in square units of the column that no less than an area has, which is in square
+    /// metres where the column has degrees.
+    pub(super) fn least_area(&self, area: f64) -> f64 {
+        if self.geographic { area / SQUARE_DEGREE_MAX } else { area }
+    }
+
     /// About a centimetre, in the units of the column: what lies closer is the same place.
     pub(super) fn centimetre(&self) -> f64 {
         if self.geographic { 1e-7 } else { 0.01 }
