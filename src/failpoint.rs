@@ -97,7 +97,7 @@ mod armed {
     }
 
     enum Action {
-        /// The process gets a signal: KILL, INT, TERM, or STOP.
+        /// The process gets a signal: KILL, INT, TERM, HUP, or STOP.
         Signal(Signal),
         /// The run goes on with an error.
         Error,
@@ -135,6 +135,7 @@ mod armed {
                 "kill" => Action::Signal(Signal::KILL),
                 "interrupt" => Action::Signal(Signal::INT),
                 "terminate" => Action::Signal(Signal::TERM),
+                "hangup" => Action::Signal(Signal::HUP),
                 "pause" => Action::Signal(Signal::STOP),
                 "error" => Action::Error,
                 _ => return None,

@@ -27,6 +27,7 @@ mod replay;
 mod run;
 mod schema;
 mod show;
+mod signals;
 mod streams;
 mod tally;
 mod undo;

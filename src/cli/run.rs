@@ -10,7 +10,7 @@ use super::{
     exit::ExitStatus,
     export,
     pipeline::{self, PipelineFile},
-    progress,
+    progress, signals,
 };
 use crate::{
     diagnostic::did_you_mean,
@@ -98,7 +98,7 @@ async fn run_one(
     }
     let request = ImportRequest {
         pipeline: file.import(arguments.input.as_deref())?.with_parameters(&arguments.set),
-        report_folder: arguments.machine.report_dir.clone(),
+        report_folder: arguments.machine.report_dir(),
         force: arguments.force,
         dry_run: arguments.dry_run,
         options: options(&arguments.machine),
@@ -139,38 +139,27 @@ pub(super) fn options(machine: &MachineArguments) -> LoadOptions {
     let threads = machine.threads.map_or(LoadOptions::default().threads, usize::from);
     LoadOptions {
         threads,
-        connections: usize::from(machine.connections),
+        connections: usize::from(machine.connections()),
         split_bytes: machine.split_size.unwrap_or_else(|| split_bytes_for(threads)),
     }
 }
 
-/// The first Ctrl-C or SIGTERM ends the run cleanly.
+/// The first Ctrl-C, SIGTERM or SIGHUP ends the run cleanly.
 pub(super) fn stop_on_signal(
     running: Arc<Progress>,
     console: &Console,
 ) -> tokio::task::JoinHandle<()> {
     let console = *console;
     tokio::spawn(async move {
-        signalled().await;
+        signals::first().await;
         // Bars tell it themselves: a line among them would be drawn over.
         if !std::io::stderr().is_terminal() {
             console.say(progress::STOPPING);
         }
         running.cancel();
-        signalled().await;
+        signals::asked().await;
         console.say("stopped at once: staging tables of this run may be left behind");
         #[expect(clippy::exit, reason = "somebody who asks twice does not want to wait")]
         std::process::exit(ExitStatus::Interrupted as i32);
     })
-}
-
-async fn signalled() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
 }

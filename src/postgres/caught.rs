@@ -64,6 +64,14 @@ impl Refused {
         self.direct
     }
 
+    /// Whether a row is too large for an index that the server does not name. Where its messages
+    /// are translated, nobody can tell that from a row too large for its table.
+    pub(super) fn is_of_nameless_index(&self) -> bool {
+        let is_nameless =
+            self.direct && self.code() == "54000" && self.refusal.constraint.is_none();
+        is_nameless && self.message.starts_with("index row")
+    }
+
     /// Whether the statement itself may be what is wrong: a name, a type, what cannot be written.
     pub(super) fn may_be_of_statement(&self) -> bool {
         self.direct && ["42", "0A"].iter().any(|class| self.code().starts_with(class))

@@ -25,7 +25,8 @@ const ANSWER_SECONDS: u64 = 60;
 /// They are local to the transaction since a pooler hands the session to
 /// somebody else afterwards; all are explicit since a role or database may
 /// carry its own (a `statement_timeout` of minutes would kill a long merge; ours
-/// only ends what nobody can be waiting for any more). The keepalives let the
+/// only ends what nobody can be waiting for any more). A limit on whole transactions came with
+/// PostgreSQL 17, so it is lifted only where there is one. The keepalives let the
 /// server drop a client that vanished, with its locks.
 pub const TRANSACTION_SETTINGS: &str = "\
     set local statement_timeout = '24h'; \
@@ -39,7 +40,9 @@ pub const TRANSACTION_SETTINGS: &str = "\
     set local datestyle = 'ISO, YMD'; \
     set local intervalstyle = 'iso_8601'; \
     set local timezone = 'UTC'; \
-    set local extra_float_digits = 1";
+    set local extra_float_digits = 1; \
+    select pg_catalog.set_config('transaction_timeout', '0', true) \
+      where pg_catalog.current_setting('server_version_num')::int >= 170000";
 
 /// A statement with [`TRANSACTION_SETTINGS`], to be sent as one batch: without a BEGIN, the server
 /// makes one transaction of it.

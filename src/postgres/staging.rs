@@ -151,6 +151,17 @@ impl Staging {
         self.table(&format!("{target}_rehearsed"))
     }
 
+    /// What a rehearsal marks pieces of the rows in that it wrote.
+    pub fn marks(&self) -> String {
+        self.table("marks")
+    }
+
+    /// The sequence that says how many of these the end of the transaction went past, and the
+    /// function that moves it.
+    pub fn marked(&self) -> String {
+        self.table("marked")
+    }
+
     /// What becomes of each staged row of a target that is new or changed.
     pub fn changes(&self, target: usize) -> String {
         self.table(&format!("{target}_changes"))

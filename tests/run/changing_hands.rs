@@ -279,19 +279,20 @@ async fn a_key_without_overlaps_is_an_exclusion() {
     }
     let space = Workspace::with(
         "create extension btree_gist;
-         create table rate (id int primary key, room int not null, during int4range not null,
+         create table rate (id int primary key, room int not null, starts int, ends int,
+           during int4range not null generated always as (int4range(starts, ends)) stored,
            constraint one_rate unique (room, during without overlaps));
-         create table stay (id int primary key, room int, during int4range,
+         create table stay (id int primary key, room int, starts int, ends int,
+           during int4range generated always as (int4range(starts, ends)) stored,
            constraint has_rate foreign key (room, period during) references rate (room, period during));
-         insert into rate values (1, 1, '[0,10)')",
+         insert into rate (id, room, starts, ends) values (1, 1, 0, 10)",
     )
     .await;
-    let toml = "[source]\nformat = \"csv\"\npath = \"$DIR/rows.csv\"\n[[target]]\ntable = \"public.rate\"\nmode = \"upsert\"\nkey = [\"id\"]
-        [target.columns]\nid = { from = \"id\" }\nroom = { from = \"room\" }
-        during = { sql = \"int4range(room * 0 + id % 100, id / 100)\" }";
-    // 2205 is [5,22) of the room that has [0,10) already; 3010 is [10,30); 4040 is empty.
-    let of = ["2205,1", "3010,1", "4040,1", "3011,2", "3512,2"].map(str::to_owned);
-    let summary = deliver(&space, toml, "id,room", &of).await;
+    let columns = ["id", "room", "starts", "ends"];
+    let toml = pipeline("rate", "mode = \"upsert\"\nkey = [\"id\"]", &columns);
+    let header = "id,room,starts,ends";
+    let of = ["2,1,5,22", "3,1,10,30", "4,1,40,40", "5,2,11,30", "6,2,12,35"].map(str::to_owned);
+    let summary = deliver(&space, &toml, header, &of).await;
     assert_eq!(codes(&summary), [("constraint.exclusion", 4)], "{:?}", space.rejections(&summary));
     let lines = space.rejections(&summary).join("\n");
     assert!(
@@ -299,13 +300,10 @@ async fn a_key_without_overlaps_is_an_exclusion() {
         "{lines}"
     );
     assert_eq!(space.value("select count(*) from rate").await, "2");
-    let stays = toml.replace("public.rate", "public.stay");
-    let summary =
-        deliver(&space, &stays, "id,room", &["2012,1".to_owned(), "3012,9".to_owned()]).await;
-    assert_eq!(
-        codes(&summary),
-        [("constraint.foreign_key", 1)],
-        "{:?}",
-        space.rejections(&summary)
-    );
+    let stays = pipeline("stay", "mode = \"upsert\"\nkey = [\"id\"]", &columns);
+    let of = ["7,1,12,20", "8,9,12,30"].map(str::to_owned);
+    let summary = deliver(&space, &stays, header, &of).await;
+    let found = space.rejections(&summary);
+    assert_eq!(codes(&summary), [("constraint.foreign_key", 1)], "{found:?}");
+    assert_eq!(space.value("select string_agg(id::text, ' ') from stay").await, "7");
 }

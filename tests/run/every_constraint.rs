@@ -287,37 +287,3 @@ id = { from = "id" }
     let numbers = "select string_agg(number::text, ' ' order by number) from item";
     assert_eq!(space.value(numbers).await, "5000 5001");
 }
-
-#[tokio::test]
-async fn what_only_the_end_of_the_transaction_shows_stops_the_run_without_a_value() {
-    let space = Workspace::with(
-        "create table item (id int primary key, name text);
-         create function late() returns trigger language plpgsql as
-           $$ begin raise exception 'not %', new.name; end $$;
-         create constraint trigger late after insert on item deferrable initially deferred
-           for each row when (new.name = 'Zenobia') execute function late()",
-    )
-    .await;
-    space.write("items.csv", "id,name\n1,Ana\n2,Zenobia\n");
-    let pipeline = r#"
-[source]
-format = "csv"
-path = "$DIR/items.csv"
-[[target]]
-table = "public.item"
-mode = "upsert"
-key = ["id"]
-[target.columns]
-id = { from = "id" }
-name = { from = "name" }
-"#;
-    let Err(Stop::Error(error)) = space.try_run(pipeline, How::default()).await else {
-        panic!("the trigger stops the run")
-    };
-    let said = format!("{error} {error:?}");
-    assert!(said.contains("a trigger or function refused"), "{said}");
-    assert!(said.contains("nothing is published"), "{said}");
-    assert!(!said.contains("Zenobia"), "{said}");
-    assert!(!space.database.server_log().contains("Zenobia"));
-    assert_eq!(space.value("select count(*) from item").await, "0");
-}

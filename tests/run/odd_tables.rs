@@ -207,9 +207,7 @@ async fn rows_of_children_are_not_the_parents() {
 #[tokio::test]
 async fn only_the_database_says_which_keys_are_equal() {
     let space = Workspace::with(
-        "create collation nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-         create type size as enum ('s', 'm', 'l');
-         create table folded (k text collate nocase primary key, v text);
+        "create type size as enum ('s', 'm', 'l');
          create table ci (k citext primary key, v text);
          create table sized (k size, n numeric, v text, primary key (k, n));
          create table listed (k int[] primary key, v text);
@@ -218,15 +216,26 @@ async fn only_the_database_says_which_keys_are_equal() {
          create table nullable (k int, l text, v text, unique nulls not distinct (k, l))",
     )
     .await;
-    for (table, key, csv, counts) in [
-        ("folded", &["k"][..], "k,v\nAna,1\nana,1\nRui,2\n", [3, 0, 2, 0, 1, 0, 0]),
-        ("ci", &["k"], "k,v\nAna,1\nANA,2\nRui,2\n", [3, 0, 2, 0, 1, 0, 0]),
+    // Some builds of the server, such as that of the wheels, are without ICU.
+    let has_icu = "select exists (select from pg_collation where collprovider = 'i')";
+    let folded = ("folded", &["k"][..], "k,v\nAna,1\nana,1\nRui,2\n", [3, 0, 2, 0, 1, 0, 0]);
+    let folded = if space.value(has_icu).await == "true" {
+        let create = "create collation nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+            create table folded (k text collate nocase primary key, v text)";
+        space.client.batch_execute(create).await.expect("a collation");
+        Some(folded)
+    } else {
+        None
+    };
+    let others = [
+        ("ci", &["k"][..], "k,v\nAna,1\nANA,2\nRui,2\n", [3, 0, 2, 0, 1, 0, 0]),
         ("sized", &["k", "n"], "k,n,v\ns,1,a\ns,1.0,a\nl,1,a\n", [3, 0, 2, 0, 1, 0, 0]),
         ("listed", &["k"], "k,v\n\"{1,2}\",a\n\"{2,1}\",b\n", [2, 0, 0, 0, 2, 0, 0]),
         ("late", &["k"], "k,v\n1,a\n2,b\n", [2, 0, 0, 0, 2, 0, 0]),
         ("unlogged", &["k"], "k,v\n1,a\n2,b\n", [2, 0, 0, 0, 2, 0, 0]),
         ("nullable", &["k", "l"], "k,l,v\n,,a\n,x,b\n1,,c\n1,,c\n", [4, 0, 0, 1, 3, 0, 0]),
-    ] {
+    ];
+    for (table, key, csv, counts) in folded.into_iter().chain(others) {
         let columns: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
         let toml = upsert(&format!("public.{table}"), key, &columns);
         let summary = loads_once(&space, &toml, csv).await;

@@ -377,3 +377,48 @@ async fn replay_finds_pipeline_and_report_by_itself_and_tells_no_value() {
         assert!(!public.contains(secret), "a value is shown");
     }
 }
+
+/// A record that another writer stood against only when all was written comes into a file of its
+/// own, `rejected/later-1/`, and is corrected there.
+#[tokio::test]
+async fn records_that_were_rejected_late_are_replayed_with_the_others() {
+    let table = format!("{TABLE}; alter table member add unique (name)");
+    for mode in [append(), PIPELINE.to_owned()] {
+        let keyed = format!("{table}; alter table member add primary key (id)");
+        let space = Workspace::with(if mode.contains("append") { &table } else { &keyed }).await;
+        space.write("members.csv", MEMBERS);
+        let other = space.database.client().await;
+        let taken = "begin; insert into member values (99, 'Eve', 0)";
+        other.batch_execute(taken).await.expect("another writer");
+        let committing = async {
+            let waits =
+                "select exists (select from pg_stat_activity where datname = current_database()
+                and wait_event_type = 'Lock')::text";
+            while space.value(waits).await != "true" {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            other.batch_execute("commit").await.expect("it commits");
+        };
+        let (run, ()) = tokio::join!(space.run(&mode), committing);
+        assert_eq!(first(&run), [5, 0, 4, 0, 1, 0, 0]);
+        let late = report(&run).join("rejected/later-1/members.csv");
+        assert_eq!(fs::read_to_string(&late).expect("the late one"), "id;name;fee\n5;Eve;5\n");
+
+        // One of the others is made to look like it.
+        correct(&rejected(&run), &[("3;;3", "3;Eva;5")]);
+        let some = replay(&space, &mode, &run).await;
+        assert_eq!((account(&some), first(&some)), ([4, 1, 3], [4, 0, 3, 0, 1, 0, 0]));
+        correct(&late, &[("5;Eve;5", "5;Eve Moreau;5")]);
+        let late = replay(&space, &mode, &run).await;
+        assert_eq!((account(&late), first(&late)), ([4, 1, 2], [4, 1, 2, 0, 1, 0, 0]));
+        correct(&rejected(&run), &[("2;Bo Lindqvist;-2", "2;Bo Lindqvist;2"), ("4,5", "4.5")]);
+        let last = replay(&space, &mode, &run).await;
+        assert_eq!((account(&last), first(&last)), ([4, 2, 0], [4, 2, 0, 0, 2, 0, 0]));
+        assert_eq!(account(&replay(&space, &mode, &run).await), [4, 0, 0]);
+        assert_eq!(
+            members(&space).await,
+            "1Ana1.00 2Bo Lindqvist2.00 3Eva5.00 4Chan Dara4.50 5Eve Moreau5.00 99Eve0.00"
+        );
+        space.assert_unlogged(&["Lindqvist", "Chan", "(Eve"]).await;
+    }
+}

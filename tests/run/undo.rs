@@ -424,3 +424,53 @@ email = { from = "email" }
     assert_eq!(undone.status, RunStatus::Published, "{undone:?}");
     assert_eq!(space.value(state).await, before);
 }
+
+/// Triggers fire for what an undo writes as for any writer: what they make of a row is theirs.
+#[tokio::test]
+async fn triggers_that_rewrite_rows_rewrite_those_given_back() {
+    let space = Workspace::with(
+        "create table member (id int primary key, name text not null, version int not null default 0);
+         insert into member values (1, 'ana', 3), (2, 'bo', 3);
+         create function rewrite() returns trigger language plpgsql as $$ begin
+           new.name := upper(new.name);
+           if tg_op = 'UPDATE' then new.version := old.version + 1; end if;
+           return new; end $$;
+         create trigger rewrite before insert or update on member for each row execute function rewrite();
+         create function count_deleted() returns trigger language plpgsql as
+           $$ begin insert into gone values (old.id); return old; end $$;
+         create table gone (id int);
+         create trigger count_deleted before delete on member for each row execute function count_deleted()",
+    )
+    .await;
+    space.write("members.csv", "id,name\n1,anna\n2,bo\n3,cy\n");
+    let toml = r#"
+[source]
+format = "csv"
+path = "$DIR/members.csv"
+[[target]]
+table = "public.member"
+mode = "upsert"
+key = ["id"]
+[target.columns]
+id = { from = "id" }
+name = { from = "name" }
+"#;
+    let all = "select string_agg(concat_ws('/', id, name, version), ' ' order by id) from member";
+    let run = space.run(toml).await;
+    assert_eq!(first(&run), [3, 0, 0, 0, 1, 1, 1]);
+    assert_eq!(space.value(all).await, "1/ANNA/4 2/bo/3 3/CY/0");
+    assert_eq!(counts(&undo(&space, &run).await), [[1, 0, 1, 0, 1]]);
+    assert_eq!(space.value(all).await, "1/ANA/5 2/bo/3");
+    assert_eq!(space.value("select string_agg(id::text, ' ') from gone").await, "3");
+
+    // One that keeps a row as it is leaves the whole undone run undone by nobody.
+    let again = space.run(toml).await;
+    let keep =
+        "create function keep() returns trigger language plpgsql as $$ begin return null; end $$;
+        create trigger a_keeper before delete on member for each row execute function keep()";
+    space.client.batch_execute(keep).await.expect("a trigger");
+    let before = space.value(all).await;
+    let error = try_undo(&space, &again, false, false).await.expect_err("a row cannot go");
+    assert!(error.to_string().contains("the server wrote 0"), "{error}");
+    assert_eq!(space.value(all).await, before);
+}

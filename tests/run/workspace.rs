@@ -116,6 +116,21 @@ impl Workspace {
         self.try_run_at(&endpoint, toml, how).await
     }
 
+    /// That the server's log has none of these values; and that it would have them, had a
+    /// statement with them failed without a guard.
+    pub(crate) async fn assert_unlogged(&self, values: &[&str]) {
+        let control = format!("unguarded in {}", self.database.name());
+        let raise = format!("do $$ begin raise exception '{control}'; end $$");
+        let client = self.database.client().await;
+        client.batch_execute(&raise).await.expect_err("it raises");
+        let log = self.database.server_log();
+        assert!(log.matches(&control).count() > 1, "errors and their statements are logged");
+        for value in values {
+            let line = log.lines().find(|line| line.contains(value));
+            assert!(line.is_none(), "the server's log has {value}: {}", line.unwrap_or_default());
+        }
+    }
+
     /// The single value of a query, as text.
     pub(crate) async fn value(&self, sql: &str) -> String {
         let row =

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::support::{
     TestDatabase,
+    pooler::Pooler,
     proxy::{Direction, Fault, Lost, Measure, Proxy},
 };
 
@@ -110,8 +111,13 @@ impl Stage {
 
     /// Gives the command until it is done.
     fn again(&self, words: &[String]) -> Result<Ended, String> {
+        self.again_by(words, &self.scene.url)
+    }
+
+    /// The same by another way to the database.
+    fn again_by(&self, words: &[String], url: &str) -> Result<Ended, String> {
         for _ in 0..100 {
-            let ended = self.start(words, How::default()).wait(RUN_LIMIT)?;
+            let ended = self.start(words, How::through(url.to_owned())).wait(RUN_LIMIT)?;
             let is_done = DONE.iter().any(|done| ended.errors.contains(done));
             match ended.code() {
                 Some(0) => return Ok(ended),
@@ -256,6 +262,54 @@ async fn lose_commit(
     match ended.code() {
         Some(0) => Ok(()),
         _ => Err(format!("it ended with {}", ended.described())),
+    }
+}
+
+/// Each of them through PgBouncer in transaction mode, undisturbed and killed.
+#[tokio::test]
+async fn commands_go_through_a_transaction_pooler() {
+    let stage = Stage::create().await;
+    let mut rounds = Rounds::of("approve, undo or replay behind a pooler", 24, 6);
+    let mut undisturbed = Vec::new();
+    for command in COMMANDS {
+        undisturbed.push(stage.undisturbed(command).await);
+    }
+    while let Some((round, mut draw)) = rounds.next() {
+        // Its sessions would be strays.
+        let Some(pooler) = Pooler::before_shared() else { return };
+        let url = pooler.url(stage._database.name());
+        let command = COMMANDS[round as usize % 3];
+        let words = stage.set(command).await;
+        let points = ["publish.begun=kill", "publish.written=kill", "publish.committed=kill"];
+        let armed = (round >= 3).then(|| (*draw.one(&points)).to_owned());
+        let outcome = match go_through(&stage, &url, (&words, armed.clone())) {
+            Ok(()) => {
+                drop(pooler);
+                stage.is(&undisturbed[round as usize % 3]).await
+            }
+            wrong => wrong,
+        };
+        rounds.ended(&format!("{command:?}, {armed:?}"), outcome);
+    }
+    rounds.finish();
+}
+
+fn go_through(
+    stage: &Stage,
+    url: &str,
+    (words, armed): (&[String], Option<String>),
+) -> Result<(), String> {
+    if let Some(armed) = armed {
+        let how = How { url: Some(url.to_owned()), ..How::armed(armed) };
+        let killed = stage.start(words, how).wait(RUN_LIMIT)?;
+        if !killed.was_killed() {
+            return Err(format!("it was not killed: {}", killed.described()));
+        }
+    }
+    let again = stage.again_by(words, url)?;
+    match again.code() {
+        Some(0 | 2) => Ok(()),
+        _ => Err(again.described()),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Disks that are full: the server's, and the one that reports go to.
 
-use std::fs;
+use std::{fs, process::Command};
+
+use longshore::postgres::embedded::StopMode;
 
 use super::{
     rounds::Rounds,
@@ -54,6 +56,76 @@ async fn a_disk_for_reports_that_is_full_is_no_loss() {
         rounds.ended(&format!("{left} bytes are free"), outcome);
     }
     rounds.finish();
+}
+
+/// Room for the write-ahead log of a server: a few segments of 16 MiB.
+const LOG_BYTES: u64 = 160 << 20;
+
+/// A run writes less than this to the log.
+const RUN_LOG_BYTES: u64 = 3 << 20;
+
+/// A server that cannot write ahead stops at once, and cannot start before there is room.
+#[tokio::test]
+async fn a_write_ahead_log_without_room_is_no_loss() {
+    let Some(disk) = SmallDisk::mount(LOG_BYTES) else { return };
+    let server = OwnCluster::start_anywhere();
+    let scene = Scene::create(&server.database("ahead").await).await;
+    let sizes = "alter system set min_wal_size = '32MB'; alter system set max_wal_size = '48MB'";
+    for sql in sizes.split("; ") {
+        scene.client().await.batch_execute(sql).await.expect("a setting");
+    }
+    move_log(&server, &disk);
+    let mut rounds = Rounds::of("the disk of the write-ahead log is full", 20, 1);
+    let (mut stopped, mut done) = (0, 0);
+    while let Some((_, mut draw)) = rounds.next() {
+        scene.reset(&mut draw).await;
+        let left = draw.below(RUN_LOG_BYTES);
+        use_up_log(&scene, left).await;
+        disk.fill(0);
+        let ended = scene.start(&How::default().hasty()).wait(RUN_LIMIT);
+        disk.empty();
+        if !server.cluster().is_running() {
+            stopped += 1;
+            server.cluster().start().expect("there is room again");
+        }
+        let outcome = match ended.map(|ended| (ended.code(), ended)) {
+            Ok((Some(0 | 7), _)) => scene.recovers().await,
+            Ok((_, ended)) => Err(format!("it ended with {}", ended.described())),
+            Err(wrong) => Err(wrong),
+        };
+        done += 1;
+        rounds.ended(&format!("{left} bytes of the log are left"), outcome);
+    }
+    assert!(stopped > 0, "in {done} rounds the log was never full");
+    rounds.finish();
+}
+
+/// Puts the log of a server on a disk of its own.
+fn move_log(server: &OwnCluster, disk: &SmallDisk) {
+    server.cluster().stop(StopMode::Fast).expect("it stops");
+    let (from, to) = (server.cluster().data().join("pg_wal"), disk.path().join("log"));
+    let copied = Command::new("cp").arg("-a").args([&from, &to]).status().expect("cp runs");
+    assert!(copied.success(), "the log is copied");
+    fs::remove_dir_all(&from).expect("the log was there");
+    std::os::unix::fs::symlink(&to, &from).expect("a link");
+    server.cluster().start().expect("it starts");
+}
+
+/// Fills the segments of the log that are there, but for some bytes of the last.
+async fn use_up_log(scene: &Scene, left: u64) {
+    let client = scene.client().await;
+    client.batch_execute("checkpoint").await.expect("a checkpoint");
+    let more = "select exists (select from pg_ls_waldir()
+        where name > pg_walfile_name(pg_current_wal_insert_lsn()) and name ~ '^[0-9A-F]{24}$')";
+    while client.query_one(more, &[]).await.expect("segments").get(0) {
+        let next = "select pg_logical_emit_message(false, 'test', 'x'); select pg_switch_wal()";
+        client.batch_execute(next).await.expect("the next segment");
+    }
+    let at = "select ((pg_current_wal_insert_lsn() - '0/0') % (16 << 20))::bigint";
+    let at: i64 = client.query_one(at, &[]).await.expect("a place").get(0);
+    let bytes = ((16 << 20) - at).cast_unsigned().saturating_sub(left);
+    let fill = format!("select pg_logical_emit_message(false, 'test', repeat('x', {bytes}))");
+    client.batch_execute(&fill).await.expect("it fits");
 }
 
 /// The run fails and says why, or there was just room enough.

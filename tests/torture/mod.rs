@@ -11,6 +11,7 @@ mod disk;
 mod files;
 mod kills;
 mod network;
+mod other_ways;
 mod plots;
 mod pooler;
 mod process;

@@ -51,6 +51,8 @@ pub(super) struct How {
     pub(super) variables: Vec<(&'static str, String)>,
     /// Another command than `run`, with its arguments.
     pub(super) command: Vec<String>,
+    /// With SIGHUP ignored, as `nohup` does.
+    pub(super) ignoring: bool,
     /// More arguments of `run`.
     pub(super) arguments: Vec<String>,
 }
@@ -145,7 +147,14 @@ impl Scene {
 
     /// Starts the program; what it says is kept under a name of its own.
     pub(super) fn start_as(&self, said: &str, how: &How) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+        let program = env!("CARGO_BIN_EXE_longshore");
+        let mut command = match how.ignoring {
+            false => Command::new(program),
+            true => Command::new("/bin/sh"),
+        };
+        if how.ignoring {
+            command.args(["-c", r#"trap '' HUP; exec "$@""#, "sh", program]);
+        }
         command.env_clear().current_dir(self.folder.path());
         command.env("DATABASE_URL", how.url.as_ref().unwrap_or(&self.url));
         command.envs(how.variables.iter().map(|(name, value)| (name, value)));

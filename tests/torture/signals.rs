@@ -1,9 +1,10 @@
-//! Ctrl-C and SIGTERM: wherever they come, the run ends within seconds, says so truthfully, and
+//! Ctrl-C, SIGTERM and SIGHUP: wherever they come, the run ends within seconds, says so truthfully, and
 //! the next one makes the rest.
 
 use std::time::Duration;
 
 use super::{
+    plots::Plot,
     process::Ended,
     rounds::Rounds,
     scene::{How, Scene},
@@ -19,15 +20,19 @@ async fn a_run_that_is_interrupted_at_any_stage_ends_within_ten_seconds() {
     let scene = Scene::create(database.url()).await;
     let passed = scene.passed().await;
     let points = passed.len() as u32;
-    let mut rounds = Rounds::of("Ctrl-C or SIGTERM at a failpoint", 4 * points, 5);
+    let mut rounds = Rounds::of("Ctrl-C, SIGTERM or SIGHUP at a failpoint", 6 * points, 6);
     while let Some((round, mut draw)) = rounds.next() {
         scene.reset(&mut draw).await;
-        // In the short form any points; in the full form each one, by both signals, twice.
-        let point = match points.checked_mul(4) == Some(rounds.count()) {
+        // In the short form any points; in the full form each one, by each signal, twice.
+        let point = match points.checked_mul(6) == Some(rounds.count()) {
             true => &passed[round as usize % passed.len()],
             false => draw.one(&passed),
         };
-        let action = ["interrupt", "terminate"][(round / points.max(1)) as usize % 2];
+        let actions = ["interrupt", "terminate", "hangup"];
+        let action = match points.checked_mul(6) == Some(rounds.count()) {
+            true => actions[(round / points.max(1)) as usize % actions.len()],
+            false => draw.one(&actions),
+        };
         let armed = format!("{}={action}@{}", point.name, 1 + draw.below(point.by(scene.plot())));
         let outcome = interrupt_at(&scene, armed.clone()).await;
         rounds.ended(&format!("{:?}, {armed}", scene.plot()), outcome);
@@ -49,5 +54,19 @@ async fn check(scene: &Scene, ended: &Ended) -> Result<(), String> {
             let published = if untouched { "nothing is published" } else { "it is published" };
             Err(format!("{published}, and it ended with {}", ended.described()))
         }
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_that_goes_away_ends_a_run_unless_it_was_told_to_ignore_that() {
+    let database = TestDatabase::create().await;
+    let scene = Scene::create(database.url()).await;
+    for (ignoring, code) in [(false, 130), (true, 0)] {
+        scene.reset_to(Plot::Adding).await;
+        let how = How { ignoring, ..How::armed("judge.judged=hangup".to_owned()) };
+        let ended = scene.start(&how).wait(END_LIMIT).expect("it ends");
+        assert_eq!(ended.code(), Some(code), "{}", ended.described());
+        assert_eq!(scene.is_untouched().await, !ignoring);
+        scene.recovers().await.expect("the state of an undisturbed run");
     }
 }

@@ -41,15 +41,28 @@ const SESSION_LIMIT: Duration = Duration::from_secs(20);
 /// What must not be there: stray staging, locks, sessions, leases, a run that runs, a file
 /// that counts twice.
 pub(super) async fn read(client: &Client) -> Result<State, String> {
-    read_without(client, &format!("{STRAYS} union all {SESSIONS}")).await
+    read_without(client, &format!("{STRAYS} union all {SESSIONS}"), tables(client).await).await
+}
+
+/// As [`read`], of tables of another scene: texts that queries give.
+pub(super) async fn read_of(client: &Client, queries: &[&str]) -> Result<State, String> {
+    let mut tables = Vec::new();
+    for query in queries {
+        tables.extend(texts(client, query).await);
+    }
+    read_without(client, &format!("{STRAYS} union all {SESSIONS}"), tables).await
 }
 
 /// As [`read`], where a pooler keeps sessions.
 pub(super) async fn read_but_sessions(client: &Client) -> Result<State, String> {
-    read_without(client, STRAYS).await
+    read_without(client, STRAYS, tables(client).await).await
 }
 
-async fn read_without(client: &Client, strays_query: &str) -> Result<State, String> {
+async fn read_without(
+    client: &Client,
+    strays_query: &str,
+    tables: Vec<String>,
+) -> Result<State, String> {
     let strays = strays(client, strays_query).await;
     if !strays.is_empty() {
         return Err(format!("left behind: {}", strays.join(", ")));
@@ -67,11 +80,7 @@ async fn read_without(client: &Client, strays_query: &str) -> Result<State, Stri
         "select report from longshore.run where status = 'published' and kind = 'import'",
     )
     .await;
-    Ok(State {
-        tables: tables(client).await,
-        ledger: ledger(client).await,
-        report: report(Path::new(&folder[0]))?,
-    })
+    Ok(State { tables, ledger: ledger(client).await, report: report(Path::new(&folder[0]))? })
 }
 
 /// The run that began last.
@@ -113,6 +122,11 @@ pub(super) async fn picture(client: &Client) -> Result<Vec<String>, String> {
 }
 
 impl State {
+    /// The rows of the ledger that it was read with.
+    pub(super) fn ledger(&self) -> &[String] {
+        &self.ledger
+    }
+
     /// Whether nothing is missing that an interruption could damage: so many tables are not what
     /// they were before, and so many have lost rows.
     pub(super) fn has_everything(&self, [targets, losing]: [usize; 2], before: &[String]) -> bool {

@@ -232,12 +232,9 @@ impl ServerDocument {
     /// Limits of the role or database. Those that a transaction can set for itself a run sets.
     fn time_limits(&self) -> Fact {
         let millis = |name: &str| self.timeouts.iter().flatten().find(|limit| limit.0 == name);
-        let (name, said) = match (millis("idle_session_timeout"), millis("transaction_timeout")) {
-            (Some((name, millis)), _) if *millis < IDLE_MILLIS_MIN => {
+        let (name, said) = match millis("idle_session_timeout") {
+            Some((name, millis)) if *millis < IDLE_MILLIS_MIN => {
                 (name, format!("{name} ends sessions of a run that reads, after {millis} ms"))
-            }
-            (_, Some((name, millis))) => {
-                (name, format!("{name} cuts a long load off, after {millis} ms"))
             }
             _ => return Fact::ok("time_limits", "no limit of the server cuts a long load off"),
         };
@@ -343,13 +340,12 @@ mod tests {
     fn each_fault_is_found_alone() {
         use Verdict::{Problem, Warning};
         type Change = fn(&mut ServerDocument);
-        let table: [(Change, &str, Verdict); 15] = [
+        let table: [(Change, &str, Verdict); 14] = [
             (|server| server.version = 130_000, "version", Problem),
             (|server| server.version = 990_000, "version", Warning),
             (|server| server.encoding = "SQL_ASCII".into(), "encoding", Problem),
             (|server| server.superuser = true, "superuser", Warning),
             (|server| server.timeouts = limit("idle_session_timeout"), "time_limits", Warning),
-            (|server| server.timeouts = limit("transaction_timeout"), "time_limits", Warning),
             (|server| server.extensions.clear(), "extension_postgis", Warning),
             (|server| server.connections_used = 95, "connections", Warning),
             (|server| server.role_connections_max = Some(5), "connections", Warning),

@@ -29,7 +29,7 @@ select jsonb_build_object(
     'timeouts', (
         select jsonb_object_agg(name, setting::bigint)
         from pg_catalog.pg_settings
-        where name in ('transaction_timeout', 'idle_session_timeout') and setting <> '0'
+        where name = 'idle_session_timeout' and setting <> '0'
     ),
     'slots', (
         select coalesce(jsonb_agg(jsonb_build_object(

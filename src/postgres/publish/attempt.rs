@@ -13,6 +13,7 @@ use super::{
     statements::Statements,
     still_taken::still_taken,
     target::{Classified, TargetPublisher},
+    triggers::{Fires, blame},
 };
 use crate::{
     error::Error,
@@ -215,7 +216,10 @@ impl Publishing<'_> {
             undo::note_written(client, &self.run.run, hours, &written).await?;
         }
         // What is checked at the end is checked here, where it does not reach the server's log.
-        guarded(client, "set constraints all immediate", "check deferred constraints").await?;
+        let checked = "set constraints all immediate";
+        if let Err(failure) = guarded(client, checked, "check deferred constraints").await {
+            return Err(blame(client, failure, self.loads, Fires::AtTheEnd).await);
+        }
         let tallies: Vec<Tally> = tables.iter().map(|table| table.tally).collect();
         after::tell(client, self.after, self.run, (self.loads, &tallies)).await?;
         match self.intent {

@@ -31,6 +31,7 @@ mod settled;
 mod statements;
 mod still_taken;
 mod target;
+mod triggers;
 
 use std::sync::atomic::AtomicBool;
 

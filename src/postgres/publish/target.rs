@@ -1,5 +1,7 @@
 //! One target of a publishing transaction: what is to happen to its rows, and the writing.
 
+use std::slice;
+
 use tokio_postgres::Client;
 
 use super::{
@@ -11,6 +13,7 @@ use super::{
     mode::{Effect, Mode, Write, mode},
     references::must_be_free,
     statements::Statements,
+    triggers::{Fires, blame},
 };
 use crate::{
     error::Error,
@@ -198,8 +201,16 @@ impl TargetPublisher<'_> {
                 None => write.sql.clone(),
             };
             let written = match &write.rows {
-                Some(rows) => guarded_each(self.client, (rows, &statement), "publish").await?,
-                None => guarded(self.client, &statement, "publish").await?,
+                Some(rows) => guarded_each(self.client, (rows, &statement), "publish").await,
+                None => guarded(self.client, &statement, "publish").await,
+            };
+            let written = match written {
+                Ok(written) => written,
+                Err(failure) => {
+                    let (loads, fires) = (slice::from_ref(self.load()), write.effect());
+                    let fires = Fires::PerStatement(fires);
+                    return Err(blame(self.client, failure, loads, fires).await);
+                }
             };
             must_agree(self.load(), write.kinds, planned, written)?;
             failpoint::hit("publish.statement")?;

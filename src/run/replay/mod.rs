@@ -125,7 +125,8 @@ impl Replay {
         for (ordinal, ((_, path), place)) in (0..).zip(&files) {
             named.push(corrected(definition, place, ordinal, path)?);
         }
-        let there: Vec<u32> = files.keys().map(|(file, _)| *file).collect();
+        let there: Vec<(u32, String)> =
+            files.values().map(|place| (place.file, place.rejected.clone())).collect();
         let reading = tokio::task::spawn_blocking(move || {
             let found = files::fingerprinted(named)?;
             let rows = found.iter().map(rows::fingerprints);
@@ -136,7 +137,7 @@ impl Replay {
         let (mut found, rows) =
             read.map_err(|cause| Error::unexpected("reading rows failed").caused_by(cause))??;
         for (file, (found, rows)) in there.iter().zip(found.iter_mut().zip(rows)) {
-            let matched = self.match_file(*file, found, &rows)?;
+            let matched = self.match_file(file, found, &rows)?;
             found.skip = self.closed_rows(&matched);
             for (row, place) in rows.into_iter().zip(&matched) {
                 self.places[*place].fingerprint = row;
@@ -147,14 +148,16 @@ impl Replay {
         Ok(())
     }
 
-    /// For each row of a file, the index in `places` of the record it is.
+    /// For each row of a file, the index in `places` of the record it is. One file of the run may
+    /// have several of rejected records: some were rejected later than others.
     fn match_file(
         &self,
-        file: u32,
+        (file, rejected): &(u32, String),
         found: &FoundFile,
         rows: &[report::Fingerprint],
     ) -> Result<Vec<usize>> {
-        let of_file = self.places.iter().enumerate().filter(|(_, place)| place.file == file);
+        let is_of_file = |place: &RejectedPlace| place.file == *file && place.rejected == *rejected;
+        let of_file = self.places.iter().enumerate().filter(|(_, place)| is_of_file(place));
         let (indexes, records): (Vec<_>, Vec<_>) =
             of_file.map(|(index, place)| (index, &place.fingerprint)).unzip();
         let matched = align(&records, rows).map_err(|why| mismatched(&why, found))?;

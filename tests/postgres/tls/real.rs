@@ -116,6 +116,39 @@ async fn a_server_is_believed_by_certificate_name_and_time() {
     }
 }
 
+/// No `sslmode` is written. An address that means this machine without being its loopback is as
+/// good as another machine's.
+#[tokio::test]
+async fn a_server_elsewhere_has_to_prove_itself_unless_told_otherwise() {
+    if is_left_out(Part::Tls, "the server has to speak TLS") {
+        return;
+    }
+    let server = Server::start();
+    let connect = async |name: &str, address: &str| {
+        let root = server.path().join("root.crt");
+        let port = server.server.port;
+        let url = format!(
+            "postgres://ana:hunter2@{name}:{port}/postgres?hostaddr={address}&sslrootcert={}",
+            root.display()
+        );
+        Endpoint::parse(&url).expect("a URL").connect().await
+    };
+    let refused = async |name: &str, expected: &str| {
+        let error = connect(name, "0.0.0.0").await.expect_err("it is refused");
+        assert!(error.to_string().contains(expected), "{name}: {error}");
+    };
+    assert!(connect("db.test", "0.0.0.0").await.expect("it is believed").verified());
+    refused("other.test", "not for this name").await;
+    server.shows(&server.authority.issue("db.test", Time::Past, 8));
+    refused("db.test", "has expired").await;
+    server.shows(&Authority::new("another authority").issue("db.test", Time::Now, 7));
+    refused("db.test", "no trusted authority").await;
+    server.server.reload("ssl = off");
+    refused("db.test", "does not support TLS").await;
+    // Bytes that stay on this machine need no protection.
+    assert!(!connect("db.test", "127.0.0.1").await.expect("it is here").verified());
+}
+
 #[tokio::test]
 async fn a_revoked_certificate_is_refused_where_a_list_is_named() {
     if is_left_out(Part::Tls, "the server has to speak TLS") {

@@ -48,6 +48,7 @@ pub(super) enum Effect {
 }
 
 /// One statement that writes to the target.
+#[derive(Clone)]
 pub(super) struct Write {
     /// The kinds of rows it writes: it must write just as many as were classified so.
     pub(super) kinds: &'static [Kind],

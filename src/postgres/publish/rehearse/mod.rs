@@ -6,6 +6,7 @@
 //! does not take becomes a rejection, the others stay. So does each order to delete a row that
 //! the table does not let go. A table without any of this is not rehearsed.
 
+mod late;
 mod objection;
 mod trial;
 
@@ -28,6 +29,8 @@ use crate::{
     schema::RelationKind,
 };
 
+const DOING: &str = "rehearse publishing";
+
 /// Rehearses the targets if they may refuse rows, or are known to (`refused`); whether any row
 /// was refused, which is then noted as rejected.
 ///
@@ -46,7 +49,7 @@ pub(in crate::postgres) async fn rehearse(
     if !needed {
         return Ok(false);
     }
-    let failed = |error| database_error(&error, "rehearse publishing");
+    let failed = |error| database_error(&error, DOING);
     let (begin, end) = match place {
         Place::Alone => {
             let tenant = and_tenant(staging.tenant());
@@ -58,7 +61,7 @@ pub(in crate::postgres) async fn rehearse(
     };
     let begin = std::iter::once(begin).chain(check_late(loads)).collect::<Vec<_>>().join("; ");
     client.batch_execute(&begin).await.map_err(failed)?;
-    let offenders = find_offenders(client, staging, loads).await;
+    let offenders = find_offenders(client, staging, loads, refused).await;
     let ended = client.batch_execute(end).await;
     let offenders = offenders?;
     ended.map_err(failed)?;
@@ -189,11 +192,13 @@ async fn first_of(
     row.and_then(|row| row.try_get(0)).map_err(|error| database_error(&error, "read a sequence"))
 }
 
-/// Writes all as publishing will, in the same order.
+/// Writes all as publishing will, in the same order; to the end of its transaction where
+/// something waits for that, or where publishing was `refused` for a reason not seen before.
 async fn find_offenders(
     client: &Client,
     staging: &Staging,
     loads: &[LoadTarget],
+    refused: bool,
 ) -> Result<Vec<Offender>> {
     let mut trials = Vec::with_capacity(loads.len());
     partitions::make_inside(client, staging, loads).await?;
@@ -206,19 +211,22 @@ async fn find_offenders(
         let has_policies = has_policies(client, load).await?;
         trials.push(Box::pin(Trial::open(client, sql, has_policies)).await?);
     }
-    let mut offenders = Vec::new();
     let deletes_first = deletes_first(loads);
+    if refused || late::has_deferred(client, loads).await? {
+        return late::find_offenders(client, staging, (deletes_first, &mut trials)).await;
+    }
+    let mut offenders = Vec::new();
     if deletes_first {
         for trial in trials.iter_mut().rev() {
-            trial.rehearse_removals(&mut offenders).await?;
+            trial.rehearse_removals(&mut offenders, None).await?;
         }
     }
     for trial in &mut trials {
-        trial.rehearse_writes(&mut offenders).await?;
+        trial.rehearse_writes(&mut offenders, None).await?;
     }
     if !deletes_first {
         for trial in trials.iter_mut().rev() {
-            trial.rehearse_removals(&mut offenders).await?;
+            trial.rehearse_removals(&mut offenders, None).await?;
         }
     }
     Ok(offenders)
