@@ -6,9 +6,8 @@
 //! made from a query over the target, so that types, lengths and collations
 //! are the catalog's and key equality is decided as in the target.
 //!
-//! Beside it stand two small tables per run: `excluded` (records that are not
-//! published, with the reason) and `split` (the checkpoints). All are unlogged
-//! together: a server crash empties all of them or none.
+//! Beside it stand two small tables per run: `excluded` (records that are not published, with
+//! the reason) and `split` (the checkpoints). All are unlogged: a crash empties all or none.
 
 use postgres_types::{ToSql, Type};
 use tokio_postgres::Client;
@@ -224,8 +223,7 @@ impl Staging {
              create unlogged table {} (like {});
              create unlogged table {} ({});",
             self.excluded(),
-            // Statements that look here for what is rejected write here, too: where no row was
-            // expected, each record would read all that the others had left by then.
+            // Statements that read it write it, too: without, each row would read all before it.
             self.excluded(),
             self.warned(),
             self.excluded(),

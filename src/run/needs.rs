@@ -12,10 +12,12 @@ pub fn needs(definition: &ImportDefinition) -> Vec<TableNeed> {
         name: log.table.clone(),
         privileges: vec!["INSERT"],
         columns: log.columns.keys().cloned().collect(),
+        drawn: Vec::new(),
     });
     let columns = definition.targets.iter().flat_map(|target| target.columns.values());
     let matched = columns.flat_map(ColumnDefinition::and_matched);
-    let looked_into = matched.flat_map(ColumnDefinition::ways).map(|way| TableNeed {
+    let ways: Vec<_> = matched.flat_map(ColumnDefinition::ways).collect();
+    let looked_into = ways.iter().map(|way| TableNeed {
         name: way.table.to_owned(),
         privileges: vec!["SELECT"],
         columns: way
@@ -25,8 +27,14 @@ pub fn needs(definition: &ImportDefinition) -> Vec<TableNeed> {
             .chain([way.take])
             .map(str::to_owned)
             .collect(),
+        drawn: Vec::new(),
     });
-    definition.targets.iter().map(need).chain(looked_into).chain(log).collect()
+    let targets = definition.targets.iter().map(|target| {
+        let of_target = ways.iter().filter(|way| way.table == target.table);
+        let drawn = of_target.map(|way| way.take.to_owned()).collect();
+        TableNeed { drawn, ..need(target) }
+    });
+    targets.chain(looked_into).chain(log).collect()
 }
 
 fn need(target: &TargetDefinition) -> TableNeed {
@@ -34,6 +42,7 @@ fn need(target: &TargetDefinition) -> TableNeed {
         name: target.table.clone(),
         privileges: privileges(target),
         columns: target.columns.keys().chain(kept_by_mode(target)).cloned().collect(),
+        drawn: Vec::new(),
     }
 }
 

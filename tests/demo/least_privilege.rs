@@ -9,11 +9,12 @@ use std::{
 use super::migrations::shipped;
 use crate::support::{Part, TestDatabase, is_left_out};
 
-const PIPELINES: [&str; 6] = [
+const PIPELINES: [&str; 7] = [
     "pipelines/cadastre/lots.toml",
     "pipelines/cadastre/zones.toml",
     "pipelines/property/sales.toml",
     "pipelines/school/students.toml",
+    "pipelines/cadastre/county.toml",
     "pipelines/school/oneroster.toml",
     "pipelines/school/sds.toml",
 ];

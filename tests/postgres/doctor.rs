@@ -54,6 +54,7 @@ async fn a_sequence_that_comes_to_its_end_and_a_table_that_is_not_there_are_told
         name: name.to_owned(),
         privileges: vec!["SELECT", "INSERT"],
         columns: Vec::new(),
+        drawn: Vec::new(),
     };
     let facts = examine(&database.endpoint(), &[need("full_int")]).await.expect("it is examined");
     assert_eq!(verdict(&facts, "sequence"), Verdict::Problem);

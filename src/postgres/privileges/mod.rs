@@ -25,6 +25,9 @@ pub struct TableNeed {
     pub privileges: Vec<&'static str>,
     /// The columns that are written.
     pub columns: Vec<String>,
+    /// Those that lookups of the run take of rows that it writes itself: where the database gives
+    /// them, they are drawn before.
+    pub drawn: Vec<String>,
 }
 
 /// What a role needs for some targets.

@@ -1,8 +1,8 @@
 -- What a role needs to run pipelines, and whether the current one has it; $1 is a JSON array
--- of {name, privileges, columns}, one for each target. What is not there needs nothing.
+-- of {name, privileges, columns, drawn}, one for each target. What is not there needs nothing.
 with wanted as (
-    select t.name, t.privileges, t.columns
-    from jsonb_to_recordset($1::jsonb) as t (name text, privileges text[], columns text[])
+    select t.name, t.privileges, t.columns, t.drawn
+    from jsonb_to_recordset($1::jsonb) as t (name text, privileges text[], columns text[], drawn text[])
 ),
 -- Not by to_regclass where a schema is named: without USAGE on it that is an error.
 target as (
@@ -17,7 +17,7 @@ target as (
             )
             else pg_catalog.to_regclass(wanted.name)::oid
         end as oid,
-        wanted.privileges, wanted.columns
+        wanted.privileges, wanted.columns, wanted.drawn
     from wanted
     cross join lateral (select pg_catalog.parse_ident(wanted.name) as p) as parts
 ),
@@ -48,7 +48,8 @@ table_need (oid, privilege, columns) as (
     cross join (values ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE')) as p (privilege)
     where c.relkind in ('r', 'p') and c.relname <> 'migration'
 ),
--- Sequences behind defaults that are not written over; an identity's needs nothing.
+-- Sequences behind defaults that are not written over; an identity's needs nothing, unless its
+-- values are drawn before rows are written.
 sequence_need (oid) as (
     select distinct s.oid
     from target
@@ -59,6 +60,17 @@ sequence_need (oid) as (
         on p.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass and p.objid = d.oid
         and p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
     join pg_catalog.pg_class s on s.oid = p.refobjid and s.relkind = 'S'
+    union
+    select s.oid
+    from target
+    join pg_catalog.pg_attribute a
+        on a.attrelid = target.oid and a.attidentity <> ''
+        and a.attname = any (target.drawn) and a.attname <> all (target.columns)
+    join pg_catalog.pg_depend p
+        on p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        and p.refobjid = target.oid and p.refobjsubid = a.attnum and p.deptype = 'i'
+        and p.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    join pg_catalog.pg_class s on s.oid = p.objid and s.relkind = 'S'
 ),
 schema_need (oid, privilege) as (
     select c.relnamespace, 'USAGE'
