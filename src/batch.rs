@@ -143,6 +143,25 @@ impl RecordBatch {
         self.push_in_block(CellKind::Json, start, end);
     }
 
+    /// Adds the cells of a record whose texts stand in the block as they are: the ranges of their
+    /// valid UTF-8, counted from `origin`, and `None` for one that is absent.
+    pub fn push_texts_in_block(
+        &mut self,
+        origin: usize,
+        texts: impl ExactSizeIterator<Item = Option<(u32, u32)>>,
+    ) {
+        let (origin, absent) = (to_u32(origin), to_u32(self.scratch.len()));
+        self.spans.extend(texts.map(|text| match text {
+            Some((start, end)) => Span {
+                start: origin + start,
+                end: origin + end,
+                kind: CellKind::Text,
+                scratch: false,
+            },
+            None => Span { start: absent, end: absent, kind: CellKind::Absent, scratch: true },
+        }));
+    }
+
     fn push_in_block(&mut self, kind: CellKind, start: usize, end: usize) {
         debug_assert!(start <= end && end <= self.block.len(), "a cell lies inside its block");
         self.spans.push(Span { start: to_u32(start), end: to_u32(end), kind, scratch: false });
@@ -270,6 +289,17 @@ impl<'b> Record<'b> {
             None => self.own_cell(index),
             Some(overlay) => self.laid_cell(index, overlay),
         }
+    }
+
+    /// The cell at `index` where it is text that stands in its split as it is; another kind of
+    /// cell, or text that had to be made, is not looked for.
+    #[inline]
+    pub fn text_in_block(&self, index: usize) -> Option<&'b str> {
+        let span = self.cells.get(index)?;
+        if span.scratch || span.kind != CellKind::Text || self.overlay.is_some() {
+            return None;
+        }
+        self.batch.text.as_ref()?.get(span.start as usize..span.end as usize)
     }
 
     /// Of a row that a record gives: the cell that is the row's own.

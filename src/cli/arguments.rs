@@ -165,18 +165,43 @@ pub(super) struct RunArguments {
     pub(super) machine: MachineArguments,
 }
 
+/// Connections that copy into staging, unless given.
+const CONNECTIONS: u16 = 2;
+
+impl MachineArguments {
+    /// The folder that report folders are made in.
+    pub(super) fn report_dir(&self) -> PathBuf {
+        self.report_dir.clone().unwrap_or_else(|| PathBuf::from("reports"))
+    }
+
+    /// Connections that copy into staging.
+    pub(super) fn connections(&self) -> u16 {
+        self.connections.unwrap_or(CONNECTIONS)
+    }
+
+    /// Each option, and whether it was given.
+    pub(super) fn given(&self) -> [(&'static str, bool); 4] {
+        [
+            ("--report-dir", self.report_dir.is_some()),
+            ("--threads", self.threads.is_some()),
+            ("--connections", self.connections.is_some()),
+            ("--split-size", self.split_size.is_some()),
+        ]
+    }
+}
+
 /// How a run uses the machine.
 #[derive(Debug, Args)]
 pub(super) struct MachineArguments {
-    /// The folder that report folders are made in.
-    #[arg(long, default_value = "reports", value_name = "DIR")]
-    pub(super) report_dir: PathBuf,
+    /// The folder that report folders are made in; `reports` unless given.
+    #[arg(long, value_name = "DIR")]
+    report_dir: Option<PathBuf>,
     /// Worker threads; as many as the machine has cores unless given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) threads: Option<u16>,
-    /// Connections that copy into staging.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(super) connections: u16,
+    /// Connections that copy into staging; 2 unless given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    connections: Option<u16>,
     /// About how many bytes of a file are read as one piece: `4MiB` unless given, less with more
     /// than 8 threads.
     #[arg(long, value_name = "SIZE", value_parser = split_size)]

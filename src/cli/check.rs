@@ -42,10 +42,13 @@ async fn check_one(
     endpoint: Option<&Endpoint>,
     console: &Console,
 ) -> Result<ExitStatus> {
-    let Some(endpoint) = endpoint.filter(|_| file.export().is_none()) else {
+    let Some(endpoint) = endpoint else {
         console.say(&format!("{}: no findings in the definition", file.name));
         return Ok(ExitStatus::Done);
     };
+    if let Some(definition) = file.export() {
+        return super::export::check(file, definition, endpoint, console).await;
+    }
     let session = endpoint.connect_for_reading().await?;
     Ok(match against_database(file, &session).await {
         Ok(unchecked) => {

@@ -33,6 +33,11 @@ pub(super) async fn exports(
         return Err(Error::definition("`--dry-run` is for imports")
             .hint("`longshore plan` shows what an export would write"));
     }
+    // Among imports, these are for them.
+    if arguments.pipelines.len() == files.len() {
+        refuse_unused(&[("--input", arguments.input.is_some()), ("--force", arguments.force)])?;
+        tell_unused(&arguments.machine.given(), console);
+    }
     let again = arguments.again.as_deref().map(parse_run).transpose()?;
     let mut status = ExitStatus::Done;
     let (archives, files): (Vec<_>, Vec<_>) =
@@ -235,6 +240,14 @@ fn text(summary: &ExportSummary) -> String {
         let files = grouped(same as u64);
         text.push_str(&format!("\n  {files} {} had these bytes already", plural(same, "file")));
     }
+    if let Some(list) = &summary.deleted_file {
+        let (rows, count) = (grouped(list.rows), usize::try_from(list.rows).unwrap_or(usize::MAX));
+        text.push_str(&format!(
+            "\n  {rows} deleted {} listed in {}",
+            plural(count, "row"),
+            list.path
+        ));
+    }
     if !summary.stale.is_empty() {
         let (stale, count) = (grouped(summary.stale.len() as u64), summary.stale.len());
         text.push_str(&format!(
@@ -245,6 +258,46 @@ fn text(summary: &ExportSummary) -> String {
     text
 }
 
+/// Checks an export against the database it reads from.
+pub(super) async fn check(
+    file: &PipelineFile,
+    definition: &ExportDefinition,
+    endpoint: &Endpoint,
+    console: &Console,
+) -> Result<ExitStatus> {
+    let session = match replica_of(definition) {
+        Some(variable) => replica_endpoint(variable)?.connect_for_reading().await?,
+        None => endpoint.connect_for_reading().await?,
+    };
+    let findings = export::check(&session, definition).await?;
+    if !findings.is_empty() {
+        return Ok(console.findings(&file.document, &findings));
+    }
+    console.say(&format!("{}: no findings, in the definition or against the database", file.name));
+    Ok(ExitStatus::Done)
+}
+
+/// The variable with the URL of the standby that it reads from.
+fn replica_of(definition: &ExportDefinition) -> Option<&str> {
+    definition.replica.as_ref()?.env.as_deref()
+}
+
+/// What is given and would be left aside is a slip.
+fn refuse_unused(given: &[(&str, bool)]) -> Result<()> {
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => Err(Error::definition(format!("`{option}` is for imports"))
+            .hint("an export has no use for it: leave it out")),
+        None => Ok(()),
+    }
+}
+
+/// How imports use the machine does nothing to an export.
+fn tell_unused(given: &[(&str, bool)], console: &Console) {
+    for (option, _) in given.iter().filter(|(_, is_given)| *is_given) {
+        console.warn(&format!("`{option}` is for imports: it does nothing here"));
+    }
+}
+
 /// Prints what an export would do.
 pub(super) async fn plan(
     file: &PipelineFile,
@@ -253,8 +306,9 @@ pub(super) async fn plan(
     global: &Global,
     console: &Console,
 ) -> Result<ExitStatus> {
-    let replica = definition.replica.as_ref().and_then(|replica| replica.env.as_deref());
-    let endpoint = match replica {
+    refuse_unused(&[("--input", arguments.input.is_some()), ("--counts", arguments.counts)])?;
+    tell_unused(&arguments.machine.given(), console);
+    let endpoint = match replica_of(definition) {
         Some(variable) => replica_endpoint(variable)?,
         None => database::endpoint(global, console).await?,
     };
@@ -278,6 +332,17 @@ fn planned_text(plan: &ExportPlan) -> String {
         lines.push(format!("  :{} is {of}", parameter.name));
     }
     lines.push(format!("  about {} rows, as the server estimates", grouped(plan.estimated_rows)));
+    if let Some(increment) = &plan.incremental {
+        let since = increment.since.as_deref().unwrap_or("the beginning");
+        let (column, until) = (&increment.column, &increment.until);
+        lines.push(format!("  only those whose {column} is from {since} to before {until}"));
+    }
+    if let Some(archive) = &plan.archive {
+        let (table, limit) = (&archive.table, &archive.limit);
+        lines.push(format!(
+            "  they are DELETED from {table} once they are in the files; more than {limit} wait for approval"
+        ));
+    }
     lines.push(format!(
         "\nfiles, as {}\n  {}\n  {}\n\ncolumns",
         plan.format.word(),

@@ -103,6 +103,9 @@ fn export_details(export: &ledger::PastExport) -> String {
         let since = export.since.as_deref().unwrap_or("the beginning");
         let _ = write!(text, "\n  rows changed from {since} to {until}");
     }
+    if let Some(rows) = export.deletions {
+        let _ = write!(text, "\n  {} deleted rows listed", grouped(rows.unsigned_abs()));
+    }
     if let Some(again) = &export.again {
         let _ = write!(text, "\n  the files of run {again} again");
     }

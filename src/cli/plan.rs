@@ -50,7 +50,7 @@ pub(super) async fn plan(
     if !arguments.counts {
         return Ok(ExitStatus::Done);
     }
-    let report_folder = arguments.machine.report_dir.clone();
+    let report_folder = arguments.machine.report_dir();
     let request = ImportRequest { pipeline, report_folder, force: true, dry_run: true, options };
     Ok(run::import(&file, &endpoint, &request, console).await)
 }

@@ -52,7 +52,7 @@ pub(super) async fn replay(
     let request = ReplayRequest {
         import: ImportRequest {
             pipeline,
-            report_folder: arguments.machine.report_dir.clone(),
+            report_folder: arguments.machine.report_dir(),
             force: true,
             dry_run: arguments.dry_run,
             options: run::options(&arguments.machine),

@@ -98,7 +98,7 @@ async fn run_one(
     }
     let request = ImportRequest {
         pipeline: file.import(arguments.input.as_deref())?.with_parameters(&arguments.set),
-        report_folder: arguments.machine.report_dir.clone(),
+        report_folder: arguments.machine.report_dir(),
         force: arguments.force,
         dry_run: arguments.dry_run,
         options: options(&arguments.machine),
@@ -139,7 +139,7 @@ pub(super) fn options(machine: &MachineArguments) -> LoadOptions {
     let threads = machine.threads.map_or(LoadOptions::default().threads, usize::from);
     LoadOptions {
         threads,
-        connections: usize::from(machine.connections),
+        connections: usize::from(machine.connections()),
         split_bytes: machine.split_size.unwrap_or_else(|| split_bytes_for(threads)),
     }
 }

@@ -96,7 +96,7 @@ async fn validate_pipeline(
     announce(progress, &found);
     let bound = bind_files(pipeline, &found, tables, names)?;
     let run = RunId::generate();
-    let mut report = Report::create(&arguments.machine.report_dir, &run)?;
+    let mut report = Report::create(&arguments.machine.report_dir(), &run)?;
     let read =
         validate_files(&bound, run::options(&arguments.machine), &mut report, progress).await?;
     ensure_all_unchanged(&found)?;

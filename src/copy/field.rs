@@ -61,6 +61,17 @@ pub(super) fn write(
     Ok(())
 }
 
+/// Appends a text where the type takes it as it stands, and says whether it did.
+#[inline]
+pub(super) fn write_text(buffer: &mut Vec<u8>, pg_type: &PgType, text: &str) -> bool {
+    let is_sent = match pg_type {
+        PgType::Text | PgType::VarChar(_) | PgType::Citext | PgType::Enum(_) => true,
+        PgType::Char(characters) => text.len() == *characters as usize && text.is_ascii(),
+        _ => false,
+    };
+    is_sent && variable(buffer, &[], text.as_bytes()).is_ok()
+}
+
 /// A field of a length known when this is compiled.
 #[inline]
 fn fixed<const N: usize>(buffer: &mut Vec<u8>, bytes: &[u8; N]) {

@@ -78,6 +78,15 @@ impl TupleEncoder {
         field::write(&mut self.buffer, pg_type, value)
     }
 
+    /// Adds a text, of at most [`FIELD_BYTES_MAX`], as the server reads those of types whose
+    /// values are sent as they are; gives back whether it did.
+    ///
+    /// A `char(n)` is one where nothing has to be added to it.
+    #[inline]
+    pub fn text(&mut self, pg_type: &PgType, text: &str) -> bool {
+        field::write_text(&mut self.buffer, pg_type, text)
+    }
+
     /// Ends the row.
     pub fn end_row(&mut self) {
         self.rows += 1;

@@ -107,6 +107,10 @@ pub struct IncrementalDefinition {
     /// The column of the query that is NULL as long as a row is not deleted.
     #[serde(default)]
     pub deleted: Option<String>,
+    /// The columns of the query that say which row is which: a second file lists by them the rows
+    /// that are gone since the last run.
+    #[serde(default)]
+    pub key: Vec<String>,
 }
 
 /// What becomes of a column with personal values.
@@ -190,6 +194,11 @@ pub struct OutputDefinition {
     /// CSV: the mark between groups of three digits; none unless given.
     #[serde(default)]
     pub group_mark: Option<String>,
+    /// CSV: digits behind the mark of decimal and floating-point numbers, rounded half away from
+    /// zero; as many as the value has unless given.
+    #[serde(default)]
+    #[schemars(range(max = 100))]
+    pub decimals: Option<u8>,
     /// CSV: how dates are written, in strftime's words; `2024-02-29` unless given.
     #[serde(default)]
     pub date_format: Option<String>,

@@ -20,12 +20,22 @@ pub(crate) enum Piece<'q> {
 
 /// The pieces of a query, which together are its text (but for the parameters' colons).
 pub(crate) fn pieces(sql: &str) -> impl Iterator<Item = Piece<'_>> {
-    let mut rest = sql;
+    let (mut rest, mut brackets, mut before) = (sql, 0_usize, '\0');
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let (piece, length) = first(rest);
+        // `a[1:n]` is a slice; where nothing stands before the colon, `a[:n]`, `n` is a parameter.
+        let ends_value = before.is_alphanumeric() || matches!(before, '_' | ')' | ']' | '"');
+        let is_slice =
+            brackets > 0 && ends_value && rest.starts_with(':') && !rest.starts_with("::");
+        let (piece, length) = if is_slice { (Piece::Other(&rest[..1]), 1) } else { first(rest) };
+        match piece {
+            Piece::Other("[") => brackets += 1,
+            Piece::Other("]") => brackets = brackets.saturating_sub(1),
+            _ => {}
+        }
+        before = rest[..length].chars().next_back().unwrap_or('\0');
         rest = &rest[length..];
         Some(piece)
     })
@@ -165,12 +175,14 @@ mod tests {
             "$x$ :town $x$",
             "\":town\"",
             "select a[1:2]",
+            "select a[n:m], a[1][f(2):m], (array[1, 2])[1:n]",
             r"select E'\' :town'",
         ] {
             assert!(parameter_names(sql).is_empty(), "{sql}");
         }
         let sql = "select :year::int, ':x', :town where y = :year";
         assert_eq!(parameter_names(sql), ["year", "town"]);
+        assert_eq!(parameter_names("select a[:n], array[1, :m]"), ["n", "m"]);
     }
 
     #[test]

@@ -11,9 +11,10 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     ExportRequest, ExportSummary,
+    columns::{Column, ResultColumn},
     file_set::FinishedSet,
     ledger,
-    manifest::{self, Manifest},
+    manifest::{self, Beside, Manifest},
     query::Query,
     set::Member,
     snapshot::{self, Snapshot},
@@ -231,23 +232,8 @@ impl Archive<'_> {
     async fn write(&self, place: &Place<'_>, work: WorkFolder) -> Result<Found> {
         let request = self.member.request;
         let (query, layout) = write::prepare(place.session, request, None).await?;
-        let (schema, name) = split_table(&self.definition.table).map_err(Error::definition)?;
-        let name = (schema.as_deref(), name.as_str());
-        let client = &place.session.client;
-        let table = table::archived_table(client, name, &self.definition.key).await?;
-        check_table(&table, self.definition)?;
-        for (column, type_oid) in &table.columns {
-            let written = layout.columns.iter().find(|written| {
-                written.name == *column
-                    && written.treatment == Treatment::Show
-                    && query.columns[written.at].data_type.oid() == *type_oid
-            });
-            if written.is_none() {
-                let what = format!("the file would not hold `{column}` as the table has it");
-                return Err(Error::definition(what)
-                    .hint("rows are deleted once they are in the file: every column has to be in the query, shown"));
-            }
-        }
+        let table = table_of(&place.session.client, self.definition).await?;
+        check_columns(&table, &layout.columns, &query.columns)?;
         let pattern = self.member.pattern.clone();
         let files = write::rows_to_files(place, &query, layout, (pattern, work)).await?;
         let rows = files.written.iter().map(|file| file.rows).sum();
@@ -303,10 +289,10 @@ impl Archive<'_> {
         }
         let columns = found.files.layout.columns.clone();
         let written = found.files.written.clone();
-        let manifest = Manifest::new(self.member, snapshot, &columns, &written, (&[], None));
+        let manifest = Manifest::new(self.member, snapshot, &columns, &written, Beside::default());
         manifest.write(&self.member.manifest, found.files.work())?;
         failpoint::hit("archive.announced")?;
-        let (files, _work) = found.files.place()?;
+        let files = found.files.place()?.written;
         let deleted = Some(found.rows);
         Ok(ExportSummary {
             files,
@@ -376,6 +362,38 @@ impl Archive<'_> {
 async fn roll_back(session: &Session) -> Result<()> {
     let ended = session.client.batch_execute("rollback").await;
     ended.map_err(|error| database_error(&error, "end the transaction of the archive"))
+}
+
+/// The table, where its rows can be deleted by their keys.
+pub(super) async fn table_of(
+    client: &tokio_postgres::Client,
+    definition: &ArchiveDefinition,
+) -> Result<ArchivedTable> {
+    let (schema, name) = split_table(&definition.table).map_err(Error::definition)?;
+    let table = table::archived_table(client, (schema.as_deref(), &name), &definition.key).await?;
+    check_table(&table, definition)?;
+    Ok(table)
+}
+
+/// Whether every column of the table is among those written.
+pub(super) fn check_columns(
+    table: &ArchivedTable,
+    written: &[Column],
+    result: &[ResultColumn],
+) -> Result<()> {
+    for (column, type_oid) in &table.columns {
+        let is_whole = written.iter().any(|written| {
+            written.name == *column
+                && written.treatment == Treatment::Show
+                && result[written.at].data_type.oid() == *type_oid
+        });
+        if !is_whole {
+            let what = format!("the file would not hold `{column}` as the table has it");
+            return Err(Error::definition(what)
+                .hint("rows are deleted once they are in the file: every column has to be in the query, shown"));
+        }
+    }
+    Ok(())
 }
 
 /// Whether deleting rows of the table deletes just these.

@@ -66,6 +66,11 @@ pub(super) struct Column {
 }
 
 impl Column {
+    /// Whether its values may have digits behind the point.
+    pub(super) fn has_decimals(&self) -> bool {
+        self.kind == Kind::Number && matches!(&*self.type_name, "numeric" | "float4" | "float8")
+    }
+
     /// Whether its values are written just as the server sends them, unless a format is given.
     pub(super) fn is_as_it_comes(&self) -> bool {
         self.treatment == Treatment::Show && self.kind != Kind::Boolean

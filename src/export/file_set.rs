@@ -14,9 +14,10 @@ use serde::Serialize;
 
 use super::{
     columns::{ResultColumn, place_of},
+    deletions::{self, Deletions, FoundKeys},
     layout::Layout,
     output_file::OutputFile,
-    part_file::{FinishedFile, NAME_BYTES_MAX, check_place, sync_file_system, sync_folder},
+    part_file::{FinishedFile, NAME_BYTES_MAX, check_place, sync_files, sync_folder},
     path::{PathPattern, safe_name},
     row::Row,
     work_folder::WorkFolder,
@@ -25,10 +26,6 @@ use crate::{
     error::{Error, Result},
     run::progress::Progress,
 };
-
-/// From so many files on, the file system is told once to write everything: a disk waits a few
-/// milliseconds for each file that is told on its own.
-const SYNCED_ONE_BY_ONE: usize = 8;
 
 /// Bytes of a value in a name: fewer where the names of files would be too long otherwise.
 const VALUE_BYTES: [usize; 4] = [NAME_BYTES_MAX, 100, 50, 20];
@@ -82,8 +79,20 @@ pub(super) struct FinishedSet {
     files: Vec<FinishedFile>,
     pub(super) written: Vec<WrittenFile>,
     pub(super) layout: Layout,
+    /// The list of rows that are gone.
+    pub(super) deletions: Option<Deletions>,
     /// Holds the files, and goes after them.
     work: WorkFolder,
+}
+
+/// Files in their places.
+pub(super) struct PlacedSet {
+    pub(super) written: Vec<WrittenFile>,
+    /// The list of rows that are gone, and whether they are known.
+    pub(super) deleted: Option<(WrittenFile, bool)>,
+    pub(super) keys: Option<FoundKeys>,
+    /// Still this export's, for the manifest.
+    pub(super) work: WorkFolder,
 }
 
 impl FileSet {
@@ -110,9 +119,10 @@ impl FileSet {
             seen: HashSet::new(),
             taken: HashSet::new(),
         };
-        // A group must not have the name of the file that lists them.
+        // A group must not have the name of the file that lists them, or of that with deleted rows.
         let manifest = files.pattern.manifest(&files.layout.output);
-        files.taken.insert(manifest.to_lowercase());
+        let list = deletions::path(Path::new(&manifest)).display().to_string();
+        files.taken.extend([manifest.to_lowercase(), list.to_lowercase()]);
         // Without groups there is a file also where there are no rows.
         if files.groups.is_empty() {
             files.begin(Vec::new(), 1)?;
@@ -201,13 +211,9 @@ impl FileSet {
     /// Ends the last file and brings all to disk.
     pub(super) fn finish(mut self) -> Result<FinishedSet> {
         self.end()?;
-        if self.finished.len() > SYNCED_ONE_BY_ONE {
-            sync_file_system(&self.finished)?;
-        } else {
-            self.finished.iter().try_for_each(FinishedFile::sync)?;
-        }
+        sync_files(self.finished.iter().map(FinishedFile::part))?;
         let (files, written, layout) = (self.finished, self.written, self.layout);
-        Ok(FinishedSet { files, written, layout, work: self.work })
+        Ok(FinishedSet { files, written, layout, deletions: None, work: self.work })
     }
 }
 
@@ -222,22 +228,40 @@ impl FinishedSet {
         &self.work
     }
 
-    /// Checks that every file may take its place: half a set would be none.
-    pub(super) fn prepare(&self) -> Result<()> {
-        self.files.iter().try_for_each(FinishedFile::prepare)
+    /// Where files will be, the list of rows that are gone among them.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.all().map(FinishedFile::path)
     }
 
-    /// Lets the files take their places, which are [prepared](Self::prepare); the work folder is
-    /// for the manifest.
-    pub(super) fn place(self) -> Result<(Vec<WrittenFile>, WorkFolder)> {
-        let mut written = self.written;
+    fn all(&self) -> impl Iterator<Item = &FinishedFile> {
+        self.files.iter().chain(self.deletions.iter().map(|deletions| &deletions.file))
+    }
+
+    /// Checks that every file may take its place: half a set would be none.
+    pub(super) fn prepare(&self) -> Result<()> {
+        self.all().try_for_each(FinishedFile::prepare)
+    }
+
+    /// Lets the files take their places, which are [prepared](Self::prepare).
+    pub(super) fn place(self) -> Result<PlacedSet> {
         let folders: BTreeSet<PathBuf> =
-            self.files.iter().flat_map(|file| file.folders()).map(Path::to_owned).collect();
-        for (file, written) in self.files.into_iter().zip(&mut written) {
+            self.all().flat_map(|file| file.folders()).map(Path::to_owned).collect();
+        let mut placed =
+            PlacedSet { written: self.written, deleted: None, keys: None, work: self.work };
+        for (file, written) in self.files.into_iter().zip(&mut placed.written) {
             written.unchanged = !file.place()?;
         }
+        if let Some(Deletions { file, written, known, found }) = self.deletions {
+            let unchanged = !file.place()?;
+            placed.deleted = Some((WrittenFile { unchanged, ..written }, known));
+            placed.keys = found;
+        }
         // Also where nothing changed: what an export that was cut off left may be in memory only.
+        let unchanged = placed.written.iter().chain(placed.deleted.iter().map(|(list, _)| list));
+        let unchanged: Vec<_> =
+            unchanged.filter(|file| file.unchanged).map(|file| Path::new(&file.path)).collect();
+        sync_files(unchanged.into_iter())?;
         folders.iter().try_for_each(|folder| sync_folder(folder))?;
-        Ok((written, self.work))
+        Ok(placed)
     }
 }

@@ -15,6 +15,7 @@ use crate::{
         session::{Session, database_error},
         sql::{quote_identifier, quote_literal},
     },
+    run_id::RunId,
 };
 
 /// What is between two points in time, as text that the server wrote.
@@ -26,6 +27,21 @@ pub(super) struct Bounds {
     pub(super) until: String,
     /// What people should know of them.
     pub(super) notes: Vec<String>,
+    /// Where deleted rows are listed, what they are known from.
+    pub(super) keys: Option<KnownKeys>,
+}
+
+/// What rows that are gone are known from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KnownKeys {
+    /// The keys that the last run found, kept under this run.
+    Last(String),
+    /// There is no last run: none is gone.
+    None,
+    /// The last run kept no keys: those that are gone are not known.
+    Unknown,
+    /// This run listed them.
+    Listed(RunId),
 }
 
 impl Bounds {
@@ -143,6 +159,9 @@ pub(super) fn check(
     if let Some(deleted) = &incremental.deleted {
         super::columns::place_of(deleted, result)?;
     }
+    for name in &incremental.key {
+        super::columns::place_of(name, result)?;
+    }
     if result[at].data_type != tokio_postgres::types::Type::TIMESTAMPTZ {
         let (column, of) = (&incremental.column, result[at].data_type.name());
         let what = format!("`{column}` is {of}; rows are known as changed by a timestamptz");
@@ -159,11 +178,13 @@ mod tests {
 
     #[test]
     fn the_end_of_one_run_is_the_beginning_of_the_next() {
-        let first = Bounds { since: None, until: "2024-01-02".to_owned(), notes: Vec::new() };
+        let first =
+            Bounds { since: None, until: "2024-01-02".to_owned(), notes: Vec::new(), keys: None };
         let next = Bounds {
             since: Some(first.until.clone()),
             until: "2024-01-03".to_owned(),
             notes: Vec::new(),
+            keys: None,
         };
         assert_eq!(
             first.restrict("select 1", "at"),

@@ -123,11 +123,18 @@ fn value(kind: Kind, text: &str, bytes: &mut Vec<u8>) -> Result<()> {
 }
 
 /// `2024-02-29 13:45:00+00` with a `T` and minutes in the offset; infinities and years before
-/// Christ stay as they are.
+/// Christ stay as they are. An offset with seconds, as local times had them before there were
+/// zones, has no place in RFC 3339: such a point in time is written in UTC.
 fn rfc_3339(kind: Kind, text: &str) -> Cow<'_, str> {
     let Some((date, time)) = text.split_once(' ').filter(|_| !text.ends_with(" BC")) else {
         return Cow::Borrowed(text);
     };
+    let offset = time.find(['+', '-']).filter(|_| kind == Kind::Instant);
+    if offset.is_some_and(|at| time[at..].matches(':').count() == 2)
+        && let Ok(instant) = text.parse::<jiff::Timestamp>()
+    {
+        return Cow::Owned(instant.to_string());
+    }
     let hours_only = kind == Kind::Instant
         && time.len() > 3
         && matches!(time.as_bytes()[time.len() - 3], b'+' | b'-');
@@ -150,6 +157,7 @@ mod tests {
             (Kind::Instant, "2024-02-29 13:45:00+00", "2024-02-29T13:45:00+00:00"),
             (Kind::Instant, "2024-02-29 13:45:00-03:30", "2024-02-29T13:45:00-03:30"),
             (Kind::Instant, "infinity", "infinity"),
+            (Kind::Instant, "1850-01-01 12:00:00-00:36:45", "1850-01-01T12:36:45Z"),
             (Kind::Local, "0044-03-15 00:00:00 BC", "0044-03-15 00:00:00 BC"),
         ] {
             assert_eq!(rfc_3339(kind, text), written);

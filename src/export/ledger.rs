@@ -8,8 +8,15 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{ExportSummary, incremental::Bounds, manifest::hex, set::Member};
+use super::{
+    ExportSummary,
+    deletions::FoundKeys,
+    incremental::{Bounds, KnownKeys},
+    manifest::hex,
+    set::{Kept, Member},
+};
 use crate::{
+    definition::ExportDefinition,
     error::{Error, Result},
     postgres::{
         endpoint::Endpoint,
@@ -46,14 +53,19 @@ impl<'e> Ledger<'e> {
         ledger::ensure(&session.client).await.map_err(needed)?;
         let export = record(member)?;
         let bounds = ledger::bounds_of(&session.client, &export, run).await?;
-        let (since, until) = bounds.ok_or_else(|| {
+        let (since, until, listed) = bounds.ok_or_else(|| {
             Error::definition(format!(
                 "the ledger has no incremental run {run} of `{}` with these parameters",
                 export.pipeline
             ))
             .hint("`longshore history` lists the runs; values of parameters have to be given again")
         })?;
-        Ok(Bounds { since, until, notes: Vec::new() })
+        let mut notes = Vec::new();
+        if export.keys.is_some() && !listed {
+            notes.push(format!("run {run} listed no deleted rows by this key"));
+        }
+        let keys = export.keys.filter(|_| listed).map(|_| KnownKeys::Listed(run.clone()));
+        Ok(Bounds { since, until, notes, keys })
     }
 
     /// Notes that an export has begun; of one that begins again there is a note already.
@@ -79,9 +91,10 @@ impl<'e> Ledger<'e> {
         &mut self,
         runs: &[Option<RunId>],
         ended: &mut [Result<ExportSummary>],
+        kept: &[Option<Kept>],
     ) {
         if self.unwritten.is_none()
-            && let Err(error) = self.note_ended(runs, ended).await
+            && let Err(error) = self.note_ended(runs, ended, kept).await
         {
             self.unwritten = Some(error);
         }
@@ -94,16 +107,18 @@ impl<'e> Ledger<'e> {
         &self,
         runs: &[Option<RunId>],
         ended: &[Result<ExportSummary>],
+        kept: &[Option<Kept>],
     ) -> Result<()> {
         if self.running.is_empty() {
             return Ok(());
         }
-        let session = self.endpoint.connect().await?;
-        for (run, ended) in runs.iter().zip(ended) {
+        let mut session = self.endpoint.connect().await?;
+        for ((run, ended), kept) in runs.iter().zip(ended).zip(kept) {
             let Some(run) = run.as_ref().filter(|run| self.running.contains(run)) else { continue };
             match ended {
                 Ok(summary) => {
-                    ledger::record_exported(&session.client, run, &end(summary)).await?;
+                    let keys = kept.as_ref().and_then(|kept| kept.keys.as_ref());
+                    note_exported(&mut session.client, run, summary, keys).await?;
                 }
                 Err(error) => {
                     let message = error.to_string();
@@ -125,6 +140,20 @@ impl<'e> Ledger<'e> {
             drop(ledger::record_export_failed(&session.client, run, &error.to_string()).await);
         }
     }
+}
+
+async fn note_exported(
+    client: &mut tokio_postgres::Client,
+    run: &RunId,
+    summary: &ExportSummary,
+    keys: Option<&FoundKeys>,
+) -> Result<()> {
+    let end = end(summary);
+    let Some(FoundKeys { file, last, keys }) = keys else {
+        return ledger::record_exported(client, run, &end).await;
+    };
+    let found = ledger::FoundKeys { file, last: last.as_deref(), keys };
+    ledger::record_exported_with_keys(client, run, &end, found).await
 }
 
 /// Elsewhere an export does without the ledger.
@@ -158,9 +187,17 @@ pub(super) fn record(member: &Member<'_>) -> Result<ExportRecord> {
         parameters_sha256: hex(&hash.finalize()),
         role: definition.role.clone(),
         again: request.again.cloned(),
+        keys: keys(definition),
         manifest: absolute(&member.manifest),
         slot: absolute(Path::new(&member.slot)),
     })
+}
+
+/// What the text of keys depends on.
+pub(super) fn keys(definition: &ExportDefinition) -> Option<String> {
+    let incremental = definition.incremental.as_ref().filter(|it| !it.key.is_empty())?;
+    let zone = definition.output.zone.as_deref().unwrap_or("UTC");
+    Some(serde_json::json!({ "columns": incremental.key, "zone": zone }).to_string())
 }
 
 fn absolute(path: &Path) -> String {
@@ -180,6 +217,7 @@ pub(super) fn end(summary: &ExportSummary) -> ExportEnd {
         bytes: summary.bytes,
         since: summary.since.clone(),
         until: summary.until.clone(),
+        deletions: summary.deleted_file.as_ref().map(|file| file.rows),
         files: summary.files.iter().map(file).collect(),
     }
 }

@@ -78,6 +78,9 @@ struct ManifestIncrement<'e> {
     deleted: Option<&'e str>,
     /// What is known of deleted rows.
     deletes: &'static str,
+    /// The file with the keys of those that are gone since the last run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_file: Option<ManifestFile<'e>>,
     /// The run whose files were made again.
     again: Option<&'e str>,
 }
@@ -98,13 +101,22 @@ struct ManifestColumn<'e> {
     treatment: Treatment,
 }
 
+/// What stands beside the rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Beside<'e> {
+    pub(super) stale: &'e [ListedFile],
+    pub(super) bounds: Option<&'e Bounds>,
+    /// The list of rows that are gone, and whether they are known.
+    pub(super) deleted: Option<&'e (WrittenFile, bool)>,
+}
+
 impl<'e> Manifest<'e> {
     pub(super) fn new(
         member: &'e Member<'_>,
         snapshot: &'e Snapshot,
         columns: &'e [Column],
         files: &'e [WrittenFile],
-        (stale, bounds): (&'e [ListedFile], Option<&'e Bounds>),
+        Beside { stale, bounds, deleted }: Beside<'e>,
     ) -> Self {
         let (request, path) = (member.request, member.manifest.as_path());
         let definition = request.definition;
@@ -126,7 +138,7 @@ impl<'e> Manifest<'e> {
             role: definition.role.as_deref(),
             snapshot_time: &snapshot.time,
             replica_lag_seconds: snapshot.lag,
-            incremental: increment(member, bounds),
+            incremental: increment(member, bounds, deleted),
             raw: definition.output.raw,
             ordered: definition.order,
             columns: columns.iter().map(column).collect(),
@@ -172,11 +184,20 @@ fn file<'e>(manifest: &Path, file: &'e WrittenFile) -> ManifestFile<'e> {
 fn increment<'e>(
     member: &'e Member<'_>,
     bounds: Option<&'e Bounds>,
+    deleted: Option<&'e (WrittenFile, bool)>,
 ) -> Option<ManifestIncrement<'e>> {
     let incremental = member.request.definition.incremental.as_ref()?;
     let bounds = bounds?;
-    let deletes = match &incremental.deleted {
-        Some(_) => "deleted rows are those with a value in the column `deleted`",
+    let marked = incremental.deleted.is_some();
+    let deletes = match deleted.map(|(_, known)| *known) {
+        Some(true) if marked => {
+            "deleted rows are those with a value in the column `deleted`, and those in `deleted_file`"
+        }
+        Some(true) => "rows that are gone since the last run are in `deleted_file`",
+        Some(false) => {
+            "rows that are gone since the last run are not known: it did not keep this key"
+        }
+        None if marked => "deleted rows are those with a value in the column `deleted`",
         None => "rows that were deleted are not known",
     };
     Some(ManifestIncrement {
@@ -185,6 +206,9 @@ fn increment<'e>(
         until: &bounds.until,
         deleted: incremental.deleted.as_deref(),
         deletes,
+        deleted_file: deleted
+            .filter(|(_, known)| *known)
+            .map(|(written, _)| file(&member.manifest, written)),
         again: member.request.again.map(RunId::as_str),
     })
 }

@@ -10,8 +10,10 @@
 
 mod archive;
 mod charset;
+mod check;
 mod columns;
 mod csv;
+mod deletions;
 mod file_set;
 mod held;
 mod incremental;
@@ -37,9 +39,10 @@ mod writer;
 
 pub use self::{
     archive::archive,
+    check::check,
     file_set::WrittenFile,
     held::{approve, discard, held},
-    plan::{ExportPlan, PlannedColumn, PlannedParameter, plan},
+    plan::{ExportPlan, PlannedArchive, PlannedColumn, PlannedIncrement, PlannedParameter, plan},
     set::{Places, export},
 };
 use crate::{definition::ExportDefinition, run_id::RunId};
@@ -98,6 +101,9 @@ pub struct ExportSummary {
     /// Of an incremental export, where its rows end, and those of the next begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+    /// Of an incremental export with a key, the file that lists the rows that are gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_file: Option<WrittenFile>,
     /// Files of an earlier export by the same manifest whose group has no rows any more.
     pub stale: Vec<String>,
     /// Of an archive, the rows that were deleted from their table.
@@ -129,6 +135,7 @@ impl ExportSummary {
             snapshot_time: String::new(),
             since: None,
             until: None,
+            deleted_file: None,
             stale: Vec::new(),
             deleted: None,
             would_delete: None,

@@ -102,7 +102,7 @@ impl PartFile {
         self.writer.write_all(bytes).map_err(|cause| cannot_write(&self.path, cause))
     }
 
-    /// Ends the file; [`FinishedFile::sync`] brings it to disk.
+    /// Ends the file; [`sync_files`] brings it to disk.
     pub(super) fn finish(self) -> Result<(Written, FinishedFile)> {
         let failed = |cause| cannot_write(&self.path, cause);
         let mut disk = self.writer.finish().map_err(failed)?;
@@ -145,12 +145,6 @@ impl FinishedFile {
         above.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
     }
 
-    /// Brings the file to disk.
-    pub(super) fn sync(&self) -> Result<()> {
-        let synced = File::open(&self.part.0).and_then(|file| file.sync_all());
-        synced.map_err(|cause| cannot_write(&self.path, cause))
-    }
-
     /// The file as it stands beside its place.
     pub(super) fn part(&self) -> &Path {
         &self.part.0
@@ -172,11 +166,10 @@ impl FinishedFile {
     }
 
     /// Lets the file take its place; [`sync_folder`] makes that last. False where the same bytes
-    /// are there already.
+    /// are there already, which may be in memory only: [`sync_files`] is for them.
     pub(super) fn place(self) -> Result<bool> {
         let failed = |cause| cannot_write(&self.path, cause);
         if self.is_there().map_err(failed)? {
-            File::open(&self.path).and_then(|file| file.sync_all()).map_err(failed)?;
             return Ok(false);
         }
         fs::rename(&self.part.0, &self.path).map_err(failed)?;
@@ -241,17 +234,32 @@ pub(super) fn sync_folder(folder: &Path) -> Result<()> {
     }
 }
 
-/// Brings many files to disk at once; those of a set are on one file system as a rule, and any
-/// other is synced on its own.
+/// From so many files on, the file system is told once to write everything: a disk waits a few
+/// milliseconds for each file that is told on its own, one that has nothing to write among them.
+const SYNCED_ONE_BY_ONE: usize = 8;
+
+/// Brings files to disk.
+pub(super) fn sync_files<'p>(files: impl ExactSizeIterator<Item = &'p Path>) -> Result<()> {
+    if files.len() > SYNCED_ONE_BY_ONE {
+        return sync_file_systems(files);
+    }
+    for path in files {
+        let synced = File::open(path).and_then(|file| file.sync_all());
+        synced.map_err(|cause| cannot_write(path, cause))?;
+    }
+    Ok(())
+}
+
+/// Those of a set are on one file system as a rule.
 #[cfg(target_os = "linux")]
-pub(super) fn sync_file_system(files: &[FinishedFile]) -> Result<()> {
+fn sync_file_systems<'p>(files: impl Iterator<Item = &'p Path>) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
     let mut synced = Vec::new();
-    for file in files {
-        let failed = |cause| cannot_write(&file.path, cause);
-        let opened = File::open(&file.part.0).map_err(failed)?;
-        let device = opened.metadata().map_err(failed)?.dev();
+    for path in files {
+        let failed = |cause| cannot_write(path, cause);
+        let device = fs::metadata(path).map_err(failed)?.dev();
         if !synced.contains(&device) {
+            let opened = File::open(path).map_err(failed)?;
             rustix::fs::syncfs(&opened).map_err(|cause| failed(cause.into()))?;
             synced.push(device);
         }
@@ -259,10 +267,13 @@ pub(super) fn sync_file_system(files: &[FinishedFile]) -> Result<()> {
     Ok(())
 }
 
-/// Brings many files to disk.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn sync_file_system(files: &[FinishedFile]) -> Result<()> {
-    files.iter().try_for_each(FinishedFile::sync)
+fn sync_file_systems<'p>(files: impl Iterator<Item = &'p Path>) -> Result<()> {
+    for path in files {
+        let synced = File::open(path).and_then(|file| file.sync_all());
+        synced.map_err(|cause| cannot_write(path, cause))?;
+    }
+    Ok(())
 }
 
 impl Drop for Part {

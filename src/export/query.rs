@@ -6,7 +6,7 @@
 //! transaction (`longshore.p1`), and COPY reads `current_setting(...)` cast to those types.
 
 use tokio_postgres::{
-    CopyOutStream, SimpleQueryMessage,
+    CopyOutStream, SimpleQueryMessage, Statement,
     types::{Kind as TypeKind, Type},
 };
 
@@ -57,14 +57,23 @@ impl Query {
             format!("(current_setting('{}')::{data_type})", setting_name(at))
         };
         let sql = replaced(sql, &names, setting);
-        let columns = prepared.columns().iter().map(|column| ResultColumn {
-            name: column.name().to_owned(),
-            data_type: column.type_().clone(),
-        });
+        let columns = columns(&prepared);
         let parameters = names.iter().zip(prepared.params());
         let parameters =
             parameters.map(|(name, of)| ((*name).to_owned(), of.name().to_owned())).collect();
-        Ok(Self { sql, columns: columns.collect(), parameters })
+        Ok(Self { sql, columns, parameters })
+    }
+
+    /// A query of this program's own, without parameters.
+    pub(super) fn of(sql: String, columns: Vec<ResultColumn>) -> Self {
+        Self { sql, columns, parameters: Vec::new() }
+    }
+
+    /// The columns of a query's result, whatever values its parameters will have.
+    pub(super) async fn columns_of(session: &Session, sql: &str) -> Result<Vec<ResultColumn>> {
+        let numbered = replaced(sql, &parameter_names(sql), |at| format!("${}", at + 1));
+        let prepared = session.client.prepare(&numbered).await.map_err(refused)?;
+        Ok(columns(&prepared))
     }
 
     /// Leaves only the rows between two points in time.
@@ -125,6 +134,14 @@ impl Query {
     }
 }
 
+fn columns(prepared: &Statement) -> Vec<ResultColumn> {
+    let column = |column: &tokio_postgres::Column| ResultColumn {
+        name: column.name().to_owned(),
+        data_type: column.type_().clone(),
+    };
+    prepared.columns().iter().map(column).collect()
+}
+
 /// The value given to a parameter.
 pub(super) fn parameter<'p>(name: &str, parameters: &'p [(String, String)]) -> Result<&'p str> {
     let found = parameters.iter().rev().find(|(key, _)| key == name);
@@ -180,7 +197,7 @@ fn setting_name(at: usize) -> String {
     format!("longshore.p{}", at + 1)
 }
 
-fn type_sql(data_type: &Type) -> String {
+pub(super) fn type_sql(data_type: &Type) -> String {
     format!("{}.{}", quote_identifier(data_type.schema()), quote_identifier(data_type.name()))
 }
 

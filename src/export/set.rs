@@ -9,12 +9,13 @@ use std::{
 
 use super::{
     ExportRequest, ExportSummary,
+    deletions::FoundKeys,
     file_set::FinishedSet,
-    incremental::{self, Bounds},
+    incremental::{self, Bounds, KnownKeys},
     lag,
     ledger::Ledger,
-    manifest::{self, Manifest},
-    part_file::{FinishedFile, check_place},
+    manifest::{self, Beside, Manifest},
+    part_file::check_place,
     path::PathPattern,
     snapshot::{self, Snapshot},
     work_folder::{RUN_PLACE, WorkFolder},
@@ -90,20 +91,22 @@ pub async fn export(
     refuse_shared(&mut written);
     let mut ended = Vec::with_capacity(members.len());
     // Nobody else begins before the ledger knows where these ended.
-    let mut folders = Vec::with_capacity(members.len());
+    let mut kept = Vec::with_capacity(members.len());
     for (member, written) in members.into_iter().zip(written) {
         let placed = match (member, written) {
             (Ok(member), Ok(Some(written))) => place(&member, &snapshot, written, started),
             (Err(error), _) | (_, Err(error)) => Err(error),
             (Ok(_), Ok(None)) => Err(Error::unexpected("an export was left out")),
         };
-        ended.push(placed.map(|(summary, folder)| {
-            folders.push(folder);
-            summary
-        }));
+        let (placed, of_it) = match placed {
+            Ok((summary, of_it)) => (Ok(summary), Some(of_it)),
+            Err(error) => (Err(error), None),
+        };
+        ended.push(placed);
+        kept.push(of_it);
     }
-    ledger.ended(&runs, &mut ended).await;
-    drop(folders);
+    ledger.ended(&runs, &mut ended, &kept).await;
+    drop(kept);
     progress.enter(Stage::Ended);
     Ok(ended)
 }
@@ -207,11 +210,11 @@ fn refuse_shared(written: &mut Attempted) {
     let mut taken = HashSet::new();
     for member in written {
         let Ok(Some(export)) = member else { continue };
-        let mut paths = export.files.files().iter().map(FinishedFile::path);
-        let shared = paths.find(|path| taken.contains(&whole(path))).map(written_by_another);
+        let shared = export.files.paths().find(|path| taken.contains(&whole(path)));
+        let shared = shared.map(written_by_another);
         match shared {
             Some(error) => *member = Err(error),
-            None => taken.extend(export.files.files().iter().map(|file| whole(file.path()))),
+            None => taken.extend(export.files.paths().map(whole)),
         }
     }
 }
@@ -233,8 +236,7 @@ async fn one(
 ) -> Result<WrittenExport> {
     // Whoever has the folder knows that no other run of these files is alive.
     ledger.started(member).await;
-    let files =
-        write(place, (member.request, bounds.as_ref()), member.pattern.clone(), work).await?;
+    let files = write(place, (member, bounds.as_ref()), work).await?;
     Ok(WrittenExport { files, bounds })
 }
 
@@ -281,7 +283,7 @@ async fn bounds_of(
     ledger: &Ledger<'_>,
 ) -> Result<Option<Bounds>> {
     let request = member.request;
-    if request.definition.incremental.is_none() {
+    let Some(asked) = &request.definition.incremental else {
         let given = request.again.map(|_| "--again").or(request.since.map(|_| "--since"));
         return match given {
             Some(option) => Err(Error::definition(format!(
@@ -291,23 +293,30 @@ async fn bounds_of(
             .hint("without it, its file is made of the rows as they are now")),
             None => Ok(None),
         };
-    }
+    };
     if let Some(run) = request.again {
         return ledger.bounds_again(member, run).await.map(Some);
     }
     let (until, held_back) = incremental::horizon(session).await?;
     let mut notes: Vec<String> = held_back.into_iter().collect();
-    let last = match ledger.last_run(member).await? {
-        LastRun::Ended(last) => Some(last),
+    let (mut last, mut keys) = (None, KnownKeys::None);
+    match ledger.last_run(member).await? {
+        LastRun::Ended(end) => {
+            last = Some(end.until);
+            keys = end.keys_of.map_or(KnownKeys::Unknown, KnownKeys::Last);
+        }
         LastRun::OfAnother if request.since.is_none() => {
             notes.push(format!(
                 "rows are written from the beginning: earlier runs of `{}` had another query or other files",
                 request.pipeline
             ));
-            None
         }
-        LastRun::OfAnother | LastRun::None => None,
-    };
+        LastRun::OfAnother | LastRun::None => {}
+    }
+    let keys = Some(keys).filter(|_| !asked.key.is_empty());
+    if keys == Some(KnownKeys::Unknown) {
+        notes.push("rows that were deleted before this run are not listed: the last run did not keep this key".to_owned());
+    }
     let since = match request.since {
         Some(text) => {
             let since = incremental::point(session, text).await?;
@@ -316,7 +325,14 @@ async fn bounds_of(
         }
         None => last,
     };
-    Ok(Some(Bounds { since, until, notes }))
+    Ok(Some(Bounds { since, until, notes, keys }))
+}
+
+/// What is needed of a placed export until the ledger knows of it.
+pub(super) struct Kept {
+    pub(super) keys: Option<FoundKeys>,
+    /// Keeps others from the same files.
+    _work: WorkFolder,
 }
 
 /// Lets the files take their places, the manifest last; the folder is still this export's.
@@ -325,37 +341,35 @@ fn place(
     snapshot: &Snapshot,
     written: WrittenExport,
     started: Instant,
-) -> Result<(ExportSummary, WorkFolder)> {
+) -> Result<(ExportSummary, Kept)> {
     written.files.prepare()?;
     check_place(&member.manifest)?;
     let earlier = manifest::files_of(&member.manifest);
     let columns = written.files.layout.columns.clone();
-    let (files, work) = written.files.place()?;
+    let placed = written.files.place()?;
+    let files = placed.written;
     let stale = manifest::stale(&earlier, &files);
-    let manifest =
-        Manifest::new(member, snapshot, &columns, &files, (&stale, written.bounds.as_ref()));
-    manifest.write(&member.manifest, &work)?;
+    let beside =
+        Beside { stale: &stale, bounds: written.bounds.as_ref(), deleted: placed.deleted.as_ref() };
+    let manifest = Manifest::new(member, snapshot, &columns, &files, beside);
+    manifest.write(&member.manifest, &placed.work)?;
     let (since, until, warnings) = match written.bounds {
         Some(bounds) => (bounds.since, Some(bounds.until), bounds.notes),
         None => (None, None, Vec::new()),
     };
+    let manifest = member.manifest.display().to_string();
     let summary = ExportSummary {
-        run: member.run.as_str().to_owned(),
-        pipeline: member.request.pipeline.to_owned(),
-        status: "published",
-        manifest: member.manifest.display().to_string(),
         rows: files.iter().map(|file| file.rows).sum(),
         bytes: files.iter().map(|file| file.bytes).sum(),
         files,
         snapshot_time: snapshot.time.clone(),
         since,
         until,
-        deleted: None,
-        would_delete: None,
-        table_rows: None,
+        deleted_file: placed.deleted.filter(|(_, known)| *known).map(|(file, _)| file),
         stale: stale.into_iter().map(|file| file.path).collect(),
         seconds: started.elapsed().as_secs_f64(),
         warnings,
+        ..ExportSummary::empty(&member.run, member.request.pipeline, "published", &manifest)
     };
-    Ok((summary, work))
+    Ok((summary, Kept { keys: placed.keys, _work: placed.work }))
 }

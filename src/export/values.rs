@@ -24,6 +24,7 @@ const MASK: &str = "***";
 pub(super) struct ValueFormat {
     decimal_mark: Option<String>,
     group_mark: Option<String>,
+    decimals: Option<usize>,
     date: Option<String>,
     timestamp: Option<String>,
     zone: TimeZone,
@@ -41,6 +42,7 @@ impl ValueFormat {
         Ok(Self {
             decimal_mark: output.decimal_mark.clone().filter(|mark| mark != "."),
             group_mark: output.group_mark.clone().filter(|mark| !mark.is_empty()),
+            decimals: output.decimals.map(usize::from),
             date: output.date_format.clone(),
             timestamp: output.timestamp_format.clone(),
             zone: zone(output)?,
@@ -81,7 +83,12 @@ impl ValueFormat {
         }
         let Some(text) = value else { return Ok(None) };
         Ok(Some(match column.kind {
-            Kind::Number => self.number(text),
+            Kind::Number => match self.decimals.filter(|_| column.has_decimals()) {
+                Some(decimals) => {
+                    Cow::Owned(self.number(&with_decimals(text, decimals)).into_owned())
+                }
+                None => self.number(text),
+            },
             Kind::Boolean => Cow::Borrowed(self.truth[usize::from(text == "t")].as_str()),
             Kind::Date => formatted(text, self.date.as_deref(), |text, format| {
                 jiff::fmt::strtime::format(format, text.parse::<civil::Date>()?)
@@ -150,6 +157,38 @@ fn formatted<'v>(
     written.map(Cow::Owned).map_err(|_| "a date beyond the years that a format can write")
 }
 
+/// A number with so many digits behind the point, rounded half away from zero as the server's
+/// `round` does; what is no plain number (`1e+20`, `NaN`) stays.
+fn with_decimals(text: &str, decimals: usize) -> String {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.is_empty() || !(whole.bytes().chain(fraction.bytes())).all(|b| b.is_ascii_digit()) {
+        return text.to_owned();
+    }
+    let kept = fraction.bytes().chain(std::iter::repeat(b'0')).take(decimals);
+    let mut number: Vec<u8> = whole.bytes().chain(kept).collect();
+    if fraction.as_bytes().get(decimals).is_some_and(|digit| *digit >= b'5') {
+        // What is carried out of the first digit stands before it.
+        let nines = number.iter().rev().take_while(|digit| **digit == b'9').count();
+        let from = number.len() - nines;
+        number[from..].fill(b'0');
+        match from.checked_sub(1) {
+            Some(at) => number[at] += 1,
+            None => number.insert(0, b'1'),
+        }
+    }
+    let is_zero = number.iter().all(|digit| *digit == b'0');
+    let mut written = String::from(if text.len() > digits.len() && !is_zero { "-" } else { "" });
+    let point = number.len() - decimals;
+    for (at, digit) in number.into_iter().enumerate() {
+        if at == point {
+            written.push('.');
+        }
+        written.push(char::from(digit));
+    }
+    written
+}
+
 /// Digits in groups of three; what is no plain number (`1e+20`, `NaN`) stays.
 fn grouped(whole: &str, mark: &str) -> String {
     let digits = whole.strip_prefix('-').unwrap_or(whole);
@@ -200,6 +239,25 @@ mod tests {
         ];
         for (number, written) in cases {
             assert_eq!(grouped(number, " "), written);
+        }
+    }
+
+    #[test]
+    fn decimals_are_filled_up_and_rounded_as_the_server_rounds() {
+        let cases = [
+            ("1", 2, "1.00"),
+            ("-1.5", 0, "-2"),
+            ("1.005", 2, "1.01"),
+            ("-0.004", 2, "0.00"),
+            ("9.995", 2, "10.00"),
+            ("99.5", 0, "100"),
+            ("0.444", 1, "0.4"),
+            ("NaN", 2, "NaN"),
+            ("-Infinity", 2, "-Infinity"),
+            ("1e+20", 2, "1e+20"),
+        ];
+        for (number, decimals, written) in cases {
+            assert_eq!(with_decimals(number, decimals), written, "{number}");
         }
     }
 

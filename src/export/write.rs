@@ -6,12 +6,13 @@ use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt, pin_mut};
 
 use super::{
-    ExportRequest, columns,
+    ExportRequest, columns, deletions,
     file_set::{FileSet, FinishedSet},
     incremental::{self, Bounds},
     layout::Layout,
     path::PathPattern,
     query::Query,
+    set::Member,
     values::ValueFormat,
     work_folder::WorkFolder,
     writer::Writer,
@@ -45,12 +46,21 @@ pub(super) struct Place<'p> {
 /// Runs the query of one export and writes its rows to whole files that wait for their place.
 pub(super) async fn write(
     place: &Place<'_>,
-    (request, bounds): (&ExportRequest<'_>, Option<&Bounds>),
-    pattern: PathPattern,
+    (member, bounds): (&Member<'_>, Option<&Bounds>),
     work: WorkFolder,
 ) -> Result<FinishedSet> {
+    let request = member.request;
+    let deletions = match bounds.and_then(|bounds| bounds.keys.as_ref()) {
+        Some(known) => {
+            Some(deletions::list(place, request, known, (&member.manifest, &work)).await?)
+        }
+        None => None,
+    };
     let (query, layout) = prepare(place.session, request, bounds).await?;
-    rows_to_files(place, &query, layout, (pattern, work)).await
+    let pattern = member.pattern.clone();
+    let mut files = rows_to_files(place, &query, layout, (pattern, work)).await?;
+    files.deletions = deletions;
+    Ok(files)
 }
 
 /// Writes the rows of a query that the server has understood.
@@ -154,7 +164,7 @@ fn unread(error: &tokio_postgres::Error, format: OutputFormat) -> Error {
     let said = database_error(error, "read the rows of the export");
     let code = error.code().map_or("", |code| code.code());
     if format == OutputFormat::Geojson && (code.starts_with("XX") || code == "22023") {
-        return said.hint("GeoJSON is in longitude and latitude: every geometry needs a reference system (SRID) to be transformed from");
+        return said.hint("GeoJSON is in longitude and latitude, and has no curves: every geometry needs a reference system (SRID) that the database knows; `ST_CurveToLine` in the query makes lines of curves");
     }
     said
 }

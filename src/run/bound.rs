@@ -43,6 +43,11 @@ impl BoundFile {
         whole.into_iter().chain(columns.iter().map(row))
     }
 
+    /// Whether a record may give the target several rows.
+    pub(super) fn is_unpivoted(&self, target: usize) -> bool {
+        self.unpivoted.get(target).is_some_and(|columns| !columns.is_empty())
+    }
+
     /// The column that is a record's row of that number, from 1.
     pub(super) fn column(&self, target: usize, row: u32) -> Option<&UnpivotedColumn> {
         self.unpivoted.get(target)?.get(usize::try_from(row).ok()?.checked_sub(1)?)

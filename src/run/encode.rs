@@ -8,21 +8,19 @@ use bytes::Bytes;
 
 use super::{
     bound::BoundFile,
-    keys::KeyHash,
     known::{Known, RowHash},
     refused::{Refused, RefusedEncoder, fault_violation, located},
+    row::RowLayout,
 };
 use crate::{
     batch::{Record, RecordBatch},
     copy::TupleEncoder,
     load::{SplitTuples, TableTuples},
     outcome::{Position, Violation},
-    plan::{Plan, TargetPlan, UnpivotedColumn},
+    plan::{Plan, UnpivotedColumn},
     postgres::{checkpoint::Checkpoint, publish::CountedTable},
-    schema::{Column, PgType},
     source::{Decoder, Split},
-    transform::{Operation, geometry::GeometryNotes},
-    value::Value,
+    transform::geometry::GeometryNotes,
 };
 
 /// What a worker made of one split.
@@ -121,6 +119,8 @@ pub(super) struct SplitEncoder<'a> {
     batch: RecordBatch,
     arena: Bump,
     encoders: Vec<TupleEncoder>,
+    /// Per target, how its rows are written.
+    layouts: Vec<RowLayout<'a>>,
     /// Per target, what was read of rejected records: which rows of the target they may be.
     refused: Vec<TupleEncoder>,
     /// Per target, the hashes of the keys encoded.
@@ -148,6 +148,7 @@ impl<'a> SplitEncoder<'a> {
             batch: RecordBatch::default(),
             arena: Bump::new(),
             encoders: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
+            layouts: plan.targets.iter().map(RowLayout::new).collect(),
             refused: plan.targets.iter().map(|_| TupleEncoder::default()).collect(),
             keys: vec![Vec::new(); plan.targets.len()],
             takes: vec![false; plan.targets.len()],
@@ -266,6 +267,10 @@ impl<'a> SplitEncoder<'a> {
             }
             self.hashes[index] = None;
             self.encoders[index].mark();
+            if !file.is_unpivoted(index) {
+                self.encode_row(index, (record, None), outcome, violations);
+                continue;
+            }
             for (row, column) in file.rows(index, record) {
                 self.encode_row(index, (&row, column), outcome, violations);
             }
@@ -288,8 +293,8 @@ impl<'a> SplitEncoder<'a> {
         let mut found = Vec::new();
         let encoder = &mut self.encoders[index];
         let fields = encoder.bytes() + TupleEncoder::FIELDS_START;
-        let encoding = RowEncoder { target, arena: &self.arena, encoder };
-        match encoding.encode(row, &mut outcome.notes, &mut found) {
+        let notes = &mut outcome.notes;
+        match self.layouts[index].encode(row, &self.arena, encoder, notes, &mut found) {
             Ok(Some(key)) => {
                 self.keys[index].push(key);
                 let encoder = &self.encoders[index];
@@ -421,78 +426,4 @@ impl SplitOutcome {
         let taking = tables.filter(|(_, (_, takes))| **takes);
         taking.for_each(|(index, (table, _))| table.filtered += file.rows_per_record(index));
     }
-}
-
-/// Writes one record's row for one target.
-struct RowEncoder<'e> {
-    target: &'e TargetPlan,
-    arena: &'e Bump,
-    encoder: &'e mut TupleEncoder,
-}
-
-impl<'e> RowEncoder<'e> {
-    /// All columns are looked at even after a violation: the owner of the data gets all of them.
-    /// Gives the hash of the key, where all of it is staged.
-    ///
-    /// # Errors
-    /// A message when a value that was proven to fit does not: a fault of longshore.
-    fn encode(
-        self,
-        record: &Record<'e>,
-        notes: &mut GeometryNotes,
-        violations: &mut Vec<Violation>,
-    ) -> Result<Option<u64>, String> {
-        let load = &self.target.load;
-        let columns = load.columns.iter().enumerate();
-        let mut staged = columns.filter(|(_, column)| column.is_staged());
-        let (mut key, mut key_fields) = (KeyHash::default(), 0);
-        let operations = self.target.operations.as_ref();
-        let fields = self.target.columns.len() + self.target.matched.len() + 1;
-        let fields = fields + usize::from(operations.is_some());
-        self.encoder.begin_row(fields);
-        self.encoder.ordinal(record.ordinal());
-        let operation = operations.map(|operations| operations.of(record, self.arena));
-        // Of a record whose operation nobody knows, no more is judged than of a deletion.
-        let key_only = operation.as_ref().is_some_and(|it| *it != Ok(Operation::Write));
-        if let Some(operation) = operation {
-            let written = self.encoder.field(&PgType::Bool, &Value::Bool(key_only));
-            written.map_err(|_| "a truth does not fit its type")?;
-            violations.extend(operation.err());
-        }
-        for transform in &self.target.columns {
-            let (index, column) = staged.next().ok_or("a transform without a column")?;
-            if key_only && !load.is_read_of_deletion(index) {
-                write(self.encoder, &column.column, &Value::Null)?;
-                continue;
-            }
-            let start = self.encoder.bytes();
-            let value = transform.apply(record, self.arena, notes, violations);
-            if let (Some(value), true) = (value, violations.is_empty()) {
-                write(self.encoder, &column.column, &value)?;
-            }
-            if load.key.contains(&index) {
-                key.add(self.encoder.encoded(start));
-                key_fields += 1;
-            }
-        }
-        for (transform, matched) in self.target.matched.iter().zip(load.matched()) {
-            if key_only && !load.is_read_of_deletion(matched.of) {
-                write(self.encoder, matched.column, &Value::Null)?;
-                continue;
-            }
-            let value = transform.apply(record, self.arena, notes, violations);
-            if let (Some(value), true) = (value, violations.is_empty()) {
-                write(self.encoder, matched.column, &value)?;
-            }
-        }
-        self.encoder.end_row();
-        let whole = key_fields > 0 && key_fields == load.key.len();
-        Ok(whole.then(|| key.finish()))
-    }
-}
-
-/// Adds a field to the row; that it does not fit is a fault of longshore.
-fn write(encoder: &mut TupleEncoder, column: &Column, value: &Value<'_>) -> Result<(), String> {
-    let written = encoder.field(&column.pg_type, value);
-    written.map_err(|_| format!("a value of column `{}` does not fit its type", column.name))
 }

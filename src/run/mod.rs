@@ -31,6 +31,7 @@ mod refused;
 mod replay;
 mod resume;
 pub(crate) mod retry;
+mod row;
 mod stage;
 pub(crate) mod stopping;
 mod undo;

@@ -150,7 +150,8 @@ fn every_workbook_is_read_or_refused_without_a_panic_or_a_runaway_allocation() {
                 refused.push((name.clone(), error.to_string()));
             }
         }
-        let growth = peak_mib() - before;
+        // The kernel adds pages up per processor, and late: a peak may seem to shrink.
+        let growth = peak_mib().saturating_sub(before);
         assert!(growth < PEAK_GROWTH_MAX_MIB, "{growth} MiB after {name}");
     }
     refused.sort();

@@ -355,8 +355,63 @@ async fn an_archive_that_is_killed_anywhere_loses_no_row() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Rows enough that they take a while to stream, to be read again and to be deleted.
+const STREAMED: &str = "create table if not exists t (id int primary key, note text);
+    truncate t; insert into t select n, repeat(md5(n::text), 20) from generate_series(1, 8000) n";
+
+#[tokio::test]
+async fn an_archive_whose_process_is_killed_anywhere_while_it_works_loses_no_row() {
+    let space = Workspace::with(STREAMED).await;
+    let pipeline = small("select * from t order by id", "null = '\\N'");
+    space.write("archive.toml", pipeline.replace("t.csv", "t.csv.zip"));
+    let full = env::var("LONGSHORE_TORTURE").is_ok_and(|how| how == "full");
+    let rounds = if full { 50 } else { 8 };
+    let began = std::time::Instant::now();
+    let whole = longshore(&space, &RUN[..4], None);
+    assert_eq!(whole.status.code(), Some(0), "{}", said(&whole));
+    let whole = began.elapsed();
+    let mut cut_off = 0;
+    for round in 0..rounds {
+        forget(&space).await;
+        space.client.batch_execute(STREAMED).await.expect("rows");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+        command.env_clear().env("DATABASE_URL", space.database.url());
+        command.current_dir(space.folder.path()).args(&RUN[..4]);
+        let mut running = command.stdout(std::process::Stdio::null()).spawn().expect("it starts");
+        tokio::time::sleep(whole * round / rounds).await;
+        running.kill().expect("killed");
+        cut_off += u32::from(running.wait().expect("it ends").code().is_none());
+        wait_for_sessions(&space).await;
+        let in_table = space.value("select count(*) from t").await;
+        assert!(in_table == "8000" || zipped(&space) == 8000, "round {round}: {in_table} rows");
+        let done = longshore(&space, &RUN[..4], None);
+        assert_eq!(done.status.code(), Some(0), "round {round}: {}", said(&done));
+        assert_eq!(
+            (space.value("select count(*) from t").await.as_str(), zipped(&space)),
+            ("0", 8000)
+        );
+        let left = fs::read_dir(space.folder.path().join("archive/a/b")).expect("the folder");
+        assert_eq!(left.count(), 2, "round {round}: the file and its manifest");
+    }
+    assert!(cut_off * 2 > rounds, "{cut_off} of {rounds} were cut off");
+}
+
+/// Rows in the file, where it is in its place.
+fn zipped(space: &Workspace) -> usize {
+    let path = space.folder.path().join("archive/a/b/t.csv.zip");
+    let Ok(file) = fs::File::open(path) else { return 0 };
+    let mut archive = zip::ZipArchive::new(file).expect("a whole file");
+    let member = archive.by_index(0).expect("a member");
+    let rows = csv::Reader::from_reader(member).into_records().collect::<Result<Vec<_>, _>>();
+    rows.expect("CSV").len()
+}
+
 async fn reset(space: &Workspace) {
     space.client.batch_execute(ATTEMPTS).await.expect("attempts");
+    forget(space).await;
+}
+
+async fn forget(space: &Workspace) {
     let ledger = "do $$ begin if to_regclass('longshore.run') is not null then delete from longshore.run; end if; end $$";
     space.client.batch_execute(ledger).await.expect("an empty ledger");
     let folder: &Path = &space.folder.path().join("archive");

@@ -240,6 +240,66 @@ async fn sensitive_columns_stay_away_unless_the_role_may_see_them() {
 }
 
 #[tokio::test]
+async fn what_is_hashed_or_masked_is_so_in_every_format_alike() {
+    use calamine::{Reader, Xlsx};
+    let postgis = !is_left_out(Part::Postgis, "features");
+    let space = Workspace::with("").await;
+    space.write("key", "0123456789abcdef0123456789abcdef\n");
+    let names = ["email", "born", "paid", "score", "seen", "tags", "doc", "phone"];
+    let toml = |format: &str| {
+        let place = if format == "geojson" {
+            ", ST_SetSRID(ST_MakePoint(1, 2), 4326) as place"
+        } else {
+            ""
+        };
+        let hashed = names[..7].iter().map(|name| format!("{name} = {{ treatment = \"hash\" }}\n"));
+        format!(
+            "kind = \"export\"\nsql = \"\"\"select 'ana@example.org' as email, date '2001-02-03' as born, \
+             true as paid, 1.50 as score, timestamptz '2024-02-29 12:00:00+00' as seen, array['a', 'b'] as tags, \
+             '{{\"a\": 1}}'::jsonb as doc, 'secret' as phone{place} order by 1\"\"\"\nhash_key_file = \"$DIR/key\"\n\
+             [sensitive]\n{}phone = {{ treatment = \"mask\" }}\n\
+             [output]\nformat = \"{format}\"\npath = \"$DIR/out.{format}\"\n",
+            hashed.collect::<String>()
+        )
+    };
+    export_toml(&space, &toml("csv"), &[]).await.expect("written");
+    let text = space.read("out.csv");
+    let (header, values) = text.trim_end().split_once('\n').expect("two lines");
+    assert_eq!(header.split(',').collect::<Vec<_>>(), names);
+    let values: Vec<&str> = values.split(',').collect();
+    assert!(values[..7].iter().all(|value| value.len() == 64), "{values:?}");
+    assert_eq!(values[7], "***");
+    export_toml(&space, &toml("jsonl"), &[]).await.expect("written");
+    let line: Value = serde_json::from_str(&space.read("out.jsonl")).expect("JSON");
+    export_toml(&space, &toml("xlsx"), &[]).await.expect("written");
+    let path = space.folder.path().join("out.xlsx");
+    let mut book: Xlsx<_> = calamine::open_workbook(&path).expect("a workbook");
+    let sheet = book.worksheet_range("Sheet1").expect("the sheet");
+    let row: Vec<_> = sheet.rows().nth(1).expect("a row").iter().map(ToString::to_string).collect();
+    assert_eq!(row, values);
+    let mut documents = vec![line];
+    if postgis {
+        export_toml(&space, &toml("geojson"), &[]).await.expect("written");
+        let all: Value = serde_json::from_str(&space.read("out.geojson")).expect("JSON");
+        documents.push(all["features"][0]["properties"].clone());
+    }
+    for document in documents {
+        for (name, value) in names.iter().zip(&values) {
+            assert_eq!(document[name], *value, "{name}: {document}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn numbers_have_the_decimals_asked_for() {
+    let space = Workspace::with("").await;
+    let sql = "select 1234.5 as a, -0.005::numeric as b, 2.675::float8 as c, 7 as d, 'NaN'::float8 as e, null::numeric as f order by 1";
+    let output = "decimals = 2\ndecimal_mark = \",\"\ngroup_mark = \".\"\ndelimiter = \";\"\n";
+    export_with(&space, sql, output, &[]).await.expect("written");
+    assert_eq!(space.read("out.csv"), "a;b;c;d;e;f\n1.234,50;-0,01;2,68;7;NaN;\n");
+}
+
+#[tokio::test]
 async fn the_manifest_says_what_was_asked_and_what_was_written() {
     let space = Workspace::with("").await;
     let sql = "select n as id, 'x' as name from generate_series(1, :count) n order by n";

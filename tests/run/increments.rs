@@ -262,3 +262,169 @@ async fn a_transaction_that_holds_rows_back_is_named() {
     assert_eq!(done.status.code(), Some(0), "{}", said(&done));
     assert!(said(&done).contains(&format!("(process {pid} of the server)")), "{}", said(&done));
 }
+
+/// Runs it, and gives the ids written, the list of deleted ones and the summary.
+fn run_listing(space: &Workspace, arguments: &[&str]) -> (BTreeSet<i64>, String, Value) {
+    let (ids, summary) = run(space, arguments);
+    let list = space.read(summary["deleted_file"]["path"].as_str().expect("a list"));
+    (ids, list, summary)
+}
+
+async fn execute(space: &Workspace, sql: &str) {
+    space.client.batch_execute(sql).await.expect(sql);
+}
+
+#[tokio::test]
+async fn rows_that_are_deleted_are_listed_by_their_key() {
+    let table = "create table mark (class char(4), day date, grade numeric, secret text, updated_at timestamptz default now() - interval '5 seconds', primary key (class, day));
+        insert into mark select c, date '2024-01-01' + n, n, 'x' from unnest(array['=5A', '5B']) c, generate_series(1, 3) n";
+    let space = Workspace::with(table).await;
+    let pipeline = r#"kind = "export"
+sql = "select class, day, grade, updated_at from mark where grade < :most::int order by class, day"
+[incremental]
+column = "updated_at"
+key = ["class", "day"]
+[output]
+format = "jsonl"
+path = "out/marks-{run}.{format}"
+columns = ["day", "grade"]
+labels = { class = "Class", grade = "Grade" }
+"#;
+    space.write("items.toml", pipeline);
+    let set = ["--set", "most=100"];
+    let listing = |arguments: &[&str]| {
+        let done = longshore(&space, &[&set[..], arguments].concat());
+        assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+        let summary: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+        let list = space.read(summary["deleted_file"]["path"].as_str().expect("a list"));
+        (list, summary)
+    };
+    let (first, _) = listing(&[]);
+    assert_eq!(first, "Class,day\n", "nothing is gone before the first run");
+    execute(&space, "delete from mark where day = '2024-01-02'; delete from mark where class = '=5A' and day = '2024-01-03'").await;
+    // Changed, and not in this run's rows yet: it is there all the same.
+    execute(
+        &space,
+        "update mark set updated_at = now() + interval '1 hour' where day = '2024-01-04'",
+    )
+    .await;
+    let (second, summary) = listing(&[]);
+    assert_eq!(second, "Class,day\n5B  ,2024-01-02\n'=5A ,2024-01-02\n'=5A ,2024-01-03\n");
+    assert_eq!((&summary["rows"], &summary["deleted_file"]["rows"]), (&0.into(), &3.into()));
+    let manifest: Value =
+        serde_json::from_str(&space.read(summary["manifest"].as_str().expect("a path")))
+            .expect("JSON");
+    let file = &manifest["incremental"]["deleted_file"];
+    assert_eq!((&file["rows"], &file["sha256"]), (&3.into(), &summary["deleted_file"]["sha256"]));
+    let run = summary["run"].as_str().expect("a run");
+    let told = Command::new(env!("CARGO_BIN_EXE_longshore"))
+        .env_clear()
+        .env("DATABASE_URL", space.database.url())
+        .args(["history", run])
+        .output()
+        .expect("longshore runs");
+    assert!(String::from_utf8_lossy(&told.stdout).contains("3 deleted rows listed"));
+
+    // One that comes again, and one that the query does not give any more.
+    execute(&space, "insert into mark values ('5B', '2024-01-02', 7); update mark set grade = 200 where class = '5B' and day = '2024-01-03'").await;
+    let (third, _) = listing(&[]);
+    assert_eq!(third, "Class,day\n5B  ,2024-01-03\n");
+    execute(&space, "delete from mark where day = '2024-01-02'").await;
+    let path = summary["deleted_file"]["path"].as_str().expect("a path");
+    std::fs::remove_file(space.folder.path().join(path)).expect("lost");
+    let (again, _) = listing(&["--again", run]);
+    assert_eq!(again, second, "the list of a run can be made again");
+    assert_eq!(listing(&[]).0, "Class,day\n5B  ,2024-01-02\n", "it is gone once more");
+    assert_eq!(listing(&[]).0, "Class,day\n");
+}
+
+#[tokio::test]
+async fn deleted_rows_are_listed_again_after_a_run_that_was_cut_off() {
+    let space = Workspace::with(TABLE).await;
+    space.write("items.toml", PIPELINE.replace("[output]", "key = [\"id\"]\n[output]"));
+    for id in 1..=4 {
+        insert(&space.client, id).await;
+    }
+    let (first, list, _) = run_listing(&space, &[]);
+    assert_eq!((first.len(), list.as_str()), (4, "id\n"));
+    execute(&space, "delete from item where id = 2").await;
+    // The ledger does not hear of it: its tables cannot be written.
+    execute(&space, "create function stop() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
+        create trigger stop before delete on longshore.export_key for each row execute function stop()").await;
+    let (_, list, summary) = run_listing(&space, &[]);
+    assert_eq!(list, "id\n2\n");
+    let warning = summary["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("the ledger does not know of this export"), "{warning}");
+    execute(&space, "drop trigger stop on longshore.export_key; delete from item where id = 3")
+        .await;
+    let (_, list, _) = run_listing(&space, &[]);
+    assert_eq!(list, "id\n2\n3\n", "what was listed and not noted comes again");
+    assert_eq!(run_listing(&space, &[]).1, "id\n");
+}
+
+#[tokio::test]
+async fn deleted_rows_that_cannot_be_known_are_said() {
+    let space = Workspace::with(TABLE).await;
+    space.write("items.toml", PIPELINE);
+    insert(&space.client, 1).await;
+    insert(&space.client, 2).await;
+    run(&space, &[]);
+    let keyed = PIPELINE.replace("[output]", "key = [\"id\"]\n[output]");
+    space.write("items.toml", &keyed);
+    execute(&space, "delete from item where id = 1").await;
+    let (_, summary) = run(&space, &[]);
+    assert_eq!(summary["deleted_file"], Value::Null);
+    assert!(summary["warnings"][0].as_str().expect("a warning").contains("not listed"));
+    let manifest = space.read(summary["manifest"].as_str().expect("a path"));
+    assert!(manifest.contains("are not known: it did not keep this key"), "{manifest}");
+    execute(&space, "delete from item where id = 2").await;
+    assert_eq!(run_listing(&space, &[]).1, "id\n2\n", "from now on they are");
+
+    execute(&space, "insert into item (id, name) values (7, 'same'), (8, 'same')").await;
+    space.write("items.toml", keyed.replace("key = [\"id\"]", "key = [\"name\"]"));
+    let twice = longshore(&space, &[]);
+    assert_eq!(twice.status.code(), Some(2), "{}", said(&twice));
+    assert!(said(&twice).contains("two rows of the query are equal in"), "{}", said(&twice));
+    execute(&space, "delete from item where id = 8; insert into item (id) values (9)").await;
+    let none = longshore(&space, &[]);
+    assert!(said(&none).contains("has no value in `incremental.key`"), "{}", said(&none));
+    space.write(
+        "items.toml",
+        format!("{keyed}[sensitive]\nid = {{}}\n").replace("columns = [\"id\", \"name\"]\n", ""),
+    );
+    let hidden = longshore(&space, &[]);
+    assert!(said(&hidden).contains("would not tell rows apart"), "{}", said(&hidden));
+}
+
+#[tokio::test]
+async fn a_plan_says_which_rows_come_and_which_are_deleted() {
+    let space = Workspace::with(TABLE).await;
+    let plan = |file: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+        command.env_clear().env("DATABASE_URL", space.database.url());
+        let planned = command.current_dir(space.folder.path()).args(["plan", file]).output();
+        let planned = planned.expect("longshore runs");
+        assert_eq!(planned.status.code(), Some(0), "{}", said(&planned));
+        String::from_utf8_lossy(&planned.stdout).into_owned()
+    };
+    space.write("items.toml", PIPELINE);
+    let text = plan("items.toml");
+    assert!(
+        text.contains("only those whose updated_at is from the beginning to before 20"),
+        "{text}"
+    );
+    insert(&space.client, 1).await;
+    let (_, summary) = run(&space, &[]);
+    let until = summary["until"].as_str().expect("an end");
+    assert!(plan("items.toml").contains(&format!("is from {until} to before 20")));
+    let archive = "kind = \"export\"\nsql = \"select * from item order by id\"\n[archive]\ntable = \"item\"\nkey = [\"id\"]\nlimit = \"7%\"\n\
+        [output]\nformat = \"csv\"\npath = \"out/a.csv\"\n";
+    space.write("archive.toml", archive);
+    let text = plan("archive.toml");
+    assert!(
+        text.contains(
+            "they are DELETED from item once they are in the files; more than 7% of its rows wait"
+        ),
+        "{text}"
+    );
+}

@@ -10,6 +10,7 @@ mod constraints;
 mod cycles;
 mod deferred;
 mod every_constraint;
+mod export_checks;
 mod export_sets;
 mod exports;
 mod failing_sql;

@@ -36,8 +36,30 @@ impl Checker<'_> {
                 "every run of an incremental export has other rows: files of their own keep them all",
             );
         }
+        if let Some(incremental) = &export.incremental {
+            self.incremental_key(export, &incremental.key, root);
+        }
         for name in export.sensitive.keys() {
             self.sensitive(export, name, root);
+        }
+    }
+
+    /// Whoever reads of a deleted row has to know it from the others.
+    fn incremental_key(&mut self, export: &ExportDefinition, key: &[String], root: &Place) {
+        let place = root.key("incremental").key("key");
+        self.repeated(key, &place);
+        for (at, name) in key.iter().enumerate() {
+            let treatment = export.treatment(name);
+            if matches!(treatment, Treatment::Omit | Treatment::Mask) {
+                let message = format!("`{name}` is sensitive, and would not tell rows apart");
+                self.report("definition.conflict", &place.index(at), message).hint =
+                    hinted("have it hashed or shown, or choose another key");
+            }
+        }
+        if !key.is_empty() && export.replica.as_ref().is_some_and(|replica| replica.env.is_some()) {
+            let message = "`incremental.key` and `replica.env` exclude each other";
+            self.report("definition.conflict", &place, message).hint =
+                hinted("keys are compared where the ledger is");
         }
     }
 
@@ -55,6 +77,7 @@ impl Checker<'_> {
             ("timestamp_format", output.timestamp_format.is_some()),
             ("decimal_mark", output.decimal_mark.is_some()),
             ("group_mark", output.group_mark.is_some()),
+            ("decimals", output.decimals.is_some()),
             ("true_word", output.true_word.is_some()),
             ("false_word", output.false_word.is_some()),
             ("unencodable", output.unencodable == Unencodable::Replace),

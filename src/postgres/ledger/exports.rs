@@ -29,6 +29,8 @@ pub struct ExportRecord {
     pub slot: String,
     /// The run whose files are made again.
     pub again: Option<RunId>,
+    /// Of an incremental export with a key: its columns, and the zone its text is in.
+    pub keys: Option<String>,
 }
 
 /// What is known of an export once it is there.
@@ -44,6 +46,8 @@ pub struct ExportEnd {
     pub since: Option<String>,
     /// Of an incremental export, where its rows end.
     pub until: Option<String>,
+    /// Of an incremental export, deleted rows listed; `None` where they are not known.
+    pub deletions: Option<u64>,
     /// The files.
     pub files: Vec<FileRecord>,
 }
@@ -102,14 +106,15 @@ pub async fn record_exported(client: &Client, run: &RunId, end: &ExportEnd) -> R
           select $1, f.at - 1, f.path, f.sha256, f.bytes, f.rows
           from unnest($5::text[], $6::text[], $7::int8[], $8::int8[]) with ordinality f (path, sha256, bytes, rows, at))
         update longshore.export set snapshot_time = $2::text::timestamptz, rows = $3, bytes = $4,
-          since = $9, until = $10 where run_id = $1";
+          since = $9, until = $10, deletions = $11 where run_id = $1";
     let run = run.as_str();
     let (rows, bytes) = (end.rows.cast_signed(), end.bytes.cast_signed());
     let paths: Vec<&str> = end.files.iter().map(|file| file.path.as_str()).collect();
     let hashes: Vec<&str> = end.files.iter().map(|file| file.sha256.as_str()).collect();
     let sizes: Vec<i64> = end.files.iter().map(|file| file.bytes.cast_signed()).collect();
     let records: Vec<i64> = end.files.iter().map(|file| file.records.cast_signed()).collect();
-    let values: [Parameter<'_>; 10] = [
+    let deletions = end.deletions.map(u64::cast_signed);
+    let values: [Parameter<'_>; 11] = [
         (&run, Type::TEXT),
         (&end.snapshot_time, Type::TEXT),
         (&rows, Type::INT8),
@@ -120,6 +125,7 @@ pub async fn record_exported(client: &Client, run: &RunId, end: &ExportEnd) -> R
         (&records, Type::INT8_ARRAY),
         (&end.since, Type::TEXT),
         (&end.until, Type::TEXT),
+        (&deletions, Type::INT8),
     ];
     let written = client.execute_typed(update, &values).await;
     written.map(drop).map_err(|error| database_error(&error, "write the ledger"))
@@ -172,12 +178,22 @@ pub async fn record_export_failed(client: &Client, run: &RunId, message: &str) -
 /// these files. Two pipelines may have one name, and one pipeline another query than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LastRun {
-    /// It ended there.
-    Ended(String),
+    /// It ended.
+    Ended(LastEnd),
     /// There are runs by this name, of another query or into other files.
     OfAnother,
     /// There is none.
     None,
+}
+
+/// How the last run of an incremental export ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastEnd {
+    /// Where its rows end.
+    pub until: String,
+    /// The run under which the keys are kept that it found; `None` where it kept none, or those
+    /// of another key.
+    pub keys_of: Option<String>,
 }
 
 /// Where the last run of an incremental export ended.
@@ -186,7 +202,7 @@ pub enum LastRun {
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn last_run(client: &Client, export: &ExportRecord) -> Result<LastRun> {
     let query = format!(
-        "select until, query_sha256 = $4 and {SLOT} = $5 from longshore.export e join longshore.run using (run_id)
+        "select until, query_sha256 = $4 and {SLOT} = $5, case when keys = $6 then keys_of end from longshore.export e join longshore.run using (run_id)
         where pipeline = $1 and status = 'published' and parameters_sha256 = $2
           and role is not distinct from $3 and until is not null and again is null
         order by 2 desc, until::timestamptz desc limit 1"
@@ -197,17 +213,21 @@ pub async fn last_run(client: &Client, export: &ExportRecord) -> Result<LastRun>
         &export.role,
         &export.query_sha256,
         &export.slot,
+        &export.keys,
     ]);
     let row = client.query_typed_opt(&query, &values).await;
     let row = row.map_err(|error| database_error(&error, "ask the ledger"))?;
     Ok(match row {
-        Some(row) if row.get(1) => LastRun::Ended(row.get(0)),
+        Some(row) if row.get(1) => {
+            LastRun::Ended(LastEnd { until: row.get(0), keys_of: row.get(2) })
+        }
         Some(_) => LastRun::OfAnother,
         None => LastRun::None,
     })
 }
 
-/// The bounds of a run of this incremental export, with the same parameters.
+/// The bounds of a run of this incremental export, with the same parameters, and whether it listed
+/// deleted rows by the same key.
 ///
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
@@ -215,14 +235,14 @@ pub async fn bounds_of(
     client: &Client,
     export: &ExportRecord,
     run: &RunId,
-) -> Result<Option<(Option<String>, String)>> {
-    let query = "select since, until from longshore.export join longshore.run using (run_id)
+) -> Result<Option<(Option<String>, String, bool)>> {
+    let query = "select since, until, coalesce(keys = $4, false) and deletions is not null from longshore.export join longshore.run using (run_id)
         where run_id = $1 and pipeline = $2 and parameters_sha256 = $3 and until is not null";
     let run = run.as_str();
-    let values = texts([&run, &export.pipeline, &export.parameters_sha256]);
+    let values = texts([&run, &export.pipeline, &export.parameters_sha256, &export.keys]);
     let row = client.query_typed_opt(query, &values).await;
     let row = row.map_err(|error| database_error(&error, "ask the ledger"))?;
-    Ok(row.map(|row| (row.get(0), row.get(1))))
+    Ok(row.map(|row| (row.get(0), row.get(1), row.get(2))))
 }
 
 /// An export as `history` shows it.
@@ -248,6 +268,9 @@ pub struct PastExport {
     pub until: Option<String>,
     /// The run whose files it made again.
     pub again: Option<String>,
+    /// Of an incremental export, deleted rows that it listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletions: Option<i64>,
     /// Of an archive, the table that its rows were deleted from.
     pub deleted_from: Option<String>,
     /// Rows deleted.
@@ -275,7 +298,8 @@ pub(super) async fn past_export(
 ) -> Result<Option<PastExport>, tokio_postgres::Error> {
     let query = "select query_sha256, parameters::text, role, manifest,
           to_char(snapshot_time, 'YYYY-MM-DD HH24:MI:SS'), rows, bytes, since, until, again, deleted_from, deleted,
-          h.plan -> 'archive' ->> 'table', (h.plan -> 'archive' ->> 'rows')::int8, (h.plan -> 'archive' ->> 'table_rows')::int8
+          h.plan -> 'archive' ->> 'table', (h.plan -> 'archive' ->> 'rows')::int8, (h.plan -> 'archive' ->> 'table_rows')::int8,
+          deletions
         from longshore.export left join longshore.held h using (run_id) where run_id = $1";
     let row = client.query_typed_opt(query, &texts([&run])).await?;
     let would_delete = |row: &tokio_postgres::Row| {
@@ -294,6 +318,7 @@ pub(super) async fn past_export(
         since: row.get(7),
         until: row.get(8),
         again: row.get(9),
+        deletions: row.get(15),
         deleted_from: row.get(10),
         deleted: row.get(11),
         would_delete: would_delete(&row),

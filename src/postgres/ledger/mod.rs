@@ -4,6 +4,7 @@
 //! already, and (after a COMMIT whose answer was lost) did it happen. The row
 //! of a published run is written in the publishing transaction itself.
 
+mod export_keys;
 mod exports;
 mod held;
 mod held_archives;
@@ -11,8 +12,9 @@ mod history;
 mod rejected;
 mod steps;
 
+pub use export_keys::{FoundKeys, record_exported_with_keys};
 pub use exports::{
-    ExportEnd, ExportRecord, LastRun, PastExport, PastHeldArchive, bounds_of, last_run,
+    ExportEnd, ExportRecord, LastEnd, LastRun, PastExport, PastHeldArchive, bounds_of, last_run,
     record_archived, record_export_failed, record_export_started, record_exported, restart_export,
     status_of,
 };

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The steps in order: a name that stays, and what it does.
-const STEPS: [(&str, &str); 9] = [
+const STEPS: [(&str, &str); 10] = [
     ("runs", include_str!("1_runs.sql")),
     ("held", include_str!("2_held.sql")),
     ("lease", include_str!("5_lease.sql")),
@@ -24,6 +24,7 @@ const STEPS: [(&str, &str); 9] = [
     ("exports", include_str!("20_exports.sql")),
     ("merged", include_str!("22_merged.sql")),
     ("tenants", include_str!("25_tenants.sql")),
+    ("export_keys", include_str!("30_export_keys.sql")),
 ];
 
 /// Creates the ledger where it is missing, and brings an older one up to date.

@@ -75,7 +75,7 @@ impl Boundary {
         if blank || (line.content > 0 && self.dialect.comment == Some(bytes[0])) {
             return Some(piece(PieceKind::Skipped));
         }
-        match self.quotes(&bytes[..line.content]) {
+        match self.quotes(bytes, line.content) {
             (false, _) => Some(piece(PieceKind::Plain)),
             (true, false) => Some(piece(PieceKind::Quoted)),
             (true, true) => self.several_lines(bytes, &line, at_end),
@@ -95,7 +95,7 @@ impl Boundary {
                 return (at_end || too_long).then_some(broken);
             };
             lines += 1;
-            open ^= self.quotes(&bytes[at..at + line.content]).1;
+            open ^= self.quotes(&bytes[at..], line.content).1;
             let (content, whole) = (at + line.content, at + line.whole);
             if !open {
                 let kept = content <= QUOTED_RECORD_BYTES_MAX
@@ -108,15 +108,17 @@ impl Boundary {
         Some(broken)
     }
 
-    /// Whether a line may have quotes, and whether their number, without the
+    /// Whether a line, so many bytes, may have quotes, and whether their number, without the
     /// escaped ones, is odd. An escape never reaches over a line end, so going
     /// line by line is counting the whole.
     #[inline]
-    fn quotes(&self, line: &[u8]) -> (bool, bool) {
+    fn quotes(&self, bytes: &[u8], line: usize) -> (bool, bool) {
         match (self.dialect.quote, self.dialect.escape) {
             (None, _) => (false, false),
-            (Some(quote), None) => Needle::new(quote).parity(line),
-            (Some(quote), Some(escape)) => (true, unescaped(line, quote, escape) % 2 == 1),
+            (Some(quote), None) => Needle::new(quote).parity(bytes, line),
+            (Some(quote), Some(escape)) => {
+                (true, unescaped(&bytes[..line], quote, escape) % 2 == 1)
+            }
         }
     }
 }

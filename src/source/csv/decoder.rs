@@ -118,6 +118,24 @@ impl CsvDecoder {
         if self.repeats_header(record, decode) {
             return Err(Wrong::Header);
         }
+        if decode || self.fields.iter().any(|field| field.escaped) {
+            self.made_cells(record, decode, batch)?;
+        } else {
+            let fields = &self.fields;
+            let range = |index: usize| (fields[index].start, fields[index].end);
+            let texts = self.cells.fields().iter().map(|index| index.map(range));
+            batch.push_texts_in_block(self.at, texts);
+        }
+        self.rest(record, decode, batch)
+    }
+
+    /// Adds cells some of which are not the record's bytes: unescaped, or of another encoding.
+    fn made_cells(
+        &mut self,
+        record: &[u8],
+        decode: bool,
+        batch: &mut RecordBatch,
+    ) -> Result<(), Wrong> {
         for &index in self.cells.fields() {
             let Some(field) = index.map(|index| self.fields[index]) else {
                 batch.push(Cell::Absent);
@@ -133,7 +151,7 @@ impl CsvDecoder {
                 );
             }
         }
-        self.rest(record, decode, batch)
+        Ok(())
     }
 
     /// Whether the record is the header once more, as files have it that were put together. With

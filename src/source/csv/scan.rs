@@ -1,55 +1,35 @@
-//! Finding structural bytes, eight at a time in ordinary registers.
+//! Finding structural bytes, 64 at a time.
 //!
 //! Fields are short, about ten bytes. A search by `memchr` per field pays for
-//! its start each time, several times what the field itself costs. So bytes
-//! are compared a word at a time, and 64 of them become one mask whose bits are
-//! walked: one badly predicted branch per 64 bytes rather than one per field.
+//! its start each time, several times what the field itself costs. So 64 bytes
+//! become one mask whose bits are walked: one badly predicted branch per 64
+//! bytes rather than one per field.
+
+use wide::u8x16;
 
 /// Bytes that one mask covers.
 pub(super) const MASK_BYTES: usize = 64;
 
-const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-const ONES: u64 = 0x0101_0101_0101_0101;
-/// Brings the lowest bit of each byte together in the highest byte: bit `8k`
-/// times bit `56 - 7k` is bit `56 + k`, and no other two meet there.
-const GATHER: u64 = 0x0102_0408_1020_4080;
-
-/// A byte to look for.
+/// A byte to look for, sixteen times.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Needle(u64);
+pub(super) struct Needle(u8x16);
 
 impl Needle {
+    #[inline]
     pub(super) fn new(byte: u8) -> Self {
-        Self(u64::from(byte) * ONES)
+        Self(u8x16::splat(byte))
     }
 
-    /// The highest bit of every byte that equals the needle; exact, without
-    /// carries from one byte into the next.
+    /// Whether the needle occurs in the first `length` bytes, and whether an odd number of times.
     #[inline]
-    fn matches(self, word: u64) -> u64 {
-        let difference = word ^ self.0;
-        !(((difference & LOW_BITS) + LOW_BITS) | difference | LOW_BITS)
-    }
-
-    /// Whether the needle occurs in `bytes`, and whether an odd number of times.
-    #[inline]
-    pub(super) fn parity(self, bytes: &[u8]) -> (bool, bool) {
-        let (words, tail) = bytes.as_chunks::<8>();
+    pub(super) fn parity(self, bytes: &[u8], length: usize) -> (bool, bool) {
         let (mut any, mut odd) = (0, 0);
-        for word in words {
-            let found = self.matches(u64::from_le_bytes(*word));
+        for at in (0..length).step_by(MASK_BYTES) {
+            let found = mask(bytes, at, length, self);
             any |= found;
             odd ^= found;
         }
-        let found = self.matches(self.word_of(tail));
-        (any | found != 0, (odd ^ found).count_ones() % 2 == 1)
-    }
-
-    /// Up to seven bytes as a word that has no needle beyond them.
-    #[inline]
-    fn word_of(self, tail: &[u8]) -> u64 {
-        let padding = !self.0;
-        tail.iter().rev().fold(padding, |word, byte| word << 8 | u64::from(*byte))
+        (any != 0, odd.count_ones() % 2 == 1)
     }
 }
 
@@ -93,11 +73,11 @@ fn with_chunk<T>(bytes: &[u8], at: usize, look: impl Fn(&[u8; MASK_BYTES]) -> T)
 
 #[inline]
 fn mask_chunk(chunk: &[u8; MASK_BYTES], needle: Needle) -> u64 {
-    let (words, _) = chunk.as_chunks::<8>();
+    let (lanes, _) = chunk.as_chunks::<16>();
     let mut mask = 0;
-    for (index, word) in words.iter().enumerate() {
-        let found = needle.matches(u64::from_le_bytes(*word));
-        mask |= ((found >> 7).wrapping_mul(GATHER) >> 56) << (8 * index);
+    for (index, lane) in lanes.iter().enumerate() {
+        let found = u8x16::new(*lane).simd_eq(needle.0).to_bitmask();
+        mask |= u64::from(found) << (16 * index);
     }
     mask
 }
@@ -125,7 +105,7 @@ mod tests {
                 prop_assert_eq!(quotes >> bit & 1 == 1, byte == Some(b'"'), "bit {}", bit);
             }
             let count = bytes[at..end].iter().filter(|byte| **byte == b'"').count();
-            prop_assert_eq!(needles.1.parity(&bytes[at..end]), (count > 0, count % 2 == 1));
+            prop_assert_eq!(needles.1.parity(&bytes[at..], end - at), (count > 0, count % 2 == 1));
         }
     }
 
@@ -134,9 +114,9 @@ mod tests {
         for byte in 0..=255u8 {
             let needle = Needle::new(byte);
             for other in 0..=255u8 {
-                for length in [1, 8, 9] {
+                for length in [1, 64, 65] {
                     let expected = (byte == other, byte == other && length % 2 == 1);
-                    assert_eq!(needle.parity(&vec![other; length]), expected);
+                    assert_eq!(needle.parity(&vec![other; length], length), expected);
                 }
             }
         }

@@ -94,14 +94,17 @@ impl Compiler<'_> {
         if self.findings.len() > before {
             return None;
         }
+        let (input, text) = (input?, TextWork { steps: self.unguarded(steps), map });
+        let verbatim = if text.is_idle() && rules.is_empty() { input.verbatim() } else { None };
         Some(ColumnTransform {
             name: self.column.name.as_str().into(),
             sensitive: self.definition.sensitive,
-            input: input?,
+            input,
             null: self.null_words(),
-            text: TextWork { steps: self.unguarded(steps), map },
+            text,
             missing,
             rules,
+            verbatim,
         })
     }
 

@@ -165,6 +165,15 @@ impl Parser {
         Ok(Self { kind })
     }
 
+    /// Of a text column: the bytes that fit it whatever they are, since no text has more
+    /// characters than bytes.
+    pub(super) fn text_bytes_max(&self) -> Option<usize> {
+        match self.kind {
+            Kind::Text { limit } => Some(limit.map_or(usize::MAX, |limit| limit as usize)),
+            _ => None,
+        }
+    }
+
     /// One cell as a value of the column's type; an absent one is NULL.
     ///
     /// # Errors
