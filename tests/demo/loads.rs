@@ -100,7 +100,7 @@ pub(super) const NOTHING: Tally = Tally {
 };
 
 /// Every fault that the sample data were made with, and no other.
-const EXPECTED: [Expected; 6] = [
+const EXPECTED: [Expected; 7] = [
     Expected {
         pipeline: "cadastre/lots",
         tables: &[(
@@ -207,6 +207,16 @@ const EXPECTED: [Expected; 6] = [
             ("rule.enum", 1),
             ("rule.not_null", 1),
         ],
+    },
+    // What owners and values say of a parcel that is rejected finds none.
+    Expected {
+        pipeline: "cadastre/county",
+        tables: &[
+            ("cadastre.parcel", Tally { read: 12, rejected: 1, inserted: 11, ..NOTHING }),
+            ("cadastre.owner_interest", Tally { read: 13, rejected: 2, inserted: 11, ..NOTHING }),
+            ("cadastre.valuation", Tally { read: 13, rejected: 2, inserted: 11, ..NOTHING }),
+        ],
+        codes: &[("geometry.self_intersection", 1), ("lookup.none", 3), ("rule.total", 1)],
     },
     Expected {
         pipeline: "school/sds",

@@ -102,3 +102,57 @@ async fn a_table_that_is_read_or_has_had_rows_keeps_its_indexes() {
     assert_eq!(first(&space.run(PIPELINE).await)[4], 60_000);
     assert_eq!(space.value(IDENTITY).await, all, "rows that others may still see were in it");
 }
+
+const TICKS: &str = r#"
+    create table tick (id int, at date, label text, constraint "Only Once" primary key (id, at)) partition by range (at);
+    create index "By label" on tick (lower(label) desc) where label <> 'none';
+    create table tick_1 partition of tick for values from ('2024-01-01') to ('2024-02-01');
+    create table tick_2 partition of tick for values from ('2024-02-01') to ('2024-03-01');
+    alter index tick_2_pkey rename to "Second";
+    create index on tick_2 using brin (at)"#;
+
+/// All that defines the indexes and constraints of the table and its partitions, and which belong
+/// to which.
+const TICK_SHAPE: &str = "select string_agg(line, '; ' order by line) from (
+    select pg_get_indexdef(indexrelid) || ' ' || indisprimary || indisvalid || coalesce(' of ' || h.inhparent::regclass, '') as line
+      from pg_index left join pg_inherits h on h.inhrelid = indexrelid where indrelid::regclass::text like 'tick%'
+    union all select conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) || conislocal || coninhcount
+      from pg_constraint where conrelid::regclass::text like 'tick%') l";
+
+/// Ticks of two months, in no order.
+fn ticks(first: u32) -> String {
+    let mut csv = "id,at,label\n".to_owned();
+    for n in 0..ROWS {
+        let id = first + (u64::from(n) * 7919 % u64::from(ROWS)) as u32;
+        writeln!(csv, "{id},2024-{:02}-{:02},l{n}", 1 + id % 2, 1 + id % 28).expect("text");
+    }
+    csv
+}
+
+#[tokio::test]
+async fn of_a_partitioned_table_that_is_empty_they_are_put_together_again() {
+    let pipeline = PIPELINE
+        .replace("public.item", "public.tick")
+        .replace("[\"id\"]", "[\"id\", \"at\"]")
+        .replace("code = { from = \"code\" }", "at = { from = \"at\" }");
+    let space = Workspace::with(TICKS).await;
+    let remember =
+        REMEMBER.replace("indrelid = 'item'::regclass", "indrelid::regclass::text like 'tick%'");
+    space.client.batch_execute(&remember).await.expect("the indexes are noted");
+    let shape = space.value(TICK_SHAPE).await;
+    space.write("items.csv", ticks(1));
+    let summary = space.run(&pipeline).await;
+    assert_eq!(first(&summary), [60_000, 0, 0, 0, 60_000, 0, 0]);
+    assert_eq!(space.value(TICK_SHAPE).await, shape);
+    // The one that no index of the whole is made of stays on its partition.
+    assert_eq!(space.value(IDENTITY).await, "tick_2_at_idx");
+    // Nothing is taken off where there are rows, in whichever partition.
+    let remember = format!("drop table before; {remember}");
+    space.client.batch_execute(&remember).await.expect("the indexes are noted");
+    let before = space.value(IDENTITY).await;
+    space.client.batch_execute("truncate tick_1").await.expect("a partition is empty");
+    space.write("items.csv", ticks(100_001));
+    let summary = space.run(&pipeline).await;
+    assert_eq!(first(&summary), [60_000, 0, 0, 0, 60_000, 0, 0]);
+    assert_eq!((space.value(IDENTITY).await, space.value(TICK_SHAPE).await), (before, shape));
+}

@@ -5,6 +5,9 @@
 //! transaction: who reads the table waits for its end, and if it fails nothing has happened. So
 //! only a table is chosen that has not one page, and only indexes that come back just as they
 //! were: nothing refers to them, and nobody has said anything about them that would be lost.
+//!
+//! Of a partitioned table the whole has to be empty: who has rows there goes on reading. An index
+//! of the whole goes with those of its partitions, and is put together from them again.
 
 use postgres_types::Type;
 use tokio_postgres::Client;
@@ -29,36 +32,60 @@ pub(super) struct Apart {
     pub(super) all: bool,
 }
 
-/// The indexes that would come back as they were, of a table (`$1`) of which nobody would notice.
-const REMOVABLE: &str = "select quote_ident(n.nspname) || '.' || quote_ident(c.relname), pg_get_indexdef(c.oid),
-      k.conname::text, k.contype = 'p', quote_ident(c.relname)
+/// The indexes that would come back as they were, of a table (`$1`) and its partitions, of which
+/// nobody would notice.
+const REMOVABLE: &str = "select i.indrelid, i.indexrelid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name,
+      pg_get_indexdef(c.oid) as definition, k.conname::text as conname, k.contype = 'p' as is_primary,
+      quote_ident(c.relname) as own_name, pg_get_constraintdef(k.oid) as says, i.indrelid::regclass::text as on_table
     from pg_catalog.pg_index i
       join pg_catalog.pg_class c on c.oid = i.indexrelid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       left join pg_catalog.pg_constraint k on k.conindid = c.oid and k.conrelid = i.indrelid
-    where i.indrelid = $1 and i.indisvalid and i.indisready and not i.indisreplident and not i.indisclustered
+    where i.indrelid in (select $1::oid union select relid::oid from pg_catalog.pg_partition_tree($1::oid::regclass))
+      and i.indisvalid and i.indisready and not i.indisreplident and not i.indisclustered
       and c.reltablespace = 0 and current_setting('default_tablespace') = ''
       and (k.oid is null or k.contype in ('p', 'u') and not k.condeferrable and i.indimmediate
         and c.relam = (select oid from pg_catalog.pg_am where amname = 'btree'))
-      and not exists (select from pg_catalog.pg_depend d where d.deptype <> 'i'
+      and not (k.oid is not null and c.relkind = 'I' and c.reloptions is not null)
+      and not exists (select from pg_catalog.pg_depend d where d.deptype not in ('i', 'P', 'S')
         and (d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = c.oid
           or d.refclassid = 'pg_catalog.pg_constraint'::regclass and d.refobjid = k.oid
           or d.deptype in ('e', 'x') and d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid))
       and not exists (select from pg_catalog.pg_description d
         where d.classoid = 'pg_catalog.pg_class'::regclass and d.objoid = c.oid
           or d.classoid = 'pg_catalog.pg_constraint'::regclass and d.objoid = k.oid)
-      and not exists (select from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attstattarget > -1)
-    order by c.oid";
+      and not exists (select from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attstattarget > -1)";
 
-/// Whether a table may be changed by us, and nothing hangs on its shape meanwhile.
-const CHANGEABLE: &str = "select pg_catalog.pg_has_role(c.relowner, 'usage') and not c.relispartition
-      and not c.relhassubclass
-      and not exists (select from pg_catalog.pg_trigger g where g.tgrelid = c.oid and g.tgdeferrable)
+/// Each index of the table itself, one line for each partition that it has one on.
+fn removable() -> String {
+    format!(
+        "with removable as ({REMOVABLE})
+         select r.name, r.definition, r.conname, r.is_primary, r.own_name, r.says,
+           p.name, p.definition, p.conname, p.is_primary, p.own_name, p.on_table
+         from removable r
+           left join (pg_catalog.pg_inherits h join removable p on p.indexrelid = h.inhrelid)
+             on h.inhparent = r.indexrelid
+         where r.indrelid = $1 and (select count(*) from pg_catalog.pg_inherits t where t.inhparent = $1)
+           = (select count(*) from pg_catalog.pg_inherits t join removable o on o.indexrelid = t.inhrelid
+              where t.inhparent = r.indexrelid)
+         order by r.indexrelid, p.indexrelid"
+    )
+}
+
+/// Whether a table may be changed by us, and nothing hangs on its shape meanwhile. Of a
+/// partitioned one, partitions of partitions are left alone.
+const CHANGEABLE: &str = "select bool_and(pg_catalog.pg_has_role(c.relowner, 'usage')
+        and (c.oid = $1 and not c.relispartition and (c.relkind = 'p' or not c.relhassubclass)
+          or c.oid <> $1 and c.relkind = 'r')
+        and not exists (select from pg_catalog.pg_trigger g where g.tgrelid = c.oid and g.tgdeferrable))
       and not exists (select from pg_catalog.pg_event_trigger e where e.evtenabled <> 'D')
-    from pg_catalog.pg_class c where c.oid = $1";
+    from pg_catalog.pg_class c
+    where c.oid in (select $1::oid union select relid::oid from pg_catalog.pg_partition_tree($1::oid::regclass))";
 
-const EMPTY: &str = "select pg_catalog.pg_relation_size($1::oid::regclass) = 0,
-      (select count(*) from pg_catalog.pg_index i where i.indrelid = $1)";
+/// Whether it has no page, and how many indexes there are.
+const EMPTY: &str = "select sum(pg_catalog.pg_relation_size(t.oid::regclass)) = 0,
+      sum((select count(*) from pg_catalog.pg_index i where i.indrelid = t.oid))::bigint
+    from (select $1::oid as oid union select relid::oid from pg_catalog.pg_partition_tree($1::oid::regclass)) t";
 
 impl Apart {
     /// Takes off what can be taken off for so many rows, unless somebody is reading the table.
@@ -69,7 +96,8 @@ impl Apart {
     ) -> Result<Option<Self>, Failure> {
         let oid: (&(dyn postgres_types::ToSql + Sync), Type) = (&load.table.oid, Type::OID);
         let failed = || failed("look at the table's indexes");
-        if rows < ROWS_MIN || load.table.kind != RelationKind::Table {
+        let is_table = matches!(load.table.kind, RelationKind::Table | RelationKind::Partitioned);
+        if rows < ROWS_MIN || !is_table {
             return Ok(None);
         }
         let changeable = client
@@ -80,9 +108,10 @@ impl Apart {
             return Ok(None);
         }
         let removable =
-            client.query_typed(REMOVABLE, std::slice::from_ref(&oid)).await.map_err(failed())?;
+            client.query_typed(&removable(), std::slice::from_ref(&oid)).await.map_err(failed())?;
         let table = qualified(&load.table.name);
-        let lock = format!("lock table only {table} in access exclusive mode nowait");
+        let only = if load.table.kind == RelationKind::Table { "only " } else { "" };
+        let lock = format!("lock table {only}{table} in access exclusive mode nowait");
         if removable.is_empty() || matches!(attempt(client, &lock).await?, Attempt::Refused(_)) {
             return Ok(None);
         }
@@ -92,37 +121,69 @@ impl Apart {
         if !is_empty {
             return Ok(None);
         }
-        let mut apart =
-            Self { put_back: Vec::new(), all: i64::try_from(removable.len()) == Ok(indexes) };
-        for index in &removable {
-            apart.remove(client, &table, index).await?;
+        let mut apart = Self { put_back: Vec::new(), all: false };
+        let mut removed = 0;
+        for index in removable.chunk_by(|one, next| one.get::<_, &str>(0) == next.get::<_, &str>(0))
+        {
+            removed += apart.remove(client, &table, index).await?;
         }
+        apart.all = removed == indexes;
         Ok(Some(apart))
     }
 
+    /// Takes one off, with those of its partitions; how many that were.
     async fn remove(
         &mut self,
         client: &Client,
         table: &str,
-        index: &tokio_postgres::Row,
-    ) -> Result<(), Failure> {
-        let (name, definition): (&str, String) = (index.get(0), index.get(1));
-        let constraint: Option<&str> = index.get(2);
-        self.put_back.push(definition);
+        index: &[tokio_postgres::Row],
+    ) -> Result<i64, Failure> {
+        let Some(whole) = index.first() else { return Ok(0) };
+        let (name, constraint): (&str, Option<&str>) = (whole.get(0), whole.get(2));
+        let parts: Vec<_> =
+            index.iter().filter(|row| row.get::<_, Option<&str>>(6).is_some()).collect();
         let drop = match constraint {
             None => format!("drop index {name}"),
             Some(constraint) => {
-                let constraint = quote_identifier(constraint);
-                let kind = if index.get(3) { "primary key" } else { "unique" };
-                let own_name: &str = index.get(4);
-                self.put_back.push(format!(
-                    "alter table only {table} add constraint {constraint} {kind} using index {own_name}"
-                ));
-                format!("alter table only {table} drop constraint {constraint}")
+                format!("alter table {table} drop constraint {}", quote_identifier(constraint))
             }
         };
+        for part in &parts {
+            self.build((part.get(11), part.get(7)), (part.get(8), part.get(9), part.get(10)));
+        }
+        match (constraint, parts.is_empty()) {
+            (_, true) => {
+                self.build((table, whole.get(1)), (constraint, whole.get(3), whole.get(4)));
+            }
+            (None, false) => self.put_back.push(whole.get(1)),
+            (Some(constraint), false) => self.put_back.push(format!(
+                "alter table only {table} add constraint {} {}",
+                quote_identifier(constraint),
+                whole.get::<_, &str>(5)
+            )),
+        }
+        let attach = |part: &&tokio_postgres::Row| {
+            format!("alter index {name} attach partition {}", part.get::<_, &str>(6))
+        };
+        self.put_back.extend(parts.iter().map(attach));
         guarded(client, &drop, "take the table's indexes off").await?;
-        Ok(())
+        Ok(i64::try_from(parts.len()).unwrap_or(i64::MAX - 1) + 1)
+    }
+
+    /// Notes how an index of one table is built, and made a constraint where it was one.
+    fn build(
+        &mut self,
+        (table, definition): (&str, &str),
+        (constraint, is_primary, own_name): (Option<&str>, Option<bool>, &str),
+    ) {
+        self.put_back.push(definition.to_owned());
+        if let Some(constraint) = constraint {
+            let kind = if is_primary == Some(true) { "primary key" } else { "unique" };
+            let constraint = quote_identifier(constraint);
+            self.put_back.push(format!(
+                "alter table only {table} add constraint {constraint} {kind} using index {own_name}"
+            ));
+        }
     }
 
     /// Builds all of them.

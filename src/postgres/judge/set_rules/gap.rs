@@ -53,8 +53,9 @@ impl Gaps<'_> {
         let (compared, postgis) = (self.compared(), &self.spatial.postgis);
         format!(
             "create index on {compared} using gist ({} {postgis}gist_geometry_ops_2d);
-             analyze {compared}",
-            outline()
+             analyze {compared} ({})",
+            outline(),
+            group()
         )
     }
 

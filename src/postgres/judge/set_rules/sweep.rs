@@ -4,7 +4,7 @@
 //! their south side, in levels by height: whoever meets a new one is found among neighbours in
 //! that order. The work grows with the outlines and the pairs that meet, whatever their sizes;
 //! what is kept are the outlines below the line. To ask a spatial index for each of 300,000
-//! parcels took 6 s of processor time, this takes 0.3 s.
+//! parcels took 6 s of the server's processor time, and as long again to count pairs before.
 //!
 //! Most pairs are neighbours that share a side. A line along a side that has all corners of one
 //! outline on its left and those of the other on its right proves that they share nothing, or
