@@ -290,6 +290,46 @@ async fn what_is_hashed_or_masked_is_so_in_every_format_alike() {
     }
 }
 
+/// Memory that an export may need, whatever it writes.
+#[cfg(target_os = "linux")]
+const MEMORY_KIB_MAX: u64 = 64 << 10;
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_export_needs_no_more_memory_for_more_rows() {
+    let space = Workspace::with("").await;
+    let columns: Vec<_> = (0..16).map(|at| format!("md5((n + {at})::text) as c{at}")).collect();
+    let toml = format!(
+        "kind = \"export\"\nsql = \"select n, {} from generate_series(1, 150000) n order by n\"\n\
+         [output]\nformat = \"csv\"\npath = \"big.csv\"\n",
+        columns.join(", ")
+    );
+    space.write("big.toml", toml);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_longshore"));
+    command.env_clear().env("DATABASE_URL", space.database.url());
+    let mut running = command
+        .current_dir(space.folder.path())
+        .args(["run", "big.toml"])
+        .spawn()
+        .expect("it starts");
+    let status = format!("/proc/{}/status", running.id());
+    let mut most = 0;
+    let ended = loop {
+        let said = std::fs::read_to_string(&status).unwrap_or_default();
+        let peak = said.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse().ok());
+        most = most.max(peak.unwrap_or(0));
+        if let Some(ended) = running.try_wait().expect("it is known") {
+            break ended;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
+    assert!(ended.success(), "{ended}");
+    let bytes = std::fs::metadata(space.folder.path().join("big.csv")).expect("the file").len();
+    assert!(bytes > MEMORY_KIB_MAX << 10, "{bytes} bytes would fit into memory");
+    assert!(most > 0 && most <= MEMORY_KIB_MAX, "{most} KiB");
+}
+
 #[tokio::test]
 async fn numbers_have_the_decimals_asked_for() {
     let space = Workspace::with("").await;

@@ -14,6 +14,7 @@ use proptest::{
 };
 
 use super::workspace::Workspace;
+use crate::support::{Part, is_left_out};
 
 const ROWS: usize = 300;
 
@@ -148,19 +149,22 @@ async fn out_and_in(space: &Workspace, columns: &[(&str, &str, &str)], output: &
 
 #[tokio::test]
 async fn a_table_that_is_exported_is_imported_as_it_was() {
-    let space = tables(COLUMNS, "[=+@'\\-\\t\\r\\n\",;|\\\\N né日a1]{0,12}").await;
+    let has_places = !is_left_out(Part::Postgis, "a column of points");
+    let here = COLUMNS.iter().filter(|(name, ..)| has_places || *name != "place");
+    let columns: Vec<_> = here.copied().collect();
+    let crs = if has_places { "crs = \"EPSG:4326\"\n" } else { "" };
+    let space = tables(&columns, "[=+@'\\-\\t\\r\\n\",;|\\\\N né日a1]{0,12}").await;
     let csv = "format = \"csv\"\nnull = \"⟂\"\n";
-    let from_csv =
-        "format = \"csv\"\npath = \"$DIR/out.csv\"\nnull = [\"⟂\"]\ncrs = \"EPSG:4326\"\n";
+    let from_csv = format!("format = \"csv\"\npath = \"$DIR/out.csv\"\nnull = [\"⟂\"]\n{crs}");
     let guarded = format!("{from_csv}unguard = true\n");
-    out_and_in(&space, COLUMNS, csv, &guarded).await;
-    out_and_in(&space, COLUMNS, &format!("{csv}raw = true\n"), from_csv).await;
+    out_and_in(&space, &columns, csv, &guarded).await;
+    out_and_in(&space, &columns, &format!("{csv}raw = true\n"), &from_csv).await;
     let semicolons = format!(
         "{csv}delimiter = \";\"\nquoting = \"all\"\nencoding = \"utf-8-bom\"\nline_end = \"crlf\"\n"
     );
-    out_and_in(&space, COLUMNS, &semicolons, &format!("{guarded}delimiter = \";\"\n")).await;
-    let lines = "format = \"jsonl\"\npath = \"$DIR/out.jsonl\"\nnull = []\ncrs = \"EPSG:4326\"\n";
-    out_and_in(&space, COLUMNS, "format = \"jsonl\"\n", lines).await;
+    out_and_in(&space, &columns, &semicolons, &format!("{guarded}delimiter = \";\"\n")).await;
+    let lines = format!("format = \"jsonl\"\npath = \"$DIR/out.jsonl\"\nnull = []\n{crs}");
+    out_and_in(&space, &columns, "format = \"jsonl\"\n", &lines).await;
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ pub(crate) enum Part {
     Postgis,
     /// Encrypted connections.
     Tls,
+    /// Collations of ICU, such as those that pass over case.
+    Icu,
 }
 
 /// Whether the tests' server is of this major version or a later one; printed where it is not.
@@ -62,7 +64,8 @@ fn lacking() -> Vec<Part> {
             && system.join("extension/postgis.control").exists());
     let program = fs::read(installation.program("postgres")).expect("the program");
     let tls = memchr::memmem::find(&program, b"libssl").is_some();
-    [(Part::Postgis, postgis), (Part::Tls, tls)]
+    let icu = memchr::memmem::find(&program, b"libicui18n").is_some();
+    [(Part::Postgis, postgis), (Part::Tls, tls), (Part::Icu, icu)]
         .into_iter()
         .filter_map(|(part, there)| (!there).then_some(part))
         .collect()

@@ -24,6 +24,7 @@ use super::{
 use crate::error::{Error, Result};
 
 pub(crate) use surroundings::Surroundings;
+pub(super) use surroundings::own_user_name;
 
 /// The word of `sslrootcert` for the authorities that the system trusts.
 const SYSTEM_AUTHORITIES: &str = "system";

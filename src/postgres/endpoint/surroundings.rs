@@ -102,7 +102,7 @@ impl Surroundings {
 }
 
 /// The name that `/etc/passwd` has for this process's user.
-fn own_user_name() -> Option<String> {
+pub(in crate::postgres) fn own_user_name() -> Option<String> {
     let own = rustix::process::geteuid().as_raw().to_string();
     let users = std::fs::read_to_string("/etc/passwd").ok()?;
     users.lines().find_map(|line| {

@@ -11,7 +11,7 @@ use crate::{
     failpoint,
     load::LoadTarget,
     postgres::{
-        endpoint::Endpoint,
+        endpoint::{Endpoint, own_user_name},
         session::{TRANSACTION_SETTINGS, answered},
         watch,
     },
@@ -198,8 +198,8 @@ impl Taking<'_> {
 
 /// `user@machine, process 1234`: where to look for a run.
 fn holder() -> String {
-    let user = env::var("USER").or_else(|_| env::var("LOGNAME"));
-    let user = user.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+    let user = env::var("USER").or_else(|_| env::var("LOGNAME")).ok().or_else(own_user_name);
+    let user = user.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string());
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{user}@{machine}, process {}", std::process::id())
 }

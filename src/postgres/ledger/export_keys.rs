@@ -47,6 +47,7 @@ pub async fn record_exported_with_keys(
     );
     transaction.batch_execute(&begin).await.map_err(failed)?;
     copy(transaction.client(), found.file).await?;
+    transaction.batch_execute("analyze longshore_keys").await.map_err(failed)?;
     let (run_id, keys_of) = (run.as_str(), found.last.unwrap_or(run.as_str()));
     let gone = "with gone as (
           delete from longshore.export_key k where keys_of = $2
@@ -54,7 +55,9 @@ pub async fn record_exported_with_keys(
         insert into longshore.export_deletion (run_id, key) select $1, key from gone";
     let values: [Parameter<'_>; 2] = [(&run_id, Type::TEXT), (&keys_of, Type::TEXT)];
     transaction.execute_typed(gone, &values).await.map_err(failed)?;
-    let new = "insert into longshore.export_key (keys_of, key) select $1, key from longshore_keys on conflict do nothing";
+    // Most are known: a join finds them in a fifth of the time that conflicts take.
+    let new = "insert into longshore.export_key (keys_of, key) select $1, key from longshore_keys f
+        where not exists (select from longshore.export_key k where k.keys_of = $1 and k.key = f.key)";
     transaction.execute_typed(new, &texts([&keys_of])).await.map_err(failed)?;
     let kept = "update longshore.export set keys = $2, keys_of = $3 where run_id = $1";
     transaction

@@ -46,7 +46,7 @@ impl TlsMode {
             "verify-ca" => TlsMode::VerifyCa,
             "verify-full" => TlsMode::VerifyFull,
             _ => {
-                let hint = "one of disable, prefer, require, verify-ca, verify-full";
+                let hint = "one of disable, allow, prefer, require, verify-ca, verify-full";
                 return Err(Error::definition("sslmode is not a known word").hint(hint));
             }
         })
