@@ -8,11 +8,13 @@ use tokio_postgres::Client;
 use super::{
     session::{database_error, with_settings},
     sql::qualified,
+    watch,
 };
 use crate::{
     error::{Error, Result},
     load::{CountLimit, LoadTarget},
     outcome::Tally,
+    run_id::RunId,
 };
 
 /// Below this many rows written, a table's old statistics do no harm.
@@ -21,14 +23,15 @@ const ROWS_MIN: u64 = 1_000;
 /// How long a table may take: by default the server reads 30,000 pages of it.
 const TABLE_SECONDS: u64 = 600;
 
-/// Analyses the tables of which much was written; the targets are committed.
+/// Analyses the tables of which much was written; the targets are committed. To be waited for by
+/// [`watch::attended`]: a lost answer would be waited for until the limit.
 ///
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses or takes too long: the load is not touched.
 pub async fn analyze_changed(
     client: &Client,
-    loads: &[LoadTarget],
-    tallies: &[Tally],
+    run: &RunId,
+    (loads, tallies): (&[LoadTarget], &[Tally]),
     limit: CountLimit,
 ) -> Result<()> {
     for (load, tally) in loads.iter().zip(tallies) {
@@ -37,7 +40,8 @@ pub async fn analyze_changed(
             continue;
         }
         let analyze = format!(
-            "set local statement_timeout = '{TABLE_SECONDS}s'; analyze {}",
+            "{}; set local statement_timeout = '{TABLE_SECONDS}s'; analyze {}",
+            watch::mark(run),
             qualified(&load.table.name)
         );
         let analyze = with_settings(&analyze);

@@ -204,7 +204,8 @@ impl<'r> Import<'r> {
         let (status, tables) = match published {
             Some(published) => {
                 let (after, changed) = (&self.bound.after, (&self.loads[..], &published));
-                Box::pin(refresh::statistics(endpoint, after, changed, progress)).await;
+                let of = (endpoint, &self.record.run);
+                Box::pin(refresh::statistics(of, after, changed, progress)).await;
                 (status_of(published.ending), published.tables)
             }
             None => (RunStatus::Rejected, Box::pin(self.count_rejected(&read)).await?),

@@ -8,8 +8,10 @@ use crate::{
         analyze::analyze_changed,
         endpoint::Endpoint,
         publish::{Ending, Published},
+        watch,
     },
     run::progress::Progress,
+    run_id::RunId,
 };
 
 const STALE: &str = "the statistics of a table could not be refreshed: queries may be slow until autovacuum does it";
@@ -17,7 +19,7 @@ const STALE: &str = "the statistics of a table could not be refreshed: queries m
 /// Refreshes the statistics of tables of which much was written. The run is published, so what
 /// fails here is told and changes nothing.
 pub(super) async fn statistics(
-    endpoint: &Endpoint,
+    (endpoint, run): (&Endpoint, &RunId),
     after: &AfterLoad,
     (loads, published): (&[LoadTarget], &Published),
     progress: &Progress,
@@ -27,7 +29,7 @@ pub(super) async fn statistics(
     }
     let tallies: Vec<Tally> = published.tables.iter().map(|table| table.tally).collect();
     let refreshed = tokio::select! {
-        refreshed = analyze(endpoint, after, (loads, &tallies)) => refreshed,
+        refreshed = analyze((endpoint, run), after, (loads, &tallies)) => refreshed,
         () = progress.cancelled() => Ok(()),
     };
     if refreshed.is_err() {
@@ -37,7 +39,7 @@ pub(super) async fn statistics(
 
 /// On a connection of its own, which ends with it: an operator does not wait for statistics.
 async fn analyze(
-    endpoint: &Endpoint,
+    (endpoint, run): (&Endpoint, &RunId),
     after: &AfterLoad,
     (loads, tallies): (&[LoadTarget], &[Tally]),
 ) -> Result<()> {
@@ -46,5 +48,6 @@ async fn analyze(
         return Ok(());
     }
     let session = endpoint.connect().await?;
-    analyze_changed(&session.client, loads, tallies, limit).await
+    let analyzing = analyze_changed(&session.client, run, (loads, tallies), limit);
+    watch::attended(endpoint, run, analyzing).await
 }

@@ -55,7 +55,7 @@ pub async fn approve(
         Ending::Counted | Ending::Held | Ending::Moved => RunStatus::Held,
     };
     let (after, changed) = (&held.plan.after, (&held.plan.loads[..], &published));
-    Box::pin(refresh::statistics(endpoint, after, changed, progress)).await;
+    Box::pin(refresh::statistics((endpoint, &held.record.run), after, changed, progress)).await;
     let tables = held.plan.loads.iter().zip(published.tables);
     let tables = tables
         .map(|(load, table)| TableSummary::new(&load.table.name, table.tally, table.deletions));
