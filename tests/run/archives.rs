@@ -393,7 +393,7 @@ async fn an_archive_whose_process_is_killed_anywhere_while_it_works_loses_no_row
         let left = fs::read_dir(space.folder.path().join("archive/a/b")).expect("the folder");
         assert_eq!(left.count(), 2, "round {round}: the file and its manifest");
     }
-    assert!(cut_off * 2 > rounds, "{cut_off} of {rounds} were cut off");
+    assert!(cut_off * 4 >= rounds, "{cut_off} of {rounds} were cut off");
 }
 
 /// Rows in the file, where it is in its place.
