@@ -47,6 +47,7 @@ mod splitter;
 #[cfg(test)]
 mod tests;
 mod workbook;
+mod xlsx;
 
 use std::{
     path::Path,

@@ -263,7 +263,7 @@ fn reads_date_1904<R: Read + Seek>(archive: &mut ZipArchive<R>) -> Result<bool> 
 }
 
 /// The part that the package's relationships call its main document.
-fn workbook_part<R: Read + Seek>(archive: &mut ZipArchive<R>) -> Result<Option<String>> {
+pub(super) fn workbook_part<R: Read + Seek>(archive: &mut ZipArchive<R>) -> Result<Option<String>> {
     let mut target = "xl/workbook.xml".to_owned();
     if let Some(name) = find_part(archive, "_rels/.rels")? {
         let part = archive.by_name(&name).map_err(of_zip)?;
