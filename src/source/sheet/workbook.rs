@@ -118,6 +118,18 @@ impl Workbook {
         })
     }
 
+    /// Proves of the sheet what opening it did not prove yet; due before anything read of it
+    /// is final.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when the sheet is damaged or oversized.
+    pub(super) fn prove(&mut self) -> Result<()> {
+        guarded(|| match &mut self.cells {
+            CellStore::Xlsx(book) => book.prove(),
+            _ => Ok(()),
+        })
+    }
+
     /// Shows the visitor the cells of the sheet that are not empty, row by row.
     ///
     /// # Errors
@@ -169,7 +181,7 @@ fn open_package(file: File, sheet: Option<&SheetRef>, read: &Arc<AtomicU64>) -> 
     counted.rewind().map_err(unreadable)?;
     match facts.kind {
         PackageKind::Xlsx => {
-            let book = Book::open(counted, sheet, facts.date_1904)?;
+            let book = Book::open(counted, sheet, &facts)?;
             let sheet = book.sheet().to_owned();
             Ok(Workbook {
                 sheet,

@@ -6,7 +6,7 @@
 
 use std::io::Read;
 
-use super::{super::failure::unreadable, Stop, Unusual};
+use super::{super::failure::of_reading, Stop, Unusual};
 
 /// What a piece is read with to begin with.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -82,7 +82,7 @@ impl<R: Read> Chunks<R> {
             self.start = 0;
         }
         while self.end < self.buffer.len() && !self.ended {
-            match self.part.read(&mut self.buffer[self.end..]).map_err(unreadable)? {
+            match self.part.read(&mut self.buffer[self.end..]).map_err(of_reading)? {
                 0 => self.ended = true,
                 length => self.end += length,
             }

@@ -9,6 +9,9 @@
 //! **Wherever a file is unusual, calamine reads it:** from the cell on at which it is. Both
 //! show the same cells in the same order, so what a file means, and why it is refused, is
 //! calamine's to say, and how far the scanner came cannot be seen from outside.
+//!
+//! **A large sheet is proven while it is read,** so that it is unpacked once: whoever reads
+//! one to the end of what is wanted calls [`Book::prove`], and calamine never sees one before.
 
 mod cells;
 mod chunks;
@@ -26,6 +29,8 @@ use zip::ZipArchive;
 use self::{cells::Referred, chunks::Chunks, texts::SharedTexts};
 use super::{
     failure::{self, of_zip, unreadable},
+    package::{self, Package},
+    proof::Proving,
     row::Content,
     workbook::{CountedFile, Visit, Visitor, choose, content_of_ref},
 };
@@ -65,36 +70,51 @@ pub(super) struct Book {
 
 /// Who reads the cells.
 enum Way {
-    Scanner {
-        archive: ZipArchive<CountedFile>,
-        part: usize,
-        referred: Referred,
-    },
+    Scanner(Box<Scanner>),
     Calamine(Box<Xlsx<CountedFile>>),
     /// Neither: calamine could not open the file.
     Nobody,
 }
 
+/// The sheet's part, and what its cells refer to.
+struct Scanner {
+    archive: ZipArchive<CountedFile>,
+    part: usize,
+    referred: Referred,
+    /// Whether the part was never read to its end.
+    unproven: bool,
+}
+
 impl Book {
-    /// Opens a proven package, and the sheet asked for.
+    /// Opens a package, and the sheet asked for; what is left of its proof is made up for,
+    /// but for that sheet.
     ///
     /// # Errors
     /// `ErrorKind::Source` when it is damaged or lacks the sheet.
     pub(super) fn open(
         file: CountedFile,
         wanted: Option<&SheetRef>,
-        date_1904: bool,
+        facts: &Package,
     ) -> Result<Self> {
         let mut archive = ZipArchive::new(file).map_err(of_zip)?;
-        if let Some(known) = skeleton::skeleton(&mut archive, wanted, date_1904)
-            && let Some(texts) = shared_texts(&mut archive, known.texts)?
-        {
-            let referred = Referred { texts, kinds: known.kinds };
-            let way = Way::Scanner { archive, part: known.part, referred };
-            return Ok(Self { sheet: known.sheet, way });
+        let known = skeleton::skeleton(&mut archive, wanted, facts.date_1904);
+        let part = known.as_ref().map(|known| known.part);
+        for unproven in facts.unproven.iter().filter(|unproven| Some(**unproven) != part) {
+            package::prove(&mut archive, *unproven)?;
+        }
+        let unproven = part.is_some_and(|part| facts.unproven.contains(&part));
+        if let Some(known) = known {
+            if let Some(texts) = shared_texts(&mut archive, known.texts)? {
+                let referred = Referred { texts, kinds: known.kinds };
+                let scanner = Scanner { archive, part: known.part, referred, unproven };
+                return Ok(Self { sheet: known.sheet, way: Way::Scanner(Box::new(scanner)) });
+            }
+            if unproven {
+                package::prove(&mut archive, known.part)?;
+            }
         }
         let workbook = opened_by_calamine(archive)?;
-        if workbook.has_1904_epoch() != date_1904 {
+        if workbook.has_1904_epoch() != facts.date_1904 {
             return Err(failure::damaged("it is not clear from which year it counts dates"));
         }
         let (sheet, _) = choose(workbook.sheets_metadata(), wanted)?;
@@ -112,14 +132,13 @@ impl Book {
     /// The visitor's, or `ErrorKind::Source` when the sheet is damaged.
     pub(super) fn visit(&mut self, visitor: &mut Visitor<'_>) -> Result<()> {
         let mut seen = 0;
-        if let Way::Scanner { archive, part, referred } = &mut self.way {
-            let part = archive.by_index(*part).map_err(of_zip)?;
-            let stop = cells::visit(Chunks::of(part), referred, &mut |row, column, content| {
+        if let Way::Scanner(scanner) = &mut self.way {
+            let visited = scanner.visit(&mut |row, column, content| {
                 seen += 1;
                 visitor(row, column, content)
             });
-            match stop {
-                Ok(_) => return Ok(()),
+            match visited {
+                Ok(()) => return Ok(()),
                 Err(Stop::Failed(error)) => return Err(error),
                 Err(Stop::Unusual) => self.leave_to_calamine()?,
             }
@@ -130,9 +149,43 @@ impl Book {
         }
     }
 
+    /// Proves the sheet, unless it was read to its end or proven before.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when it is damaged or oversized.
+    pub(super) fn prove(&mut self) -> Result<()> {
+        match &mut self.way {
+            Way::Scanner(scanner) => scanner.prove(),
+            _ => Ok(()),
+        }
+    }
+
     fn leave_to_calamine(&mut self) -> Result<()> {
-        if let Way::Scanner { archive, .. } = std::mem::replace(&mut self.way, Way::Nobody) {
-            self.way = Way::Calamine(Box::new(opened_by_calamine(archive)?));
+        if let Way::Scanner(mut scanner) = std::mem::replace(&mut self.way, Way::Nobody) {
+            scanner.prove()?;
+            self.way = Way::Calamine(Box::new(opened_by_calamine(scanner.archive)?));
+        }
+        Ok(())
+    }
+}
+
+impl Scanner {
+    fn visit(&mut self, visitor: &mut Visitor<'_>) -> Result<(), Stop> {
+        let part = self.archive.by_index(self.part).map_err(of_zip)?;
+        if !self.unproven {
+            return cells::visit(Chunks::of(part), &self.referred, visitor).map(drop);
+        }
+        let mut part = Proving::of(part, true);
+        if cells::visit(Chunks::of(&mut part), &self.referred, visitor)? == Visit::More {
+            part.drain()?;
+            self.unproven = false;
+        }
+        Ok(())
+    }
+
+    fn prove(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.unproven) {
+            package::prove(&mut self.archive, self.part)?;
         }
         Ok(())
     }

@@ -76,12 +76,12 @@ pub(super) fn skeleton<R: Read + Seek>(
             bones.push(Bone::Probed { name, part });
             continue;
         }
-        kept_bytes += file.size();
+        let mut content = Vec::new();
+        file.by_ref().take(KEPT_BYTES_MAX + 1).read_to_end(&mut content).ok()?;
+        kept_bytes += content.len() as u64;
         if kept_bytes > KEPT_BYTES_MAX {
             return None;
         }
-        let mut content = Vec::new();
-        file.read_to_end(&mut content).ok()?;
         if normal.ends_with("styles.xml") {
             styles += memchr::memmem::find_iter(&content, b"xf").count();
         }

@@ -24,7 +24,11 @@ use super::{
     texts::SharedTexts,
     visit_by_calamine,
 };
-use crate::{definition::SheetRef, error::Result, source::sheet::workbook::Visit};
+use crate::{
+    definition::{SheetRef, SourceDefinition},
+    error::Result,
+    source::{InputFile, sheet::workbook::Visit},
+};
 
 /// The cells, each with its place, and then how the reading ended.
 type Seen = Vec<String>;
@@ -55,7 +59,7 @@ fn both(file: &File, sheet: u32) -> Option<(Seen, Seen, bool)> {
     start.rewind().expect("the start");
     let facts = guarded(|| package::inspect(BufReader::new(start))).ok()?;
     let wanted = SheetRef::Number(sheet);
-    let ours = guarded(|| Book::open(opened(file), Some(&wanted), facts.date_1904));
+    let ours = guarded(|| Book::open(opened(file), Some(&wanted), &facts));
     let theirs = guarded(|| {
         let archive = zip::ZipArchive::new(opened(file)).expect("it was proven");
         let workbook = opened_by_calamine(archive)?;
@@ -286,6 +290,72 @@ fn odd_shared_texts_are_left_to_calamine() {
         assert_eq!(ours, theirs, "{texts}");
         assert!(!scanned, "{texts}");
     }
+}
+
+/// Rows enough for a sheet that is proven while it is read.
+fn large_rows() -> String {
+    (1..=20_000).map(|row| format!("<row r=\"{row}\"><c><v>{row}</v></c></row>\n")).collect()
+}
+
+/// Reads a sheet through the source's own interface: how many records came, and the end.
+fn read_through(file: &mut File, keys: &str) -> (u64, std::result::Result<(), String>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("made.xlsx");
+    file.rewind().expect("the start");
+    std::io::copy(file, &mut File::create(&path).expect("a file")).expect("written");
+    let definition: SourceDefinition = toml::from_str(&format!(
+        "format = \"xlsx\"\npath = \"made.xlsx\"\nheader = false\ncolumns = [\"n\"]\n{keys}"
+    ))
+    .expect("a source");
+    let input = InputFile { ordinal: 0, path, display: "made.xlsx".to_owned() };
+    let source = match super::super::open(&definition, &input) {
+        Ok(source) => source,
+        Err(error) => return (0, Err(error.to_string())),
+    };
+    let mut splitter = source.splitter(1 << 16).expect("a splitter");
+    let mut records = 0;
+    loop {
+        match splitter.next_split() {
+            Ok(Some(split)) => records += split.records,
+            Ok(None) => return (records, Ok(())),
+            Err(error) => return (records, Err(error.to_string())),
+        }
+    }
+}
+
+#[test]
+fn a_large_sheet_is_proven_before_its_last_split() {
+    let plain = sheet_of(&large_rows());
+    assert_eq!(read_through(&mut made(&plain, None), ""), (20_000, Ok(())));
+    assert_eq!(read_through(&mut made(&plain, None), "range = \"A1:A9\""), (9, Ok(())));
+    // A changed byte behind the last row, where no reader of cells comes.
+    let damaged = || {
+        let mut file = made(&plain, None);
+        let mut bytes = Vec::new();
+        file.rewind().expect("the start");
+        file.read_to_end(&mut bytes).expect("its bytes");
+        let at = memchr::memmem::find(&bytes, b"pageMargins").expect("it is stored as it is");
+        file.seek(std::io::SeekFrom::Start(at as u64)).expect("the place");
+        file.write_all(b"P").expect("written");
+        file
+    };
+    for keys in ["", "range = \"A1:A9\""] {
+        let (_, end) = read_through(&mut damaged(), keys);
+        assert!(end.expect_err("it is damaged").contains("cannot be read"), "{keys}");
+    }
+    // What is proven while it is read is held to the same limits.
+    let long = plain.replace("<pageMargins", &format!("<a b=\"{}\"/><b", "x".repeat(17 << 20)));
+    for keys in ["", "range = \"A1:A9\""] {
+        let (_, end) = read_through(&mut made(&long, None), keys);
+        assert!(end.expect_err("too long").contains("single text"), "{keys}");
+    }
+    let odd = sheet_of(&format!("{}<!-- odd -->", large_rows()));
+    assert_eq!(read_through(&mut made(&odd, None), ""), (20_000, Ok(())));
+    let odd = odd.replace("<pageMargins", "<!DOCTYPE x><pageMargins");
+    assert_eq!(read_through(&mut made(&odd, None), "").0, 20_000, "behind the first block");
+    let declared = format!("<!DOCTYPE x>{plain}");
+    let (_, end) = read_through(&mut made(&declared, None), "");
+    assert!(end.expect_err("declared").contains("document type"));
 }
 
 /// Gives a few bytes at a time.
