@@ -10,6 +10,9 @@ mod compared;
 mod gap;
 mod inside;
 mod overlap;
+mod reading;
+mod rim;
+mod rings;
 mod rows;
 mod spatial;
 mod sweep;
@@ -24,15 +27,23 @@ use crate::{
 impl Judge<'_> {
     /// Judges the target's rules on rows together, in the order of the plan.
     pub(super) async fn check_set_rules(&self, loads: &[LoadTarget]) -> Result<()> {
-        for rule in &self.load.set_rules {
+        // Of which outlines there is a rim: until a record is rejected, whose outline goes.
+        let mut rim: Option<(usize, &[usize])> = None;
+        for (at, rule) in self.load.set_rules.iter().enumerate() {
             let noted = Noted { warns: rule.warns };
             match &rule.says {
                 SetRuleKind::Overlap { column, within, tolerance } => {
-                    self.check_overlaps(*column, within, *tolerance, noted).await?;
+                    let among = (*column, &within[..]);
+                    let with_rim = self.needs_rim(at, among);
+                    let found = self.check_overlaps(among, *tolerance, noted, with_rim).await?;
+                    let stands = found.has_rim && (rule.warns || found.noted == 0);
+                    rim = stands.then_some(among);
                 }
                 SetRuleKind::Gap { column, within, tolerance, largest } => {
-                    let between = (*tolerance, *largest);
-                    self.check_gaps(*column, within, between, noted).await?;
+                    let among = (*column, &within[..]);
+                    let (between, has_rim) = ((*tolerance, *largest), rim == Some(among));
+                    let found = self.check_gaps(among, between, noted, has_rim).await?;
+                    rim = Some(among).filter(|_| rule.warns || found == 0);
                 }
                 SetRuleKind::Area { column, declared, percent, tolerance } => {
                     let about = (*percent, *tolerance);
@@ -45,6 +56,14 @@ impl Judge<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a later rule needs the rim of these outlines.
+    fn needs_rim(&self, at: usize, among: (usize, &[usize])) -> bool {
+        self.load.set_rules[at + 1..].iter().any(|rule| match &rule.says {
+            SetRuleKind::Gap { column, within, .. } => among == (*column, &within[..]),
+            _ => false,
+        })
     }
 }
 
