@@ -29,6 +29,8 @@ pub(super) struct Outlines<'a> {
     pub(super) column: usize,
     /// What is compared of a row, as SQL over its columns.
     pub(super) shape: [String; 2],
+    /// Whether records that were rejected are compared, too.
+    pub(super) with_rejected: bool,
 }
 
 impl Judge<'_> {
@@ -41,7 +43,8 @@ impl Judge<'_> {
             true => "0::bigint".to_owned(),
             false => format!("pg_catalog.hash_record_extended(row({}), 0)", shared.join(", ")),
         };
-        Ok(Outlines { judge: self, spatial, column, shape: [name(&column), group] })
+        let shape = [name(&column), group];
+        Ok(Outlines { judge: self, spatial, column, shape, with_rejected: false })
     }
 }
 
@@ -60,8 +63,11 @@ impl Outlines<'_> {
 
     /// What is compared, as a query: records, and with them the rows noted where `staying`.
     pub(super) fn every(&self, staying: bool) -> String {
-        let records =
-            format!("select *, {ORDINAL} as {NUMBER} from ({}) w", self.judge.written(&self.shape));
+        let records = match self.with_rejected {
+            true => self.judge.delivered(&self.shape),
+            false => self.judge.written(&self.shape),
+        };
+        let records = format!("select *, {ORDINAL} as {NUMBER} from ({records}) w");
         match staying {
             true => format!("{records} union all select * from {}", self.compared()),
             false => records,

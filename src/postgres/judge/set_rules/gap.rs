@@ -11,8 +11,8 @@
 //! those who cover the place that it starts from.
 
 use super::{
-    super::Judge,
-    Noted,
+    super::{Judge, not_rejected_at},
+    Look, Noted,
     compared::{NUMBER, Outlines},
     reading::Wanted,
 };
@@ -30,14 +30,18 @@ struct Gaps<'a> {
 impl Judge<'_> {
     /// `has_rim` says that the rim is there, and the rows that stay are noted; gives how many
     /// lines were noted.
+    ///
+    /// Whoever looks later looks for gaps that have come since. The holes that rejected records
+    /// leave are as old as their rejection.
     pub(super) async fn check_gaps(
         &self,
         (column, within): (usize, &[usize]),
         (tolerance, largest): (f64, Option<f64>),
         noted: Noted,
-        has_rim: bool,
+        (has_rim, look): (bool, Look),
     ) -> Result<u64> {
-        let outlines = self.outlines(column, within).await?;
+        let mut outlines = self.outlines(column, within).await?;
+        outlines.with_rejected = look == Look::Later;
         if !has_rim {
             outlines.note_staying(DOING).await?;
             let wanted = Wanted { rim: true, staying: true, ..Wanted::default() };
@@ -122,9 +126,9 @@ impl Gaps<'_> {
                where ring_number in (select ring_number from walls group by ring_number having max(surplus) < 0)),
              gaps as (select o.ring_number, o.area from open o where {covering} = 0)
              {insert}, last, 'rule.gap', {column}, {message}, nullif(first, last), key
-             from (select g.area, max(w.number) filter (where w.number > 0) as last,
-                 min(w.number) filter (where w.number > 0) as first,
-                 case when count(distinct w.number) filter (where w.number > 0) = 1 then min(k.__key) end as key
+             from (select g.area, max(w.number) filter (where {stands}) as last,
+                 min(w.number) filter (where {stands}) as first,
+                 case when count(distinct w.number) filter (where {stands}) = 1 then min(k.__key) end as key
                from gaps g join walls w using (ring_number)
                  left join {compared} k on w.number < 0 and k.{NUMBER} = w.number
                group by g.ring_number, g.area) g
@@ -136,6 +140,10 @@ impl Gaps<'_> {
             insert = noted.insert(judge),
             column = quote_literal(column),
             message = self.message(),
+            stands = format!(
+                "w.number > 0 and {}",
+                not_rejected_at(judge.staging, &judge.target.to_string(), "w.number")
+            ),
             compared = self.outlines.compared(),
         )
     }
