@@ -574,3 +574,47 @@ async fn an_approval_asks_for_gaps_that_have_come_since_and_no_others() {
     assert!(error.contains("there is a gap"), "{error}");
     assert_eq!(published.expect("approved").status, RunStatus::Published);
 }
+
+/// A target that loads the other table twice: both have rows that count.
+#[tokio::test]
+async fn an_address_lies_in_a_parcel_of_either_target_of_one_table() {
+    if is_left_out(Part::Postgis, "points in polygons") {
+        return;
+    }
+    let tables = "create extension if not exists postgis;
+        create table lot (id int, kind text, geom geometry(Polygon, 28356), primary key (id, kind));
+        create table address (id int primary key, lot int, kind text, geom geometry(Point, 28356));
+        insert into lot values (1, 'b', st_makeenvelope(0, 0, 1, 1, 28356));";
+    let space = Workspace::with(tables).await;
+    let lot = |kind: &str| {
+        format!(
+            "[[target]]\ntable = \"public.lot\"\nmode = \"upsert\"\nkey = [\"id\", \"kind\"]
+[target.columns]\nid = {{ from = \"id\" }}\nkind = {{ value = \"{kind}\" }}
+geom = {{ from = \"{kind}\", crs = \"EPSG:28356\" }}\n"
+        )
+    };
+    let toml = format!(
+        "[source]\nformat = \"csv\"\npath = \"$DIR/lots.csv\"\ndelimiter = \";\"\n{}{}
+[[target]]\ntable = \"public.address\"\nmode = \"upsert\"\nkey = [\"id\"]
+[target.columns]\nid = {{ from = \"id\" }}\nlot = {{ from = \"id\" }}\nkind = {{ from = \"kind\" }}
+geom = {{ from = \"at\", crs = \"EPSG:28356\" }}
+[[target.inside]]\ncolumn = \"geom\"\ntable = \"lot\"\narea = \"geom\"\nmatch = {{ id = \"lot\", kind = \"kind\" }}\n",
+        lot("a"),
+        lot("b")
+    );
+    let polygon = |[x, y]: [u32; 2]| {
+        let (right, top) = (x + 10, y + 10);
+        format!("POLYGON(({x} {y},{right} {y},{right} {top},{x} {top},{x} {y}))")
+    };
+    let [west, east] = [polygon([300_000, 6_000_000]), polygon([300_100, 6_000_000])];
+    let lines = [
+        // In its lot of the second target, whose row is replaced; in that of the first; in none.
+        format!("1;{west};{east};b;POINT(300105 6000005)"),
+        format!("2;{west};{east};a;POINT(300005 6000005)"),
+        format!("3;{west};{east};b;POINT(300005 6000005)"),
+    ];
+    space.write("lots.csv", format!("id;a;b;kind;at\n{}\n", lines.join("\n")));
+    let summary = space.run(&toml).await;
+    assert_eq!(codes(&summary), [("rule.inside", 1)]);
+    assert!(space.rejections(&summary)[0].contains(",4,3,geom,rule.inside,"));
+}
