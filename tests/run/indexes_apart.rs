@@ -144,8 +144,14 @@ async fn of_a_partitioned_table_that_is_empty_they_are_put_together_again() {
     let summary = space.run(&pipeline).await;
     assert_eq!(first(&summary), [60_000, 0, 0, 0, 60_000, 0, 0]);
     assert_eq!(space.value(TICK_SHAPE).await, shape);
-    // The one that no index of the whole is made of stays on its partition.
-    assert_eq!(space.value(IDENTITY).await, "tick_2_at_idx");
+    // The one that no index of the whole is made of stays on its partition; from 18 on the key does
+    // too, or the NOT NULL that the partitions inherit would become their own.
+    let version = space.value("select current_setting('server_version_num')::int / 10000").await;
+    let kept = match version.parse::<u32>().expect("a number") {
+        ..18 => "tick_2_at_idx",
+        _ => "Only Once Second tick_1_pkey tick_2_at_idx",
+    };
+    assert_eq!(space.value(IDENTITY).await, kept);
     // Nothing is taken off where there are rows, in whichever partition.
     let remember = format!("drop table before; {remember}");
     space.client.batch_execute(&remember).await.expect("the indexes are noted");

@@ -7,7 +7,9 @@
 //! were: nothing refers to them, and nobody has said anything about them that would be lost.
 //!
 //! Of a partitioned table the whole has to be empty: who has rows there goes on reading. An index
-//! of the whole goes with those of its partitions, and is put together from them again.
+//! of the whole goes with those of its partitions, and is put together from them again. From
+//! PostgreSQL 18 on its primary key stays: NOT NULL is a constraint there, which a partition
+//! inherits, and a key that is made of its index would make it the partition's own.
 
 use postgres_types::Type;
 use tokio_postgres::Client;
@@ -46,6 +48,8 @@ const REMOVABLE: &str = "select i.indrelid, i.indexrelid, quote_ident(n.nspname)
       and c.reltablespace = 0 and current_setting('default_tablespace') = ''
       and (k.oid is null or k.contype in ('p', 'u') and not k.condeferrable and i.indimmediate
         and c.relam = (select oid from pg_catalog.pg_am where amname = 'btree'))
+      and not (k.contype = 'p' and exists (select from pg_catalog.pg_constraint o
+        where o.conrelid = i.indrelid and o.contype = 'n' and not o.conislocal))
       and not (k.oid is not null and c.relkind = 'I' and c.reloptions is not null)
       and not exists (select from pg_catalog.pg_depend d where d.deptype not in ('i', 'P', 'S')
         and (d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = c.oid
