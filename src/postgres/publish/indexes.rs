@@ -27,6 +27,12 @@ use crate::{
 /// Fewer rows are inserted so fast that nobody should wait for them.
 const ROWS_MIN: u64 = 50_000;
 
+/// Whether what is written to a file of this very transaction goes to the disk at its end and not
+/// to the write-ahead log. A trigger would tell somebody that the table was emptied.
+const UNLOGGED_IF_NEW: &str = "select current_setting('wal_level') = 'minimal'
+      and not exists (select from pg_catalog.pg_trigger g where g.tgtype & 32 <> 0 and not g.tgisinternal
+        and g.tgrelid in (select $1::oid union select relid::oid from pg_catalog.pg_partition_tree($1::oid::regclass)))";
+
 /// Indexes that are off their table, as the statements that put them back.
 pub(super) struct Apart {
     put_back: Vec<String>,
@@ -132,6 +138,7 @@ impl Apart {
             removed += apart.remove(client, &table, index).await?;
         }
         apart.all = removed == indexes;
+        spare_log(client, (&table, &load.table.oid)).await?;
         Ok(Some(apart))
     }
 
@@ -197,4 +204,14 @@ impl Apart {
         }
         Ok(())
     }
+}
+
+/// Gives an empty table new files, where the server need then not log its rows one by one. Refused
+/// where others refer to the table: then they are logged.
+async fn spare_log(client: &Client, (table, oid): (&str, &u32)) -> Result<(), Failure> {
+    let spares = client.query_typed_one(UNLOGGED_IF_NEW, &[(oid, Type::OID)]).await;
+    if spares.and_then(|row| row.try_get(0)).map_err(failed("look at the table"))? {
+        let _logged_then: Attempt = attempt(client, &format!("truncate {table}")).await?;
+    }
+    Ok(())
 }
