@@ -172,11 +172,21 @@ impl Cluster {
         let mut command = self.command("pg_ctl");
         command.args(["start", "--silent", "--wait", "--timeout", START_SECONDS]);
         command.arg("--pgdata").arg(self.data()).arg("--log").arg(&log);
-        command.arg("--options").arg(settings::options(&self.run_folder(), self.durability));
+        let options =
+            settings::options(&self.run_folder(), self.durability, self.takes_fast_compression());
+        command.arg("--options").arg(options);
         run(command, "start").map_err(|error| match log_end(&log) {
             Some(lines) => error.context(format!("the server's log ends: {lines}")),
             None => error,
         })
+    }
+
+    /// Whether the server was built with it: asked so, it says what it would be set to, or fails.
+    fn takes_fast_compression(&self) -> bool {
+        let (name, value) = settings::FAST_COMPRESSION;
+        let mut command = self.command("postgres");
+        command.args(["-C", name, "-c", &format!("{name}={value}"), "-D"]).arg(self.data());
+        command.output().is_ok_and(|output| output.status.success())
     }
 
     /// Stops the server; `false` if it was not running.

@@ -13,7 +13,7 @@ const SHARED_MEMORY_BYTES_MIN: u64 = 512 * 1024 * 1024;
 /// not logged: they quote values, and values may be personal. The role is called as
 /// the ledger's schema is, so the usual search path (`"$user", public`) would put
 /// tables that are made without a schema into the ledger's.
-const COMMON: [(&str, &str); 18] = [
+const COMMON: [(&str, &str); 17] = [
     ("listen_addresses", ""),
     ("max_connections", "50"),
     ("shared_buffers", "256MB"),
@@ -24,7 +24,6 @@ const COMMON: [(&str, &str); 18] = [
     ("checkpoint_completion_target", "0.9"),
     ("wal_level", "minimal"),
     ("max_wal_senders", "0"),
-    ("wal_compression", "on"),
     ("random_page_cost", "1.1"),
     ("max_locks_per_transaction", "256"),
     ("jit", "off"),
@@ -33,6 +32,11 @@ const COMMON: [(&str, &str); 18] = [
     ("log_error_verbosity", "terse"),
     ("search_path", "public"),
 ];
+
+/// How pages in WAL are compressed where the server can: a merge that touches many pages of a large
+/// table spent more than half of its processor time on the other method (`benches/RESULTS.md`).
+pub(super) const FAST_COMPRESSION: (&str, &str) = ("wal_compression", "lz4");
+const ANY_COMPRESSION: (&str, &str) = ("wal_compression", "on");
 
 /// What only tests may do.
 const NOT_DURABLE: [(&str, &str); 8] = [
@@ -57,9 +61,17 @@ pub(super) fn locales(major: u32) -> &'static [&'static [&'static str]] {
 }
 
 /// The text of `pg_ctl --options`: `-c name=value`, quoted for the shell it goes through.
-pub(super) fn options(run_folder: &Path, durability: Durability) -> String {
-    let mut settings: Vec<(&str, String)> =
-        COMMON.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+pub(super) fn options(
+    run_folder: &Path,
+    durability: Durability,
+    has_fast_compression: bool,
+) -> String {
+    let compression = if has_fast_compression { FAST_COMPRESSION } else { ANY_COMPRESSION };
+    let mut settings: Vec<(&str, String)> = COMMON
+        .iter()
+        .chain([&compression])
+        .map(|(name, value)| (*name, (*value).to_owned()))
+        .collect();
     if durability == Durability::None {
         settings.extend(NOT_DURABLE.iter().map(|(name, value)| (*name, (*value).to_owned())));
     }
@@ -93,12 +105,13 @@ mod tests {
 
     #[test]
     fn a_folder_with_odd_characters_stays_one_value() {
-        let options = options(Path::new("/tmp/it's, \"odd\""), Durability::Full);
+        let options = options(Path::new("/tmp/it's, \"odd\""), Durability::Full, true);
         assert!(
             options.contains(r#"-c 'unix_socket_directories="/tmp/it'\''s, ""odd"""'"#),
             "{options}"
         );
         assert!(options.contains("-c 'listen_addresses='"));
         assert!(!options.contains("fsync"));
+        assert!(options.contains("-c 'wal_compression=lz4'"));
     }
 }

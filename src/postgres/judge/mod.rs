@@ -197,6 +197,9 @@ fn not_rejected_at(staging: &Staging, target: &str, ordinal: &str) -> String {
 /// The code where a generated column cannot be computed: nothing that needs it can be judged.
 const GENERATED: &str = "constraint.generated";
 
+/// How fine statistics of a key are: of 3,000 rows, which tell few values from many.
+const SAMPLES: u32 = 10;
+
 /// The condition that SQL of the definition can be evaluated for row `s`. Rows that broke
 /// other rules are judged on: their owner gets everything that is wrong with them.
 fn can_be_evaluated(staging: &Staging) -> String {
@@ -304,6 +307,9 @@ impl Judge<'_> {
         let staged = self.load.key.iter().filter(|index| self.load.columns[**index].is_staged());
         let columns: Vec<String> =
             std::iter::once(ORDINAL.to_owned()).chain(staged.map(name)).collect();
+        let few = columns.iter().map(|column| format!("alter {column} set statistics {SAMPLES}"));
+        let few = format!("alter table {table} {}", few.collect::<Vec<_>>().join(", "));
+        self.execute(&few, "prepare staging").await?;
         let analyze = format!("analyze {table} ({})", columns.join(", "));
         self.execute(&analyze, "analyse staging").await?;
         Ok(())

@@ -7,7 +7,9 @@
 //! were: nothing refers to them, and nobody has said anything about them that would be lost.
 //!
 //! Of a partitioned table the whole has to be empty: who has rows there goes on reading. An index
-//! of the whole goes with those of its partitions, and is put together from them again.
+//! of the whole goes with those of its partitions, and is put together from them again. From
+//! PostgreSQL 18 on its primary key stays: NOT NULL is a constraint there, which a partition
+//! inherits, and a key that is made of its index would make it the partition's own.
 
 use postgres_types::Type;
 use tokio_postgres::Client;
@@ -24,6 +26,12 @@ use crate::{
 
 /// Fewer rows are inserted so fast that nobody should wait for them.
 const ROWS_MIN: u64 = 50_000;
+
+/// Whether what is written to a file of this very transaction goes to the disk at its end and not
+/// to the write-ahead log. A trigger would tell somebody that the table was emptied.
+const UNLOGGED_IF_NEW: &str = "select current_setting('wal_level') = 'minimal'
+      and not exists (select from pg_catalog.pg_trigger g where g.tgtype & 32 <> 0 and not g.tgisinternal
+        and g.tgrelid in (select $1::oid union select relid::oid from pg_catalog.pg_partition_tree($1::oid::regclass)))";
 
 /// Indexes that are off their table, as the statements that put them back.
 pub(super) struct Apart {
@@ -46,6 +54,8 @@ const REMOVABLE: &str = "select i.indrelid, i.indexrelid, quote_ident(n.nspname)
       and c.reltablespace = 0 and current_setting('default_tablespace') = ''
       and (k.oid is null or k.contype in ('p', 'u') and not k.condeferrable and i.indimmediate
         and c.relam = (select oid from pg_catalog.pg_am where amname = 'btree'))
+      and not (k.contype = 'p' and exists (select from pg_catalog.pg_constraint o
+        where o.conrelid = i.indrelid and o.contype = 'n' and not o.conislocal))
       and not (k.oid is not null and c.relkind = 'I' and c.reloptions is not null)
       and not exists (select from pg_catalog.pg_depend d where d.deptype not in ('i', 'P', 'S')
         and (d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = c.oid
@@ -128,6 +138,7 @@ impl Apart {
             removed += apart.remove(client, &table, index).await?;
         }
         apart.all = removed == indexes;
+        spare_log(client, (&table, &load.table.oid)).await?;
         Ok(Some(apart))
     }
 
@@ -193,4 +204,14 @@ impl Apart {
         }
         Ok(())
     }
+}
+
+/// Gives an empty table new files, where the server need then not log its rows one by one. Refused
+/// where others refer to the table: then they are logged.
+async fn spare_log(client: &Client, (table, oid): (&str, &u32)) -> Result<(), Failure> {
+    let spares = client.query_typed_one(UNLOGGED_IF_NEW, &[(oid, Type::OID)]).await;
+    if spares.and_then(|row| row.try_get(0)).map_err(failed("look at the table"))? {
+        let _logged_then: Attempt = attempt(client, &format!("truncate {table}")).await?;
+    }
+    Ok(())
 }
