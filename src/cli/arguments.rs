@@ -208,7 +208,7 @@ pub(super) struct MachineArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     connections: Option<u16>,
     /// About how many bytes of a file are read as one piece: `4MiB` unless given, less with more
-    /// than 8 threads.
+    /// than 8 threads or many tables.
     #[arg(long, value_name = "SIZE", value_parser = split_size)]
     pub(super) split_size: Option<usize>,
 }

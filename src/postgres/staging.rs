@@ -188,14 +188,10 @@ impl Staging {
         self.table("warned")
     }
 
-    /// What a rule on rows together found on its way.
-    pub fn found(&self, target: usize) -> String {
-        self.table(&format!("{target}_found"))
-    }
-
-    /// The pairs of outlines that may overlap.
-    pub fn pairs(&self, target: usize) -> String {
-        self.table(&format!("{target}_pairs"))
+    /// What rules on rows together found on their way: overlaps, pairs of outlines that may, and
+    /// the sides that no two outlines share.
+    pub fn of_rules(&self, target: usize) -> [String; 3] {
+        ["found", "pairs", "rim"].map(|what| self.table(&format!("{target}_{what}")))
     }
 
     /// The checkpoints, one for each split: [`super::checkpoint::Checkpoint`].
@@ -365,10 +361,8 @@ impl Staging {
                 old.compared(target),
                 old.clashes(target),
                 old.takes(target),
-                old.found(target),
-                old.pairs(target),
-            ]
-            .join(", ");
+            ];
+            let judged = [&judged[..], &old.of_rules(target)].concat().join(", ");
             script.push_str(&format!("drop table if exists {judged};\n"));
             // Only targets that delete have one.
             let new = quote_identifier(&format!("{}_{target}_refused", self.prefix));
@@ -447,7 +441,7 @@ impl Staging {
             tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
             tables.extend([self.filled(target), self.generated(target), self.compared(target)]);
             tables.extend([self.clashes(target), self.takes(target)]);
-            tables.extend([self.found(target), self.pairs(target)]);
+            tables.extend(self.of_rules(target));
         }
         let script = format!("drop table if exists {}", tables.join(", "));
         let dropped = client.batch_execute(&with_settings(&script)).await;

@@ -45,6 +45,7 @@ mod role_limits;
 mod round_trips;
 mod server_log;
 mod set_rules;
+mod set_rules_at_random;
 mod shared_rows;
 mod standby;
 mod tenant_breaches;

@@ -479,3 +479,142 @@ owner = { from = "owner" }
         "{listed}"
     );
 }
+
+/// A trigger that says no to some records, which shows only when publishing is rehearsed.
+const REFUSES: &str = "
+create function refuse() returns trigger language plpgsql as $$ begin
+  if new.area = 666 then raise exception 'no'; end if; return new; end $$;
+create trigger refuses before insert or update on parcel for each row execute function refuse();";
+
+/// Who is rejected last keeps its row, on which nobody else may lie.
+#[tokio::test]
+async fn the_row_of_a_record_that_is_rejected_last_stands_against_others() {
+    if is_left_out(Part::Postgis, "overlaps") {
+        return;
+    }
+    let space = Workspace::with(&format!("{PARCELS}{REFUSES}")).await;
+    let toml = pipeline("[[target.overlap]]\ncolumn = \"geom\"\ntolerance = 1")
+        .replace(MODE, "mode = \"mirror\"\nscope = [\"dataset\"]");
+    let lot = |id: u32| {
+        let west = f64::from(id) * 10.0;
+        parcel(id, "a", "", [west, 0.0, west + 10.0, 10.0])
+    };
+    space.write("parcels.csv", file([1, 2, 3, 4].map(lot)));
+    space.run(&toml).await;
+    let divided = [
+        parcel(1, "a", "666", [10.0, 0.0, 15.0, 10.0]),
+        parcel(7, "a", "", [15.0, 0.0, 20.0, 10.0]),
+        // Stands against nobody but 7, which is rejected in the second look.
+        parcel(8, "a", "", [15.0, 0.0, 18.0, 20.0]),
+        lot(5),
+    ];
+    space.write("parcels.csv", file(divided));
+    let held = space.run(&toml).await;
+    assert_eq!(held.status, RunStatus::Held);
+    let found = codes(&held);
+    assert!(found.contains(&("rule.overlap", 2)), "{found:?}");
+    // What was judged is judged the same by the approval.
+    let run = RunId::parse(&held.run).expect("a run");
+    let progress = Arc::new(Progress::default());
+    let approved = held::approve(&space.database.endpoint(), &run, &progress).await;
+    assert_eq!(approved.expect("approved").status, RunStatus::Published);
+    let rows = "select string_agg(id || ' ' || st_area(geom), ', ' order by id) from parcel";
+    assert_eq!(space.value(rows).await, "1 100, 5 100");
+}
+
+/// A hole that a rejected record leaves was there when the run was held; one that others make
+/// since was not.
+#[tokio::test]
+async fn an_approval_asks_for_gaps_that_have_come_since_and_no_others() {
+    if is_left_out(Part::Postgis, "gaps") {
+        return;
+    }
+    let space = Workspace::with(&format!("{PARCELS}{REFUSES}")).await;
+    let toml = pipeline("[[target.gap]]\ncolumn = \"geom\"\ntolerance = 1")
+        .replace(MODE, "mode = \"mirror\"\nscope = [\"dataset\"]");
+    let lots: Vec<String> = (11..30)
+        .map(|id| {
+            let west = f64::from(id) * 10.0;
+            parcel(id, "a", "", [west, 0.0, west + 10.0, 10.0])
+        })
+        .collect();
+    space.write("parcels.csv", format!("id;dataset;area;geom\n{}\n", lots.join("\n")));
+    space.run(&toml).await;
+    let client = space.database.client().await;
+    // Rows of another dataset lie round 515, 515, and a record on one side of it.
+    let square = "insert into parcel select 900 + x * 3 + y, 'b', null, st_makeenvelope(
+        300500 + x * 10, 6000500 + y * 10, 300510 + x * 10, 6000510 + y * 10, 28356)
+        from generate_series(0, 2) x, generate_series(0, 2) y where not (x = 2 and y = 1)";
+    client.batch_execute(square).await.expect("parcels");
+    let ring = [
+        [0.0, 0.0, 30.0, 10.0],
+        [0.0, 20.0, 30.0, 30.0],
+        [0.0, 10.0, 10.0, 20.0],
+        [20.0, 10.0, 30.0, 20.0],
+    ];
+    let mut parcels: Vec<String> =
+        (1..).zip(ring).map(|(id, sides)| parcel(id, "a", "", sides)).collect();
+    parcels.push(parcel(5, "a", "666", [10.0, 10.0, 20.0, 20.0]));
+    parcels.push(parcel(6, "a", "", [520.0, 510.0, 530.0, 520.0]));
+    space.write("parcels.csv", format!("id;dataset;area;geom\n{}\n", parcels.join("\n")));
+    let held = space.run(&toml).await;
+    assert_eq!((held.status, held.rejections.records), (RunStatus::Held, 1));
+    let run = RunId::parse(&held.run).expect("a run");
+    let approve = || async {
+        let progress = Arc::new(Progress::default());
+        held::approve(&space.database.endpoint(), &run, &progress).await
+    };
+    let middle = "delete from parcel where id = 904";
+    client.batch_execute(&format!("begin; {middle}; commit")).await.expect("a hole");
+    let hole = approve().await;
+    let refill = "insert into parcel values (904, 'b', null, st_makeenvelope(300510, 6000510, 300520, 6000520, 28356))";
+    client.batch_execute(refill).await.expect("no hole");
+    let published = approve().await;
+    let error = hole.expect_err("a gap has come").to_string();
+    assert!(error.contains("there is a gap"), "{error}");
+    assert_eq!(published.expect("approved").status, RunStatus::Published);
+}
+
+/// A target that loads the other table twice: both have rows that count.
+#[tokio::test]
+async fn an_address_lies_in_a_parcel_of_either_target_of_one_table() {
+    if is_left_out(Part::Postgis, "points in polygons") {
+        return;
+    }
+    let tables = "create extension if not exists postgis;
+        create table lot (id int, kind text, geom geometry(Polygon, 28356), primary key (id, kind));
+        create table address (id int primary key, lot int, kind text, geom geometry(Point, 28356));
+        insert into lot values (1, 'b', st_makeenvelope(0, 0, 1, 1, 28356));";
+    let space = Workspace::with(tables).await;
+    let lot = |kind: &str| {
+        format!(
+            "[[target]]\ntable = \"public.lot\"\nmode = \"upsert\"\nkey = [\"id\", \"kind\"]
+[target.columns]\nid = {{ from = \"id\" }}\nkind = {{ value = \"{kind}\" }}
+geom = {{ from = \"{kind}\", crs = \"EPSG:28356\" }}\n"
+        )
+    };
+    let toml = format!(
+        "[source]\nformat = \"csv\"\npath = \"$DIR/lots.csv\"\ndelimiter = \";\"\n{}{}
+[[target]]\ntable = \"public.address\"\nmode = \"upsert\"\nkey = [\"id\"]
+[target.columns]\nid = {{ from = \"id\" }}\nlot = {{ from = \"id\" }}\nkind = {{ from = \"kind\" }}
+geom = {{ from = \"at\", crs = \"EPSG:28356\" }}
+[[target.inside]]\ncolumn = \"geom\"\ntable = \"lot\"\narea = \"geom\"\nmatch = {{ id = \"lot\", kind = \"kind\" }}\n",
+        lot("a"),
+        lot("b")
+    );
+    let polygon = |[x, y]: [u32; 2]| {
+        let (right, top) = (x + 10, y + 10);
+        format!("POLYGON(({x} {y},{right} {y},{right} {top},{x} {top},{x} {y}))")
+    };
+    let [west, east] = [polygon([300_000, 6_000_000]), polygon([300_100, 6_000_000])];
+    let lines = [
+        // In its lot of the second target, whose row is replaced; in that of the first; in none.
+        format!("1;{west};{east};b;POINT(300105 6000005)"),
+        format!("2;{west};{east};a;POINT(300005 6000005)"),
+        format!("3;{west};{east};b;POINT(300005 6000005)"),
+    ];
+    space.write("lots.csv", format!("id;a;b;kind;at\n{}\n", lines.join("\n")));
+    let summary = space.run(&toml).await;
+    assert_eq!(codes(&summary), [("rule.inside", 1)]);
+    assert!(space.rejections(&summary)[0].contains(",4,3,geom,rule.inside,"));
+}

@@ -27,6 +27,41 @@ impl Checker<'_> {
             }
             tables.push((name, target));
         }
+        for (index, target) in definition.targets.iter().enumerate() {
+            let others = definition.targets.iter().enumerate();
+            let others = others.filter(|(at, other)| *at != index && same_table(target, other));
+            others.for_each(|(_, other)| self.rules_beside(target, other, &place(index)));
+        }
+    }
+
+    /// Rules on rows together see the records of their own target only. So what they compare may
+    /// not reach rows of another target of the table.
+    fn rules_beside(&mut self, target: &TargetDefinition, other: &TargetDefinition, place: &Place) {
+        let apart = told_apart_by(target, other);
+        let reaches = |shared: &[String]| !apart.is_some_and(|column| shared.contains(column));
+        let (overlap, gap, total) = (place.key("overlap"), place.key("gap"), place.key("total"));
+        let within = |shared: &[String], place: &Place| (reaches(shared), place.key("within"));
+        let overlaps = target.overlap.iter().enumerate();
+        let overlaps = overlaps.map(|(at, rule)| within(&rule.within, &overlap.index(at)));
+        let gaps = target.gap.iter().enumerate();
+        let gaps = gaps.map(|(at, rule)| within(&rule.within, &gap.index(at)));
+        let totals = target.total.iter().enumerate();
+        let totals = totals.map(|(at, rule)| (reaches(&rule.by), total.index(at).key("by")));
+        let reaching: Vec<Place> =
+            overlaps.chain(gaps).chain(totals).filter(|it| it.0).map(|it| it.1).collect();
+        for place in reaching {
+            let message = format!(
+                "`{}` is written by another target too, whose records the rule would not see",
+                target.table
+            );
+            let hint = match apart {
+                Some(column) => format!(
+                    "compare rows with the same `{column}` only, or write all rows by one target, with `unpivot`"
+                ),
+                None => "write all rows by one target, with `unpivot`".to_owned(),
+            };
+            self.report("definition.conflict", &place, message).hint = hinted(hint);
+        }
     }
 
     fn second_target(
@@ -110,6 +145,15 @@ impl Checker<'_> {
                 hinted("use `reject_record`, or give the other target a key and `upsert`");
         }
     }
+}
+
+/// Whether two targets write one table, whose schema is `public` where none is named.
+fn same_table(one: &TargetDefinition, other: &TargetDefinition) -> bool {
+    let name = |target: &TargetDefinition| {
+        let (schema, table) = split_table(&target.table).ok()?;
+        Some((schema.map_or_else(|| "public".to_owned(), |it| it.to_string()), table.to_string()))
+    };
+    name(one).is_some_and(|one| Some(one) == name(other))
 }
 
 fn appends(first: &TargetDefinition, second: &TargetDefinition) -> bool {

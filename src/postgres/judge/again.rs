@@ -4,7 +4,7 @@
 use tokio_postgres::Client;
 
 use super::{
-    Judge, Place, StagedRejection, check_rows_together, failed, outlook, records,
+    Judge, Look, Place, StagedRejection, check_rows_together, failed, outlook, records,
     rejections::staged_rejection, settle,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub async fn judge_again(
         judge.of(target).check_rows().await?;
     }
     Box::pin(settle(&judge, loads)).await?;
-    if check_rows_together(&judge, loads).await? {
+    if check_rows_together(&judge, loads, Look::Later).await? {
         Box::pin(settle(&judge, loads)).await?;
     }
     if Box::pin(rehearse(client, staging, loads, (Place::Alone, tries))).await? {
@@ -86,7 +86,7 @@ pub(in crate::postgres) async fn objections(
         Judge { target, load, ..judge }.check_rows().await?;
     }
     Box::pin(outlook::settle_all(&judge, loads)).await?;
-    if check_rows_together(&judge, loads).await? {
+    if check_rows_together(&judge, loads, Look::Later).await? {
         Box::pin(outlook::settle_all(&judge, loads)).await?;
     }
     if Box::pin(rehearse(client, staging, loads, (Place::Within, false))).await? {

@@ -39,6 +39,7 @@ pub(super) use takes::changes_hands;
 pub use warnings::staged_warnings;
 
 use failing::{Failing, OF_DEFINITION};
+use set_rules::Look;
 
 use tokio_postgres::Client;
 
@@ -113,22 +114,38 @@ pub async fn judge(
     }
     // Boxed, since a future holds those it waits for, and threads have small stacks.
     Box::pin(settle(&judge, loads)).await?;
-    if check_rows_together(&judge, loads).await? {
-        Box::pin(settle(&judge, loads)).await?;
+    let mut look = Look::First;
+    loop {
+        let before = judge.count_rejected(loads).await?;
+        let ruled = Box::pin(check_rows_together(&judge, loads, look)).await?;
+        if look != Look::First && judge.count_rejected(loads).await? == before {
+            return Ok(());
+        }
+        if ruled {
+            Box::pin(settle(&judge, loads)).await?;
+        }
+        if Box::pin(rehearse(client, staging, loads, (Place::Alone, false))).await? {
+            Box::pin(settle(&judge, loads)).await?;
+        }
+        // Who is rejected keeps its row in the table: rules have not seen that yet.
+        if judge.count_rejected(loads).await? == before {
+            return Ok(());
+        }
+        look = Look::AfterRejections;
     }
-    if Box::pin(rehearse(client, staging, loads, (Place::Alone, false))).await? {
-        Box::pin(settle(&judge, loads)).await?;
-    }
-    Ok(())
 }
 
 /// Judges by rules on rows together; whether there are any.
-async fn check_rows_together(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<bool> {
+async fn check_rows_together(judge: &Judge<'_>, loads: &[LoadTarget], look: Look) -> Result<bool> {
     for (target, load) in loads.iter().enumerate() {
         let judge = Judge { target, load, ..*judge };
-        Box::pin(judge.check_set_rules(loads)).await?;
+        Box::pin(judge.check_set_rules(loads, look)).await?;
     }
-    Ok(loads.iter().any(|load| !load.set_rules.is_empty()))
+    Ok(has_set_rules(loads))
+}
+
+fn has_set_rules(loads: &[LoadTarget]) -> bool {
+    loads.iter().any(|load| !load.set_rules.is_empty())
 }
 
 /// What follows from the rejections so far.
@@ -372,6 +389,17 @@ impl Judge<'_> {
             self.reject_unless(&self.rows(), &condition, &reason, &OF_DEFINITION).await?;
         }
         Ok(())
+    }
+
+    /// How many rejections there are; 0 where nobody asks.
+    async fn count_rejected(&self, loads: &[LoadTarget]) -> Result<i64> {
+        if !has_set_rules(loads) {
+            return Ok(0);
+        }
+        let excluded = self.staging.excluded();
+        let query = format!("select count(*) from {excluded} where kind in ('rejected', 'row')");
+        let row = self.client.query_typed_one(&query, &[]).await;
+        Ok(row.map_err(failed("count rejections"))?.get(0))
     }
 
     async fn execute(&self, statement: &str, doing: &str) -> Result<u64> {

@@ -1,122 +1,100 @@
 //! No area is enclosed by rows and part of none.
 //!
-//! Sides that two rows share stand in both of them with the same ends, so what is left when
-//! those are taken out is the rim of what is covered. Where a corner of one row lies on a
-//! side of another, the side is parted there first. Rings of the rim that enclose nothing
-//! covered are gaps. That reads every outline once; the union of 300,000 parcels alone takes
-//! longer. Where outlines cross instead of meeting, a gap may be seen only once they are
-//! mended: such places overlap.
+//! Sides that two rows share cancel, so what is left is the rim of what is covered
+//! ([`super::rim`]). Where a corner of one row lies on a side of another, the side is parted
+//! there first. Rings of the rim that enclose nothing covered are gaps. That reads every outline
+//! once; the union of 300,000 parcels alone takes longer. Where outlines cross instead of
+//! meeting, a gap may be seen only once they are mended: such places overlap.
+//!
+//! A side of the rim says on which of its sides more is covered. A ring that has the greater
+//! count on its inside is covered. Of the few others a ray tells: along it counts add up to
+//! those who cover the place that it starts from.
 
 use super::{
-    super::Judge,
-    Noted,
-    compared::{group, outline},
-    spatial::Spatial,
+    super::{Judge, not_rejected_at},
+    Look, Noted,
+    compared::{NUMBER, Outlines},
+    reading::Wanted,
 };
-use crate::{
-    error::Result,
-    postgres::{sql::quote_literal, staging::ORDINAL},
-};
+use crate::{error::Result, postgres::sql::quote_literal};
+
+const DOING: &str = "look for gaps";
 
 /// The rule as it is judged.
 struct Gaps<'a> {
-    spatial: Spatial,
-    column: usize,
+    outlines: Outlines<'a>,
     tolerance: f64,
     largest: Option<f64>,
-    judge: &'a Judge<'a>,
 }
 
 impl Judge<'_> {
+    /// `has_rim` says that the rim is there, and the rows that stay are noted; gives how many
+    /// lines were noted.
+    ///
+    /// Whoever looks later looks for gaps that have come since. The holes that rejected records
+    /// leave are as old as their rejection.
     pub(super) async fn check_gaps(
         &self,
-        column: usize,
-        within: &[usize],
+        (column, within): (usize, &[usize]),
         (tolerance, largest): (f64, Option<f64>),
         noted: Noted,
-    ) -> Result<()> {
-        let doing = "look for gaps";
-        let spatial = self.spatial(column).await?;
-        let shape = self.outlined(column, within);
-        self.compare_written(&shape, doing).await?;
-        self.compare_staying(&shape, doing).await?;
-        let gaps = Gaps { spatial, column, tolerance, largest, judge: self };
-        self.execute(&gaps.index_compared(), doing).await?;
-        self.execute(&gaps.make_rim(), doing).await?;
-        self.execute(&gaps.note(noted), doing).await?;
-        Ok(())
+        (has_rim, look): (bool, Look),
+    ) -> Result<u64> {
+        let mut outlines = self.outlines(column, within).await?;
+        outlines.with_rejected = look == Look::Later;
+        if !has_rim {
+            outlines.note_staying(DOING).await?;
+            let wanted = Wanted { rim: true, staying: true, ..Wanted::default() };
+            outlines.read(wanted, DOING).await?;
+        }
+        let gaps = Gaps { outlines, tolerance, largest };
+        self.execute(&gaps.note(noted), DOING).await
     }
 }
 
 impl Gaps<'_> {
-    fn index_compared(&self) -> String {
-        let (compared, postgis) = (self.compared(), &self.spatial.postgis);
-        format!(
-            "create index on {compared} using gist ({} {postgis}gist_geometry_ops_2d);
-             analyze {compared} ({})",
-            outline(),
-            group()
-        )
-    }
-
-    /// The sides that stand in one outline only, with the record or row they are of.
-    fn make_rim(&self) -> String {
-        let (rim, compared) = (self.judge.staging.found(self.judge.target), self.compared());
-        let postgis = &self.spatial.postgis;
-        format!(
-            "drop table if exists {rim};
-             create unlogged table {rim} with (autovacuum_enabled = false) as {once};
-             create index on {rim} using gist (side {postgis}gist_geometry_ops_2d);
-             analyze {rim}",
-            once = self.once(&format!(
-                "select {} as part, {ORDINAL}, __key, {postgis}st_normalize(({postgis}st_dumpsegments({})).geom) as side from {compared}",
-                group(),
-                outline()
-            )),
-        )
-    }
-
-    /// What stands once among sides. Of a group of one the least is the one there is.
-    ///
-    /// Sides are sorted by their hash: to compare geometries for it took 22 s of processor time
-    /// for the sides of 300,000 parcels, and takes 2 s where only equal ones are compared.
-    fn once(&self, sides: &str) -> String {
-        let postgis = &self.spatial.postgis;
-        format!(
-            "select part, side, min({ORDINAL}) as {ORDINAL}, min(__key) as __key from ({sides}) sides
-             group by {postgis}geometry_hash(side), side, part having count(*) = 1"
-        )
-    }
-
     /// The rim with its sides parted where a corner lies on them; parts that meet others are
-    /// shared sides then, and no rim.
+    /// shared sides then, and cancel.
     fn parted_rim(&self) -> String {
-        let rim = self.judge.staging.found(self.judge.target);
-        let postgis = &self.spatial.postgis;
-        let reach = self.spatial.centimetre();
+        let (rim, spatial) = (self.outlines.rim(), &self.outlines.spatial);
+        let (postgis, reach) = (&spatial.postgis, spatial.centimetre());
         format!(
             "corners as materialized (
                select part, {postgis}st_startpoint(side) as corner from {rim} union
                select part, {postgis}st_endpoint(side) from {rim}),
              parted as materialized (
-               select r.ctid as place, r.part, r.{ORDINAL}, r.__key, r.side,
+               select r.ctid as place, r.part, r.number, r.surplus, r.side,
                  array_agg(c.corner order by {postgis}st_distance({postgis}st_startpoint(r.side), c.corner)) as corners
                from corners c join {rim} r on {meet} and r.part = c.part and {postgis}st_dwithin(r.side, c.corner, {reach})
                  and not {postgis}st_dwithin({postgis}st_startpoint(r.side), c.corner, {reach})
                  and not {postgis}st_dwithin({postgis}st_endpoint(r.side), c.corner, {reach})
-               group by r.ctid, r.part, r.{ORDINAL}, r.__key, r.side),
+               group by r.ctid, r.part, r.number, r.surplus, r.side),
              pieces as (
-               select part, {ORDINAL}, __key, {postgis}st_startpoint(side) || corners || {postgis}st_endpoint(side) as corners from parted),
-             rim as materialized ({once})",
-            meet = self
-                .spatial
-                .boxes_meet("r.side", &format!("{postgis}st_expand(c.corner, {reach})")),
-            once = self.once(&format!(
-                "select r.part, r.{ORDINAL}, r.__key, r.side from {rim} r where not exists (select from parted p where p.place = r.ctid)
+               select part, number, surplus, {postgis}st_startpoint(side) || corners || {postgis}st_endpoint(side) as corners from parted),
+             rim as materialized (
+               select part, side, sum(surplus) as surplus, max(number) as number from (
+                 select r.part, r.number, r.surplus, r.side from {rim} r where not exists (select from parted p where p.place = r.ctid)
                  union all
-                 select c.part, c.{ORDINAL}, c.__key, {postgis}st_normalize({postgis}st_makeline(c.corners[at], c.corners[at + 1]))
-                 from pieces c, generate_series(1, cardinality(c.corners) - 1) at"
-            )),
+                 select part, number, case when forward then surplus else -surplus end, side
+                 from (select c.part, c.number, c.surplus, {directed}
+                   from (select *, c.corners[at] as a, c.corners[at + 1] as b
+                     from pieces c, generate_series(1, cardinality(c.corners) - 1) at) c) pieces
+               ) sides
+               group by {postgis}geometry_hash(side), side, part having sum(surplus) <> 0)",
+            meet = spatial.boxes_meet("r.side", &format!("{postgis}st_expand(c.corner, {reach})")),
+            directed = self.directed("c.a", "c.b"),
+        )
+    }
+
+    /// A side between two ends as the rim has it, and whether it goes `forward`, as there.
+    fn directed(&self, a: &str, b: &str) -> String {
+        let postgis = &self.outlines.spatial.postgis;
+        let forward = format!(
+            "({postgis}st_x({a}), {postgis}st_y({a})) < ({postgis}st_x({b}), {postgis}st_y({b}))"
+        );
+        format!(
+            "case when {forward} then {postgis}st_makeline({a}, {b}) else {postgis}st_makeline({b}, {a}) end as side,
+             {forward} as forward"
         )
     }
 
@@ -125,50 +103,82 @@ impl Gaps<'_> {
     /// A gap may be all roads of a town, with a hole for each block. So it is known by a number,
     /// and its neighbours by their sides; to compare outlines with it would take their product.
     fn note(&self, noted: Noted) -> String {
-        let (postgis, compared) = (&self.spatial.postgis, self.compared());
-        let (tolerance, outline) = (self.tolerance, outline());
+        let (judge, spatial) = (self.outlines.judge, &self.outlines.spatial);
+        let postgis = &spatial.postgis;
+        let tolerance = self.tolerance;
         let most =
             self.largest.map_or_else(String::new, |largest| format!(" and area <= {largest}"));
-        let load = self.judge.load;
-        // A ring of the rim is covered or it is not: any place inside tells.
+        let column = &judge.load.columns[self.outlines.column].column.name;
         format!(
             "with {rim},
              rings as materialized (
-               select part, ring, row_number() over () as number, {ring_area} as area
+               select part, ring, row_number() over () as ring_number, {ring_area} as area
                from (select part, ({postgis}st_dump({postgis}st_polygonize(side))).geom as ring from rim group by part) rings),
-             places as materialized (
-               select *, {postgis}st_pointonsurface(ring) as place from rings where area > {tolerance}{most}),
-             gaps as materialized (
-               select * from places r where not exists (
-                 select from {compared} o where {meet} and o.{group} = r.part and {postgis}st_intersects(o.{outline}, r.place))),
-             sides as materialized (
-               select part, number, area, {postgis}st_normalize(({postgis}st_dumpsegments(ring)).geom) as side from gaps)
+             walls as materialized (
+               select w.ring_number, r.number, case when w.forward then r.surplus else -r.surplus end as surplus
+               from (select e.part, e.ring_number, {directed} from (
+                   select part, ring_number, {postgis}st_startpoint(edge) as a, {postgis}st_endpoint(edge) as b from (
+                     select part, ring_number, ({postgis}st_dumpsegments({postgis}st_forcepolygonccw(ring))).geom as edge
+                     from rings where area > {tolerance}{most}) edges) e) w
+               join rim r on r.side operator({postgis}=) w.side and r.part = w.part),
+             open as materialized (
+               select part, ring_number, area, {postgis}st_pointonsurface(ring) as place from rings
+               where ring_number in (select ring_number from walls group by ring_number having max(surplus) < 0)),
+             gaps as (select o.ring_number, o.area from open o where {covering} = 0)
              {insert}, last, 'rule.gap', {column}, {message}, nullif(first, last), key
-             from (select s.area, max(r.{ORDINAL}) as last, min(r.{ORDINAL}) as first,
-                 case when max(r.{ORDINAL}) = min(r.{ORDINAL}) then min(r.__key) end as key
-               from sides s join rim r on r.side operator({postgis}=) s.side and r.part = s.part
-               group by s.number, s.area) g
+             from (select g.area, max(w.number) filter (where {stands}) as last,
+                 min(w.number) filter (where {stands}) as first,
+                 case when count(distinct w.number) filter (where {stands}) = 1 then min(k.__key) end as key
+               from gaps g join walls w using (ring_number)
+                 left join {compared} k on w.number < 0 and k.{NUMBER} = w.number
+               group by g.ring_number, g.area) g
              where last is not null",
             rim = self.parted_rim(),
-            ring_area = self.spatial.area("ring"),
-            meet = self.spatial.boxes_meet(&format!("o.{outline}"), "r.place"),
-            group = group(),
-            insert = noted.insert(self.judge),
-            column = quote_literal(&load.columns[self.column].column.name),
+            ring_area = spatial.area("ring"),
+            directed = self.directed("e.a", "e.b"),
+            covering = self.covering(),
+            insert = noted.insert(judge),
+            column = quote_literal(column),
             message = self.message(),
+            stands = format!(
+                "w.number > 0 and {}",
+                not_rejected_at(judge.staging, &judge.target.to_string(), "w.number")
+            ),
+            compared = self.outlines.compared(),
+        )
+    }
+
+    /// How many outlines cover a place: what a ray to the east crosses adds up to it.
+    fn covering(&self) -> String {
+        let (rim, spatial) = (self.outlines.rim(), &self.outlines.spatial);
+        let postgis = &spatial.postgis;
+        let ray = format!(
+            "{postgis}st_makeline(o.place, {postgis}st_setsrid({postgis}st_makepoint(
+               (select max({postgis}st_xmax(side)) from {rim}), {postgis}st_y(o.place)), {postgis}st_srid(o.place)))"
+        );
+        let end =
+            |end: &str, axis: &str| format!("{postgis}st_{axis}({postgis}st_{end}point(r.side))");
+        let [ax, ay, bx, by] = [("start", "x"), ("start", "y"), ("end", "x"), ("end", "y")]
+            .map(|(of, axis)| end(of, axis));
+        format!(
+            "(select coalesce(sum(case
+                 when ay <= y and by > y and (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0 then surplus
+                 when by <= y and ay > y and (bx - ax) * (y - ay) - (by - ay) * (x - ax) < 0 then -surplus
+                 else 0 end), 0)
+               from (select r.surplus, {ax} as ax, {ay} as ay, {bx} as bx, {by} as by,
+                   {postgis}st_x(o.place) as x, {postgis}st_y(o.place) as y
+                 from {rim} r where {meet} and r.part = o.part) crossed)",
+            meet = spatial.boxes_meet("r.side", &ray),
         )
     }
 
     fn message(&self) -> String {
+        let judge = self.outlines.judge;
         format!(
             "{} || {} || {}",
             quote_literal("there is a gap of "),
-            self.judge.amount(self.column, "more than is tolerated", "g.area"),
+            judge.amount(self.outlines.column, "more than is tolerated", "g.area"),
             quote_literal(" between it and its neighbours")
         )
-    }
-
-    fn compared(&self) -> String {
-        self.judge.staging.compared(self.judge.target)
     }
 }

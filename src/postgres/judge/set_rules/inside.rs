@@ -33,15 +33,22 @@ impl Judge<'_> {
         let outer = part(0);
         let theirs: Vec<String> =
             std::iter::once(area).chain(same.iter().map(|(theirs, _)| theirs)).cloned().collect();
-        let loaded = loads.iter().position(|load| {
+        let is_loaded = |load: &LoadTarget| {
             let has = |name: &String| load.columns.iter().any(|c| c.column.name == *name);
             load.table.name == *table && theirs.iter().all(has)
-        });
+        };
+        let loaded = loads.iter().enumerate().filter(|(_, load)| is_loaded(load));
+        let loaded: Vec<Judge<'_>> =
+            loaded.map(|(target, load)| Judge { target, load, ..*self }).collect();
         let quoted: Vec<String> = theirs.iter().map(|name| quote_identifier(name)).collect();
-        let rows = match loaded {
-            Some(target) => {
-                let other = Judge { target, load: &loads[target], ..*self };
-                format!("{} union all {}", other.written(&quoted), other.staying(&quoted, "true"))
+        let rows = match loaded.split_first() {
+            Some((first, others)) => {
+                let written = loaded.iter().map(|it| it.written(&quoted));
+                let stays = others.iter().map(Judge::stays).collect::<Vec<_>>().join(" and ");
+                let stays = if stays.is_empty() { "true" } else { &stays };
+                let mut rows: Vec<String> = written.collect();
+                rows.push(first.staying(&quoted, stays));
+                rows.join(" union all ")
             }
             None => {
                 let columns = quoted.iter().enumerate();

@@ -2,14 +2,18 @@
 //!
 //! Each rule is one statement or a few over all rows: nothing is asked row by row. They come
 //! after everything that judges records alone, since a record that is rejected is nobody's
-//! neighbour. One rule does not see what the next rejects: the rest stays rejected then, which
-//! is the safe side.
+//! neighbour. Who is rejected keeps its row of the table, so what that row may stand against is
+//! judged once more until nobody else is rejected. What was rejected for a record that is itself
+//! rejected afterwards stays rejected, which is the safe side.
 
 mod area;
 mod compared;
 mod gap;
 mod inside;
 mod overlap;
+mod reading;
+mod rim;
+mod rings;
 mod rows;
 mod spatial;
 mod sweep;
@@ -18,21 +22,45 @@ mod total;
 use super::{Judge, Reason};
 use crate::{
     error::Result,
-    load::{LoadTarget, SetRuleKind},
+    load::{LoadTarget, SetRule, SetRuleKind},
 };
+
+/// When rules look at the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Once all records have been judged alone.
+    First,
+    /// After that: rejected records keep their rows in the table, which stand against others.
+    AfterRejections,
+    /// When others may have written to the tables since: before a held run is published, or
+    /// when publishing failed.
+    Later,
+}
 
 impl Judge<'_> {
     /// Judges the target's rules on rows together, in the order of the plan.
-    pub(super) async fn check_set_rules(&self, loads: &[LoadTarget]) -> Result<()> {
-        for rule in &self.load.set_rules {
+    pub(super) async fn check_set_rules(&self, loads: &[LoadTarget], look: Look) -> Result<()> {
+        // Of which outlines there is a rim: until a record is rejected, whose outline goes.
+        let mut rim: Option<(usize, &[usize])> = None;
+        for (at, rule) in self.load.set_rules.iter().enumerate() {
+            if !self.is_judged_at(rule, look, loads).await? {
+                continue;
+            }
             let noted = Noted { warns: rule.warns };
             match &rule.says {
                 SetRuleKind::Overlap { column, within, tolerance } => {
-                    self.check_overlaps(*column, within, *tolerance, noted).await?;
+                    let among = (*column, &within[..]);
+                    let with_rim = look == Look::First && self.needs_rim(at, among);
+                    let found = self.check_overlaps(among, *tolerance, noted, with_rim).await?;
+                    let stands = found.has_rim && (rule.warns || found.noted == 0);
+                    rim = stands.then_some(among);
                 }
                 SetRuleKind::Gap { column, within, tolerance, largest } => {
+                    let among = (*column, &within[..]);
                     let between = (*tolerance, *largest);
-                    self.check_gaps(*column, within, between, noted).await?;
+                    let when = (rim == Some(among), look);
+                    let found = self.check_gaps(among, between, noted, when).await?;
+                    rim = Some(among).filter(|_| rule.warns || found == 0);
                 }
                 SetRuleKind::Area { column, declared, percent, tolerance } => {
                     let about = (*percent, *tolerance);
@@ -45,6 +73,31 @@ impl Judge<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a rule may find something in this look at the rows. Warnings are of the first.
+    async fn is_judged_at(&self, rule: &SetRule, look: Look, loads: &[LoadTarget]) -> Result<bool> {
+        if look == Look::First || rule.warns {
+            return Ok(look == Look::First);
+        }
+        Ok(match &rule.says {
+            SetRuleKind::Area { .. } => false,
+            _ if look == Look::Later => true,
+            // A hole that a rejected record leaves is the matter of that record; to reject its
+            // neighbours would make the hole larger, and so on.
+            SetRuleKind::Gap { .. } => false,
+            SetRuleKind::Overlap { .. } => self.has_row_back().await?,
+            SetRuleKind::Total { .. } => true,
+            SetRuleKind::Inside { table, .. } => loads.iter().any(|it| it.table.name == *table),
+        })
+    }
+
+    /// Whether a later rule needs the rim of these outlines.
+    fn needs_rim(&self, at: usize, among: (usize, &[usize])) -> bool {
+        self.load.set_rules[at + 1..].iter().any(|rule| match &rule.says {
+            SetRuleKind::Gap { column, within, .. } => among == (*column, &within[..]),
+            _ => false,
+        })
     }
 }
 

@@ -3,8 +3,9 @@
 //! Those are the records that are written, and the rows that no record replaces and that
 //! neither absence nor an order deletes.
 
-use super::super::Judge;
+use super::super::{Judge, failed, not_rejected};
 use crate::{
+    error::Result,
     load::{LoadMode, Mark},
     postgres::{
         sql::{own_rows, quote_identifier, quote_literal, same_key},
@@ -63,7 +64,42 @@ impl Judge<'_> {
         format!("{} and {}", self.is_written(), self.is_published_as("s"))
     }
 
-    fn stays(&self) -> String {
+    /// The records of the target, those that were rejected, too, but no further copies of one;
+    /// in the columns of [`Judge::staying`].
+    pub(super) fn delivered(&self, parts: &[String]) -> String {
+        format!(
+            "select s.{ORDINAL}, null::text[] as __key{} from {} s where {} and not exists (
+               select from {} e where e.ordinal = s.{ORDINAL} and e.kind = 'duplicate' and e.target = {})",
+            as_parts(parts),
+            self.rows(),
+            self.is_written(),
+            self.staging.excluded(),
+            self.target
+        )
+    }
+
+    /// Whether a record that was rejected leaves a row of the table as it is that it would have
+    /// replaced or deleted.
+    pub(super) async fn has_row_back(&self) -> Result<bool> {
+        if self.load.mode == LoadMode::Append {
+            return Ok(false);
+        }
+        if self.load.key.is_empty() {
+            return Ok(true);
+        }
+        let query = format!(
+            "select exists (select from {} s join {} t on {} where not ({}))",
+            self.rows(),
+            own_rows(&self.load.table),
+            same_key(self.load, "t", "s"),
+            not_rejected(self.staging, self.target)
+        );
+        let row = self.client.query_typed_one(&query, &[]).await;
+        Ok(row.map_err(failed("look for rows of rejected records"))?.get(0))
+    }
+
+    /// The condition on row `t` of the table that it is as it was when the run is published.
+    pub(super) fn stays(&self) -> String {
         if self.load.key.is_empty() {
             // Whole rows are compared: who is the same is staged, the others go.
             return (self.load.mode == LoadMode::Append).to_string();

@@ -34,7 +34,9 @@ pub(super) struct Sweep {
     /// The area that two may share, in square units of the geometry column.
     tolerance: f64,
     met: u64,
-    met_max: u64,
+    /// Pairs that may meet: so many, and so many for each outline.
+    met_max: (u64, u64),
+    taken: u64,
     groups: HashMap<i64, Below>,
 }
 
@@ -43,8 +45,8 @@ pub(super) struct Sweep {
 pub(super) struct TooMany;
 
 impl Sweep {
-    pub(super) fn new(tolerance: f64, met_max: u64) -> Self {
-        Self { tolerance, met: 0, met_max, groups: HashMap::new() }
+    pub(super) fn new(tolerance: f64, met_max: (u64, u64)) -> Self {
+        Self { tolerance, met: 0, met_max, taken: 0, groups: HashMap::new() }
     }
 
     /// Takes the next outline from the west, and adds the pairs that may share more than is
@@ -54,8 +56,9 @@ impl Sweep {
         outline: Outline,
         found: &mut Vec<(i64, i64)>,
     ) -> Result<(), TooMany> {
+        self.taken += 1;
         let below = self.groups.entry(outline.group).or_default();
-        let (met, left) = (&mut self.met, self.met_max);
+        let (met, left) = (&mut self.met, self.met_max.0 + self.met_max.1 * self.taken);
         let tolerance = self.tolerance;
         below.meet(&outline, |other| {
             *met += 1;
@@ -170,50 +173,6 @@ fn is_parted(one: &[[f64; 2]], other: &[[f64; 2]], strip: f64) -> bool {
     })
 }
 
-/// The corners of a polygon or of several in WKB, `None` where it is something else.
-pub(super) fn corners(wkb: &[u8]) -> Option<Vec<[f64; 2]>> {
-    let mut reader = Reader { rest: wkb };
-    let mut corners = Vec::new();
-    reader.polygons(&mut corners)?;
-    Some(corners)
-}
-
-/// Reads WKB of two dimensions, in the byte order that the server was asked for: the small end first.
-struct Reader<'a> {
-    rest: &'a [u8],
-}
-
-impl Reader<'_> {
-    fn take<const LENGTH: usize>(&mut self) -> Option<[u8; LENGTH]> {
-        let (taken, rest) = self.rest.split_first_chunk()?;
-        self.rest = rest;
-        Some(*taken)
-    }
-
-    fn number(&mut self) -> Option<u32> {
-        self.take().map(u32::from_le_bytes)
-    }
-
-    fn polygons(&mut self, corners: &mut Vec<[f64; 2]>) -> Option<()> {
-        const POLYGON: u32 = 3;
-        const POLYGONS: u32 = 6;
-        let [1] = self.take()? else { return None };
-        match self.number()? {
-            POLYGON => {
-                for _ in 0..self.number()? {
-                    for _ in 0..self.number()? {
-                        let (x, y) = (self.take()?, self.take()?);
-                        corners.push([f64::from_le_bytes(x), f64::from_le_bytes(y)]);
-                    }
-                }
-                Some(())
-            }
-            POLYGONS => (0..self.number()?).try_for_each(|_| self.polygons(corners)),
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,7 +191,7 @@ mod tests {
 
     fn swept(mut outlines: Vec<Outline>, tolerance: f64) -> Vec<(i64, i64)> {
         outlines.sort_by(|a, b| a.sides[0].total_cmp(&b.sides[0]));
-        let (mut sweep, mut found) = (Sweep::new(tolerance, u64::MAX), Vec::new());
+        let (mut sweep, mut found) = (Sweep::new(tolerance, (u64::MAX, 0)), Vec::new());
         for outline in outlines {
             sweep.take(outline, &mut found).expect("few");
         }
@@ -297,24 +256,9 @@ mod tests {
 
     #[test]
     fn more_pairs_than_may_meet_end_the_sweep() {
-        let (mut sweep, mut found) = (Sweep::new(1.0, 3), Vec::new());
+        let (mut sweep, mut found) = (Sweep::new(1.0, (0, 1)), Vec::new());
         let mut take = |number| sweep.take(boxed(number, [0.0, 0.0, 1.0, 1.0]), &mut found);
         assert_eq!((take(1), take(2), take(3)), (Ok(()), Ok(()), Ok(())));
         assert_eq!(take(4), Err(TooMany));
-    }
-
-    #[test]
-    fn corners_are_read_of_polygons_and_of_nothing_else() {
-        let mut polygon = vec![1, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0];
-        for value in [1.0f64, 2.0, 3.0, 4.0] {
-            polygon.extend(value.to_le_bytes());
-        }
-        assert_eq!(corners(&polygon), Some(vec![[1.0, 2.0], [3.0, 4.0]]));
-        let mut several = vec![1, 6, 0, 0, 0, 2, 0, 0, 0];
-        several.extend([polygon.clone(), polygon.clone()].concat());
-        assert_eq!(corners(&several).map(|corners| corners.len()), Some(4));
-        polygon.pop();
-        assert_eq!(corners(&polygon), None);
-        assert_eq!(corners(&[1, 1, 0, 0, 0]), None);
     }
 }
