@@ -32,6 +32,11 @@ pub(super) fn unreadable(cause: std::io::Error) -> Error {
     Error::source_file("the workbook cannot be read").caused_by(cause)
 }
 
+/// A failure of reading a part: what is wrong with it, or that the file cannot be read.
+pub(super) fn of_reading(cause: std::io::Error) -> Error {
+    cause.downcast::<Error>().unwrap_or_else(unreadable)
+}
+
 /// Runs a reader of untrusted bytes; where it panics, the workbook is damaged.
 pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(read))

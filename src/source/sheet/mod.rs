@@ -1,9 +1,10 @@
 //! Workbooks: `.xlsx`, `.xlsm`, `.xlsb`, `.xls` and `.ods`, one sheet of one file.
 //!
-//! calamine reads the cells; this module decides whether it may, and what they
-//! mean. A file is proven harmless first ([`package`], [`compound`], [`biff`],
-//! [`open_document`], [`binary`]), calamine's panics become errors ([`failure`]),
-//! and which format a file has is decided by its content, never by its name.
+//! calamine reads the cells, but for those of a plain `.xlsx` ([`xlsx`]); this module
+//! decides whether it may, and what they mean. A file is proven harmless first
+//! ([`package`], [`proof`], [`compound`], [`biff`], [`open_document`], [`binary`]),
+//! calamine's panics become errors ([`failure`]), and which format a file has is
+//! decided by its content, never by its name.
 //!
 //! **What is a record.** Every row below the header that holds something, within
 //! the range; rows that are empty, or hold nothing but empty texts, are none. A
@@ -39,6 +40,7 @@ mod decoder;
 mod failure;
 mod open_document;
 mod package;
+mod proof;
 mod rejected;
 mod row;
 mod rows;
@@ -47,6 +49,7 @@ mod splitter;
 #[cfg(test)]
 mod tests;
 mod workbook;
+mod xlsx;
 
 use std::{
     path::Path,

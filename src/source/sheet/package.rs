@@ -3,28 +3,23 @@
 //!
 //! calamine stops reading a sheet at its last row, so a part cut short behind it
 //! or a wrong checksum would go unnoticed; and it believes counts. Unpacking
-//! everything once costs about a tenth of reading the cells, and after it the
-//! sizes are facts rather than claims.
+//! everything once makes facts of sizes that were claims ([`proof`](super::proof)).
+//! Since that costs as much as all else about a large sheet, the one that is read is
+//! proven while it is read, and no run publishes before it is.
 
 use std::io::{Read, Seek};
 
 use quick_xml::{Reader, events::Event};
 use zip::ZipArchive;
 
-use super::failure::{damaged, of_zip, password, too_large, unreadable};
+use super::{
+    failure::{damaged, of_zip, password, too_large},
+    proof::{PartFacts, Proving},
+};
 use crate::error::Result;
 
 /// Parts in a package; a workbook with a thousand sheets has a few thousand.
 const PARTS_MAX: usize = 20_000;
-
-/// How far a part may unpack, however well it packs.
-const RATIO_MAX: u64 = 200;
-
-/// Below this size the ratio says nothing: a sheet of equal rows packs 300:1.
-const RATIO_FLOOR_BYTES: u64 = 64 << 20;
-
-/// One part unpacked; the largest sheet of plain numbers stays below.
-const PART_BYTES_MAX: u64 = 16 << 30;
 
 /// Parts that calamine holds in memory as a whole.
 const HELD_PART_BYTES_MAX: u64 = 512 << 20;
@@ -35,8 +30,8 @@ const STYLES_BYTES_MAX: u64 = 16 << 20;
 /// Elements of the shared strings, each of which may become a string of its own.
 const SHARED_STRING_TAGS_MAX: u64 = 60_000_000;
 
-/// Bytes without a tag; calamine holds a text between two tags in memory.
-const UNTAGGED_BYTES_MAX: u64 = 16 << 20;
+/// From this size on, packed, a sheet of an `.xlsx` is proven while it is read.
+const LATER_BYTES_MIN: u64 = 1 << 20;
 
 /// Which zipped format a package is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,15 +47,8 @@ pub(super) struct Package {
     pub(super) kind: PackageKind,
     /// Whether `workbook.xml` asks for the 1904 date system (`.xlsx` only).
     pub(super) date_1904: bool,
-}
-
-/// What unpacking a part showed.
-#[derive(Debug, Default)]
-struct PartFacts {
-    bytes: u64,
-    tags: u64,
-    untagged: u64,
-    untagged_max: u64,
+    /// Sheets that were left out, for who reads one proves it meanwhile (`.xlsx` only).
+    pub(super) unproven: Vec<usize>,
 }
 
 /// Looks at every part of a package.
@@ -73,14 +61,19 @@ pub(super) fn inspect<R: Read + Seek>(file: R) -> Result<Package> {
         return Err(too_large(format_args!("{} parts", archive.len())));
     }
     let kind = kind_of(&archive)?;
+    let mut unproven = Vec::new();
     for index in 0..archive.len() {
-        inspect_part(&mut archive, index, kind)?;
+        if kind == PackageKind::Xlsx && is_large_sheet(&mut archive, index)? {
+            unproven.push(index);
+        } else {
+            inspect_part(&mut archive, index, kind)?;
+        }
     }
     if kind == PackageKind::Ods {
         super::open_document::inspect(&mut archive)?;
     }
     let date_1904 = kind == PackageKind::Xlsx && reads_date_1904(&mut archive)?;
-    Ok(Package { kind, date_1904 })
+    Ok(Package { kind, date_1904, unproven })
 }
 
 fn kind_of<R: Read + Seek>(archive: &ZipArchive<R>) -> Result<PackageKind> {
@@ -111,12 +104,27 @@ fn is_never_read(name: &str) -> bool {
         .any(|folder| name.contains(folder))
 }
 
+/// Proves a sheet of an `.xlsx` that was left out.
+///
+/// # Errors
+/// `ErrorKind::Source` when it is damaged, encrypted or oversized.
+pub(super) fn prove<R: Read + Seek>(archive: &mut ZipArchive<R>, index: usize) -> Result<()> {
+    inspect_part(archive, index, PackageKind::Xlsx)
+}
+
+fn is_large_sheet<R: Read + Seek>(archive: &mut ZipArchive<R>, index: usize) -> Result<bool> {
+    let part = archive.by_index(index).map_err(of_zip)?;
+    let name = normal_name(&part.name().map_err(of_zip)?);
+    let is_sheet = name.contains("worksheets/") && name.ends_with(".xml");
+    Ok(is_sheet && !part.encrypted() && part.compressed_size() >= LATER_BYTES_MIN)
+}
+
 fn inspect_part<R: Read + Seek>(
     archive: &mut ZipArchive<R>,
     index: usize,
     kind: PackageKind,
 ) -> Result<()> {
-    let mut part = archive.by_index(index).map_err(of_zip)?;
+    let part = archive.by_index(index).map_err(of_zip)?;
     let name = normal_name(&part.name().map_err(of_zip)?);
     if part.encrypted() {
         return Err(password());
@@ -125,12 +133,10 @@ fn inspect_part<R: Read + Seek>(
         return Ok(());
     }
     let is_xml = name.ends_with(".xml") || name.ends_with(".rels");
-    let packed = part.compressed_size();
-    let facts = unpack(&mut part, packed, is_xml)?;
-    drop(part);
-    if is_xml && facts.untagged_max > UNTAGGED_BYTES_MAX {
-        return Err(too_large("a single text of it is over 16 MiB"));
-    }
+    let mut proving = Proving::of(part, is_xml);
+    proving.drain()?;
+    let facts = proving.facts();
+    drop(proving);
     check_held_part(&name, &facts)?;
     match kind {
         PackageKind::Xlsx if name.ends_with("sharedstrings.xml") => {
@@ -141,45 +147,6 @@ fn inspect_part<R: Read + Seek>(
             super::binary::inspect(&name, part)
         }
         _ => Ok(()),
-    }
-}
-
-/// Reads a part to its end, which also proves its checksum.
-fn unpack(part: &mut impl Read, packed: u64, is_xml: bool) -> Result<PartFacts> {
-    let mut facts = PartFacts::default();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let length = part.read(&mut buffer).map_err(unreadable)?;
-        if length == 0 {
-            facts.untagged_max = facts.untagged_max.max(facts.untagged);
-            return Ok(facts);
-        }
-        let bytes = &buffer[..length];
-        if is_xml {
-            // Entities are what makes small XML large; no workbook declares any.
-            if facts.bytes == 0 && memchr::memmem::find(bytes, b"<!DOCTYPE").is_some() {
-                return Err(damaged("a part of it has a document type declaration"));
-            }
-            facts.count_tags(bytes);
-        }
-        facts.bytes += length as u64;
-        let over_ratio = facts.bytes > RATIO_FLOOR_BYTES && facts.bytes / RATIO_MAX > packed;
-        if over_ratio || facts.bytes > PART_BYTES_MAX {
-            return Err(too_large("a part of it unpacks to far more than it is"));
-        }
-    }
-}
-
-impl PartFacts {
-    fn count_tags(&mut self, bytes: &[u8]) {
-        let mut last = 0;
-        for at in memchr::memchr_iter(b'<', bytes) {
-            self.untagged_max = self.untagged_max.max(self.untagged + (at - last) as u64);
-            self.untagged = 0;
-            last = at;
-            self.tags += 1;
-        }
-        self.untagged += (bytes.len() - last) as u64;
     }
 }
 
@@ -263,7 +230,7 @@ fn reads_date_1904<R: Read + Seek>(archive: &mut ZipArchive<R>) -> Result<bool> 
 }
 
 /// The part that the package's relationships call its main document.
-fn workbook_part<R: Read + Seek>(archive: &mut ZipArchive<R>) -> Result<Option<String>> {
+pub(super) fn workbook_part<R: Read + Seek>(archive: &mut ZipArchive<R>) -> Result<Option<String>> {
     let mut target = "xl/workbook.xml".to_owned();
     if let Some(name) = find_part(archive, "_rels/.rels")? {
         let part = archive.by_name(&name).map_err(of_zip)?;
@@ -357,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_part_that_unpacks_too_far_is_refused() {
-        let bomb = vec![b'<'; (RATIO_FLOOR_BYTES + (1 << 20)) as usize];
+        let bomb = vec![b'<'; (super::super::proof::RATIO_FLOOR_BYTES + (1 << 20)) as usize];
         let file = package(&[("[Content_Types].xml", b"<Types/>"), ("xl/a.xml", &bomb)]);
         let error = inspect(file).expect_err("a bomb");
         assert!(error.to_string().contains("unpacks to far more"));
@@ -365,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_text_too_long_to_hold_is_refused() {
-        let text = vec![b'x'; (UNTAGGED_BYTES_MAX + 2) as usize];
+        let text = vec![b'x'; (super::super::proof::UNTAGGED_BYTES_MAX + 2) as usize];
         let file = package(&[("[Content_Types].xml", b"<Types/>"), ("xl/a.xml", &text)]);
         assert!(inspect(file).expect_err("too long").to_string().contains("single text"));
     }

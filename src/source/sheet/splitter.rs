@@ -70,6 +70,7 @@ impl SheetSplitter {
                 ordinal: 0,
                 records: 0,
                 bytes: 0,
+                abandoned: false,
             };
             let done = open().and_then(|workbook| cutter.run(workbook));
             let done = done.context(|| format!("while reading {}", cutter.reading.display));
@@ -135,6 +136,8 @@ struct Cutter {
     ordinal: u32,
     records: u64,
     bytes: u64,
+    /// Whether nobody takes splits any more.
+    abandoned: bool,
 }
 
 impl Cutter {
@@ -142,8 +145,10 @@ impl Cutter {
         let area = self.reading.area;
         let rows = area.first_row..=area.last_row;
         visit_rows(&mut workbook, &area, rows, &mut |row, bytes| self.add(row, bytes))?;
-        self.send();
-        Ok(())
+        match self.send() {
+            Visit::More if !self.abandoned => workbook.prove(),
+            _ => Ok(()),
+        }
     }
 
     fn add(&mut self, row: u32, bytes: &[u8]) -> Result<Visit> {
@@ -178,6 +183,7 @@ impl Cutter {
         self.ordinal += 1;
         self.records += piece.records;
         self.bytes += payload_bytes;
-        if self.sender.send(Ok(split)).is_ok() { Visit::More } else { Visit::Enough }
+        self.abandoned = self.sender.send(Ok(split)).is_err();
+        if self.abandoned { Visit::Enough } else { Visit::More }
     }
 }

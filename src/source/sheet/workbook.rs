@@ -14,9 +14,7 @@ use std::{
     },
 };
 
-use calamine::{
-    Data, DataRef, Ods, Range, Reader, Sheet, SheetType, SheetVisible, Xls, Xlsb, Xlsx,
-};
+use calamine::{Data, DataRef, Ods, Range, Reader, Sheet, SheetType, SheetVisible, Xls, Xlsb};
 
 use super::{
     biff, binary,
@@ -24,6 +22,7 @@ use super::{
     failure::{self, guarded, too_large, unreadable},
     package::{self, PackageKind},
     row::Content,
+    xlsx::Book,
 };
 use crate::{
     definition::SheetRef,
@@ -45,6 +44,13 @@ pub(super) type CountedFile = BufReader<Counted>;
 pub(super) struct Counted {
     file: File,
     bytes: Arc<AtomicU64>,
+}
+
+impl Counted {
+    /// Adds what is read of `file` to `bytes`.
+    pub(super) fn of(file: File, bytes: &Arc<AtomicU64>) -> Self {
+        Self { file, bytes: Arc::clone(bytes) }
+    }
 }
 
 impl Read for Counted {
@@ -70,7 +76,7 @@ pub(super) struct Workbook {
 }
 
 enum CellStore {
-    Xlsx(Box<Xlsx<CountedFile>>),
+    Xlsx(Box<Book>),
     Xlsb { workbook: Box<Xlsb<CountedFile>>, errors: Vec<binary::FormulaError> },
     Grid { values: Range<Data>, formulas: Range<String>, error_texts: bool },
 }
@@ -112,6 +118,18 @@ impl Workbook {
         })
     }
 
+    /// Proves of the sheet what opening it did not prove yet; due before anything read of it
+    /// is final.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when the sheet is damaged or oversized.
+    pub(super) fn prove(&mut self) -> Result<()> {
+        guarded(|| match &mut self.cells {
+            CellStore::Xlsx(book) => book.prove(),
+            _ => Ok(()),
+        })
+    }
+
     /// Shows the visitor the cells of the sheet that are not empty, row by row.
     ///
     /// # Errors
@@ -119,7 +137,7 @@ impl Workbook {
     pub(super) fn visit(&mut self, visitor: &mut Visitor<'_>) -> Result<()> {
         let Self { sheet, cells, .. } = self;
         guarded(|| match cells {
-            CellStore::Xlsx(workbook) => visit_xlsx(workbook, sheet, visitor),
+            CellStore::Xlsx(book) => book.visit(visitor),
             CellStore::Xlsb { workbook, errors } => visit_xlsb(workbook, sheet, errors, visitor),
             CellStore::Grid { values, formulas, error_texts } => {
                 visit_grid(values, formulas, *error_texts, visitor)
@@ -159,17 +177,17 @@ fn not_a_workbook(start: &[u8]) -> Error {
 fn open_package(file: File, sheet: Option<&SheetRef>, read: &Arc<AtomicU64>) -> Result<Workbook> {
     let facts = package::inspect(BufReader::new(&file))?;
     let second = file.try_clone().map_err(unreadable)?;
-    let mut counted = BufReader::new(Counted { file, bytes: Arc::clone(read) });
+    let mut counted = BufReader::new(Counted::of(file, read));
     counted.rewind().map_err(unreadable)?;
     match facts.kind {
         PackageKind::Xlsx => {
-            let workbook = Xlsx::new(counted).map_err(failure::of_xlsx)?;
-            if workbook.has_1904_epoch() != facts.date_1904 {
-                return Err(failure::damaged("it is not clear from which year it counts dates"));
-            }
-            let (sheet, _) = choose(workbook.sheets_metadata(), sheet)?;
-            let cells = CellStore::Xlsx(Box::new(workbook));
-            Ok(Workbook { sheet, date_1904: facts.date_1904, cells })
+            let book = Book::open(counted, sheet, &facts)?;
+            let sheet = book.sheet().to_owned();
+            Ok(Workbook {
+                sheet,
+                date_1904: facts.date_1904,
+                cells: CellStore::Xlsx(Box::new(book)),
+            })
         }
         PackageKind::Xlsb => {
             let workbook = Xlsb::new(counted).map_err(failure::of_xlsb)?;
@@ -214,7 +232,7 @@ fn open_compound(mut file: File, sheet: Option<&SheetRef>, read: &AtomicU64) -> 
 
 /// The sheet asked for, by its name and its place among all; unless asked, the first
 /// that is shown and has cells. Hidden ones are read when they are asked for.
-fn choose(sheets: &[Sheet], wanted: Option<&SheetRef>) -> Result<(String, usize)> {
+pub(super) fn choose(sheets: &[Sheet], wanted: Option<&SheetRef>) -> Result<(String, usize)> {
     let is_table = |sheet: &&Sheet| sheet.typ == SheetType::WorkSheet;
     let number = match wanted {
         None => sheets
@@ -253,25 +271,6 @@ fn no_such_sheet(sheets: &[Sheet], wanted: Option<&SheetRef>) -> Error {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error,
     }
-}
-
-fn visit_xlsx(
-    workbook: &mut Xlsx<CountedFile>,
-    sheet: &str,
-    visitor: &mut Visitor<'_>,
-) -> Result<()> {
-    let mut cells = workbook.worksheet_cells_reader(sheet).map_err(failure::of_xlsx)?;
-    while let Some(cell) = cells.next_cell_with_formula_metadata().map_err(failure::of_xlsx)? {
-        let content = match &cell.value {
-            DataRef::Empty if cell.formula.is_some() => Some(Content::NoResult),
-            value => content_of_ref(value),
-        };
-        let Some(content) = content else { continue };
-        if visitor(cell.pos.0, cell.pos.1, content)? == Visit::Enough {
-            break;
-        }
-    }
-    Ok(())
 }
 
 fn visit_xlsb(
@@ -357,7 +356,7 @@ fn grid_content(value: &Data, has_formula: bool, error_texts: bool) -> Option<Co
     }
 }
 
-fn content_of_ref<'c>(value: &'c DataRef<'_>) -> Option<Content<'c>> {
+pub(super) fn content_of_ref<'c>(value: &'c DataRef<'_>) -> Option<Content<'c>> {
     match value {
         DataRef::Empty => None,
         DataRef::String(text) => Some(Content::Text(text)),
