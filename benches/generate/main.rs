@@ -8,6 +8,9 @@
 //! Everything is invented: a town that is nowhere, people who are nobody. The
 //! same seed gives the same bytes, so the files in `sample-data` can be made
 //! again, and a benchmark can be repeated. The scaled files have no faults.
+//!
+//! `longshore generate` makes the files of every pipeline, with faults; this program stays as it
+//! is for the measurements that were published over its files.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the command line")]
 #![allow(missing_docs, reason = "a program has no reader of its interface")]

@@ -12,7 +12,7 @@ use super::{
     workbook,
 };
 
-pub(super) const NAMES: [&str; 9] = [
+pub(super) const NAMES: [&str; 10] = [
     "csv",
     "validate",
     "geojson",
@@ -20,6 +20,7 @@ pub(super) const NAMES: [&str; 9] = [
     "shapefile",
     "workbook",
     "connections",
+    "targets",
     "start",
     "size",
 ];
@@ -30,7 +31,7 @@ pub(super) const SALE_FIELDS: [&str; 17] = [
     "locality", "town", "district", "county", "category", "status", "lot",
 ];
 
-const SALE: &str = "create table sale (
+pub(super) const SALE: &str = "create table sale (
     transaction_id uuid primary key, price integer not null, sold_on timestamp not null,
     postcode text, kind char(1) not null, new_build boolean not null, tenure char(1) not null,
     building text, unit text, street text, locality text, town text not null, district text,
@@ -108,6 +109,7 @@ impl<'a> Prepared<'a> {
             "shapefile" => self.parcels("Shapefile", "shapefile", (4283, &[]), ""),
             "workbook" => self.workbook(),
             "connections" => self.connections(),
+            "targets" => self.targets(),
             "start" => self.start(),
             "size" => self.size(),
             _ => Err(format!("there is no contest `{name}`").into()),

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Contests are `csv`, `validate`, `geojson`, `reproject`, `shapefile`, `workbook`, `connections`,
-//! `start` and `size`; without a name, all of them. A tool that is not installed is left out, and
+//! `targets`, `start` and `size`; without a name, all of them. A tool that is not installed is left out, and
 //! said so: `gdal-bin` (ogr2ogr), `postgis` (shp2pgsql) and `pgloader` of the distribution, DuckDB
 //! and dlt of a Python that `--python` names. `benches/README.md` says how to read the result.
 
@@ -23,6 +23,7 @@ mod parcels;
 #[path = "../load/server.rs"]
 #[allow(dead_code, reason = "shared with the benchmark of loads")]
 mod server;
+mod targets;
 mod tools;
 mod workbook;
 

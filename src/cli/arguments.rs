@@ -109,13 +109,15 @@ pub(super) enum DemoDomain {
 /// The domains that data can be made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum GeneratedDomain {
-    /// Parcels, changes, addresses, owners and valuations.
+    /// Lots, zones, parcels, changes, addresses, owners, valuations and a county's bundle.
     Cadastre,
     /// Courses, enrolments, quizzes and materials.
     Learning,
     /// Assets, markets, bars, trades, orders and fills.
     Market,
-    /// Staff, classes, marks and attendance.
+    /// Sales.
+    Property,
+    /// Staff, classes, marks, attendance, students, the flat roster and roster bundles.
     School,
 }
 
@@ -136,6 +138,9 @@ pub(super) struct GenerateArguments {
     /// The share of records with each kind of fault, such as `1%`.
     #[arg(long, default_value = "0%", value_name = "SHARE", value_parser = share)]
     pub(super) faults: f64,
+    /// Another share for one kind of fault, such as `bow-tie=5%`; may be repeated.
+    #[arg(long, value_name = "KIND=SHARE", value_parser = share_of_kind)]
+    pub(super) fault: Vec<(String, f64)>,
 }
 
 #[derive(Debug, Args)]
@@ -203,7 +208,7 @@ pub(super) struct MachineArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     connections: Option<u16>,
     /// About how many bytes of a file are read as one piece: `4MiB` unless given, less with more
-    /// than 8 threads.
+    /// than 8 threads or many tables.
     #[arg(long, value_name = "SIZE", value_parser = split_size)]
     pub(super) split_size: Option<usize>,
 }
@@ -424,6 +429,11 @@ fn share(text: &str) -> Result<f64, String> {
     let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
     let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
     percent.map(|percent| percent / 100.0).ok_or_else(|| "write it as 1%".to_owned())
+}
+
+fn share_of_kind(text: &str) -> Result<(String, f64), String> {
+    let (kind, percent) = text.split_once('=').ok_or("write it as bow-tie=5%")?;
+    share(percent).map(|share| (kind.trim().to_owned(), share))
 }
 
 fn split_size(text: &str) -> Result<usize, String> {

@@ -38,7 +38,7 @@ pub(super) async fn plan(
     }
     let endpoint = database::endpoint(global, console).await?;
     let session = endpoint.connect_for_reading().await?;
-    let options = run::options(&arguments.machine);
+    let options = run::options(&arguments.machine, &pipeline);
     match bound(&pipeline, &session).await {
         Ok((bound, sizes)) => {
             let files: Vec<_> =

@@ -51,11 +51,11 @@ pub(super) async fn replay(
     }
     let request = ReplayRequest {
         import: ImportRequest {
+            options: run::options(&arguments.machine, &pipeline),
             pipeline,
             report_folder: arguments.machine.report_dir(),
             force: true,
             dry_run: arguments.dry_run,
-            options: run::options(&arguments.machine),
         },
         of: rejecting.run.clone(),
         report: report_folder(arguments, &rejecting)?,

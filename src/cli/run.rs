@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     postgres::endpoint::Endpoint,
     report::RunStatus,
-    run::{self, ImportRequest, LoadOptions, progress::Progress},
+    run::{self, ImportRequest, LoadOptions, Pipeline, progress::Progress},
     source::split::split_bytes_for,
 };
 
@@ -96,12 +96,13 @@ async fn run_one(
         let what = format!("`--again` and `--since` are for exports; `{}` is an import", file.name);
         return Err(Error::definition(what));
     }
+    let pipeline = file.import(arguments.input.as_deref())?.with_parameters(&arguments.set);
     let request = ImportRequest {
-        pipeline: file.import(arguments.input.as_deref())?.with_parameters(&arguments.set),
+        options: options(&arguments.machine, &pipeline),
+        pipeline,
         report_folder: arguments.machine.report_dir(),
         force: arguments.force,
         dry_run: arguments.dry_run,
-        options: options(&arguments.machine),
     };
     Ok(import(file, &endpoint, &request, console).await)
 }
@@ -135,12 +136,13 @@ pub(super) async fn import(
 }
 
 /// The options given, with the machine's defaults for the rest.
-pub(super) fn options(machine: &MachineArguments) -> LoadOptions {
+pub(super) fn options(machine: &MachineArguments, pipeline: &Pipeline) -> LoadOptions {
     let threads = machine.threads.map_or(LoadOptions::default().threads, usize::from);
+    let split_bytes = || split_bytes_for(threads, pipeline.definition.targets.len());
     LoadOptions {
         threads,
         connections: usize::from(machine.connections()),
-        split_bytes: machine.split_size.unwrap_or_else(|| split_bytes_for(threads)),
+        split_bytes: machine.split_size.unwrap_or_else(split_bytes),
     }
 }
 

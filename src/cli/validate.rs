@@ -98,7 +98,8 @@ async fn validate_pipeline(
     let run = RunId::generate();
     let mut report = Report::create(&arguments.machine.report_dir(), &run)?;
     let read =
-        validate_files(&bound, run::options(&arguments.machine), &mut report, progress).await?;
+        validate_files(&bound, run::options(&arguments.machine, pipeline), &mut report, progress)
+            .await?;
     ensure_all_unchanged(&found)?;
     let rejected = report.rejected_records();
     let crossed = bound

@@ -1,12 +1,11 @@
 //! A course platform: twelve courses, their students, quizzes and materials.
 
-use rust_xlsxwriter::XlsxError;
-
 use super::{
-    Expected, MadeFile, Order, TextFile, cannot_write,
-    plan::FaultPlan,
+    Csv, Expected, Fault, FaultPlan, MadeFile, Order, OutFile, Row, csv_file,
+    plan::Found,
     random::Random,
-    sheet::{Cell, SheetFile},
+    sheet::{Cell, ROWS, SheetRow, damaged as damaged_sheet, sheet_file},
+    text::{HEADER_AGAIN, OTHER_END, damaged, damaged_json, json_line},
 };
 use crate::error::Result;
 
@@ -32,8 +31,8 @@ pub(super) fn generate(order: &Order) -> Result<Vec<MadeFile>> {
     Ok(vec![courses(order)?, enrolments(order)?, quizzes(order)?, materials(order)?])
 }
 
-fn course(place: u64) -> &'static str {
-    COURSES[usize::try_from(place % 12).unwrap_or(0)].0
+fn course(place: u64) -> (&'static str, &'static str) {
+    COURSES[usize::try_from(place % 12).unwrap_or(0)]
 }
 
 fn email(student: u64) -> String {
@@ -41,223 +40,175 @@ fn email(student: u64) -> String {
 }
 
 fn courses(order: &Order) -> Result<MadeFile> {
-    let name = "courses.csv";
-    let mut out = TextFile::create(order, name)?;
-    out.line(b"Code,Title,Starts,Ends")?;
-    let mut expected = Expected::of("learning/courses");
-    for (code, title) in COURSES {
-        expected.record(None);
-        out.line(format!("{code},{title},02/09/2024,24/11/2024").as_bytes())?;
-    }
-    out.finish()?;
-    Ok(MadeFile { file: name.to_owned(), expected: vec![expected] })
+    csv_file(
+        order,
+        ("courses.csv", Csv::of("Code,Title,Starts,Ends")),
+        ("learning/courses", "learning.course"),
+        &[],
+        0..12,
+        |place| {
+            let (code, title) = course(place);
+            Row::of([code, title, "02/09/2024", "24/11/2024"])
+        },
+    )
 }
 
-/// What is wrong with an enrolment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum EnrolmentFault {
-    BadEmail,
-    NoName,
-    UnknownCourse,
-    NoSuchDay,
-    Ragged,
-}
+const ENROLMENT: Csv = Csv::of("Email;Name;Course;Enrolled on").with_semicolons();
+const EMAIL: usize = 0;
+const NAME: usize = 1;
+const COURSE: usize = 2;
+const DAY: usize = 3;
 
-const ENROLMENT_FAULTS: &[EnrolmentFault] = &[
-    EnrolmentFault::BadEmail,
-    EnrolmentFault::NoName,
-    EnrolmentFault::UnknownCourse,
-    EnrolmentFault::NoSuchDay,
-    EnrolmentFault::Ragged,
+const ENROLMENT_FAULTS: &[&[Fault<Row>]] = &[
+    &[
+        Fault::new("bad-email", "rule.email", |row, place| {
+            row.set(EMAIL, format!("student{place}(at)example.org"));
+        }),
+        Fault::new("no-name", "rule.required", |row, _| row.set(NAME, "")),
+        Fault::new("unknown-course", "lookup.none", |row, _| row.set(COURSE, "ASTR-9")),
+        Fault::new("no-such-day", "type.date", |row, _| row.set(DAY, "31/09/2024")),
+        Fault::new("month-first", "type.date", |row, _| row.set(DAY, "09/28/2024")),
+        Fault::again("again"),
+    ],
+    &damaged::<NAME>(),
+    &HEADER_AGAIN,
+    &OTHER_END,
 ];
 
-impl EnrolmentFault {
-    /// What it is to the pipeline of students, which reads neither course nor day.
-    fn of_student(self) -> Option<&'static str> {
-        match self {
-            EnrolmentFault::BadEmail => Some("rule.email"),
-            EnrolmentFault::NoName => Some("rule.required"),
-            EnrolmentFault::UnknownCourse | EnrolmentFault::NoSuchDay => None,
-            EnrolmentFault::Ragged => Some("csv.ragged"),
-        }
-    }
-
-    /// What it is to the pipeline of enrolments, after that of students.
-    fn of_enrolment(self) -> &'static str {
-        match self {
-            EnrolmentFault::BadEmail => "rule.email",
-            EnrolmentFault::NoName | EnrolmentFault::UnknownCourse => "lookup.none",
-            EnrolmentFault::NoSuchDay => "type.date",
-            EnrolmentFault::Ragged => "csv.ragged",
-        }
-    }
+/// What a fault of an enrolment is to the pipeline of students, which reads neither course nor
+/// day.
+fn of_student(fault: &Fault<Row>) -> Option<Found> {
+    let is_elsewhere = ["unknown-course", "no-such-day", "month-first"];
+    Some(fault.found).filter(|_| !is_elsewhere.iter().any(|name| fault.is(name)))
 }
 
-fn enrolment_fault(order: &Order, student: u64) -> Option<EnrolmentFault> {
-    FaultPlan::new(order.faults, ENROLMENT_FAULTS).at(student)
+/// What it is to the pipeline of enrolments, which runs after that of students.
+fn of_enrolment(fault: &Fault<Row>) -> Found {
+    if fault.is("no-name") { Found::Rejected("lookup.none") } else { fault.found }
 }
 
 /// One course each, so that a student is known by one record.
 fn enrolments(order: &Order) -> Result<MadeFile> {
     let name = "enrolments.csv";
-    let mut out = TextFile::create(order, name)?;
-    out.line(b"Email;Name;Course;Enrolled on")?;
-    let mut students = Expected::of("learning/students");
-    let mut enrolments = Expected::of("learning/enrolments");
+    let mut out = OutFile::create(order, name)?;
+    out.write(&ENROLMENT.header_line())?;
+    let mut students = Expected::of("learning/students", &["learning.user"]);
+    let mut enrolments = Expected::of("learning/enrolments", &["learning.student_enrollment"]);
+    let mut series = order.plan(ENROLMENT_FAULTS);
     for student in 0..order.rows {
-        let fault = enrolment_fault(order, student);
-        students.record(fault.and_then(EnrolmentFault::of_student));
-        enrolments.record(fault.map(EnrolmentFault::of_enrolment));
-        let mut random = Random::new(order.seed ^ 0x1EA2, student);
-        let (family, given) = random.person();
-        let email = match fault {
-            Some(EnrolmentFault::BadEmail) => format!("student{student}(at)example.org"),
-            _ => email(student),
-        };
-        let person = match fault {
-            Some(EnrolmentFault::NoName) => String::new(),
-            _ => format!("{given} {family}"),
-        };
-        let course = match fault {
-            Some(EnrolmentFault::UnknownCourse) => "ASTR-9",
-            _ => course(student),
-        };
-        let day = match fault {
-            Some(EnrolmentFault::NoSuchDay) => "31/09/2024".to_owned(),
-            _ => format!("{:02}/09/2024", random.between(1, 30)),
-        };
-        let more = if fault == Some(EnrolmentFault::Ragged) { ";late" } else { "" };
-        out.line(format!("{email};{person};{course};{day}{more}").as_bytes())?;
+        let (row, fault) = series.next(student, |student| enrolment(order, student));
+        students.record(fault.and_then(of_student));
+        enrolments.record(fault.map(of_enrolment));
+        out.write(&ENROLMENT.line(&row))?;
     }
     out.finish()?;
-    Ok(MadeFile { file: name.to_owned(), expected: vec![students, enrolments] })
+    Ok(series.made(name, vec![students, enrolments]))
 }
 
-/// What is wrong with an attempt at a quiz.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum QuizFault {
-    Syntax,
-    Negative,
-    UnknownStudent,
-    BadId,
-    LateWeek,
-    BadMoment,
+fn enrolment(order: &Order, student: u64) -> Row {
+    let mut random = Random::new(order.seed ^ 0x1EA2, student);
+    let (family, given) = random.person();
+    let day = format!("{:02}/09/2024", random.between(1, 30));
+    Row::of([&email(student), &format!("{given} {family}"), course(student).0, &day])
 }
 
-const QUIZ_FAULTS: &[QuizFault] = &[
-    QuizFault::Syntax,
-    QuizFault::Negative,
-    QuizFault::UnknownStudent,
-    QuizFault::BadId,
-    QuizFault::LateWeek,
-    QuizFault::BadMoment,
+/// What stands between the fields of an attempt.
+const QUIZ: &[&str] = &[
+    r#"{"id":""#,
+    r#"","student":{"email":""#,
+    r#""},"course":""#,
+    r#"","week":"#,
+    r#","result":{"score":"#,
+    r#","of":100},"questions":[{"n":1,"answers":["b","c"],"right":"#,
+    r#"}],"feedback":{"by":"tutor","text":""#,
+    r#""},"at":""#,
+    r#""}"#,
+];
+const ID: usize = 0;
+const STUDENT: usize = 1;
+const QUIZ_COURSE: usize = 2;
+const WEEK: usize = 3;
+const SCORE: usize = 4;
+const AT: usize = 7;
+
+const QUIZ_FAULTS: &[&[Fault<Row>]] = &[
+    &[
+        Fault::new("score-below-zero", "rule.minimum", |row, _| row.set(SCORE, "-5")),
+        Fault::new("score-as-word", "type.numeric", |row, _| row.set(SCORE, "\"good\"")),
+        Fault::new("unknown-student", "lookup.none", |row, _| row.prefix(STUDENT, "guest-")),
+        Fault::new("no-uuid", "type.uuid", |row, _| row.set(ID, "none")),
+        Fault::new("late-week", "rule.maximum", |row, _| row.set(WEEK, "60")),
+        Fault::new("week-overflows", "type.integer", |row, _| row.set(WEEK, "99999999999")),
+        Fault::new("week-with-fraction", "type.integer", |row, _| row.set(WEEK, "3.5")),
+        Fault::new("bad-moment", "type.timestamptz", |row, _| row.set(AT, "yesterday")),
+        Fault::new("moment-without-zone", "type.timestamptz", |row, _| {
+            row.set(AT, "2024-10-01T10:15:00");
+        }),
+        Fault::again("again"),
+        Fault::found("another-with-its-id", Found::Conflict, |row, _| row.set(SCORE, "101")),
+    ],
+    &damaged_json::<QUIZ_COURSE>(),
 ];
 
 fn quizzes(order: &Order) -> Result<MadeFile> {
     let name = "quizzes.jsonl";
-    let mut out = TextFile::create(order, name)?;
-    let mut expected = Expected::of("learning/quizzes");
-    let faults = FaultPlan::new(order.faults, QUIZ_FAULTS);
-    let known = (0..order.rows).filter(|student| {
-        enrolment_fault(order, *student).and_then(EnrolmentFault::of_student).is_none()
-    });
+    let mut out = OutFile::create(order, name)?;
+    let mut expected = Expected::of("learning/quizzes", &["learning.quiz_attempt"]);
+    let mut series = order.plan(QUIZ_FAULTS);
+    let students = FaultPlan::new(&order.faults, ENROLMENT_FAULTS);
+    // Whoever is in the list of enrolments once, and loaded from it.
+    let known = (0..order.rows).filter(|at| students.at(*at).and_then(of_student).is_none());
     for student in known {
-        let fault = faults.at(expected.records);
-        expected.record(fault.map(|fault| match fault {
-            QuizFault::Syntax => "json.syntax",
-            QuizFault::Negative => "rule.minimum",
-            QuizFault::UnknownStudent => "lookup.none",
-            QuizFault::BadId => "type.uuid",
-            QuizFault::LateWeek => "rule.maximum",
-            QuizFault::BadMoment => "type.timestamptz",
-        }));
-        let mut random = Random::new(order.seed ^ 0x9012, student);
-        let id = if fault == Some(QuizFault::BadId) { "none".to_owned() } else { random.uuid() };
-        let email = match fault {
-            Some(QuizFault::UnknownStudent) => format!("guest{student}@example.org"),
-            _ => email(student),
-        };
-        let week = match fault {
-            Some(QuizFault::LateWeek) => 60,
-            _ => random.between(1, WEEKS),
-        };
-        let sign = if fault == Some(QuizFault::Negative) { "-" } else { "" };
-        let score = random.between(1, 100);
-        let at = match fault {
-            Some(QuizFault::BadMoment) => "yesterday".to_owned(),
-            _ => format!("{}T{:02}:15:00Z", random.day(2024), random.between(8, 21)),
-        };
-        let close = if fault == Some(QuizFault::Syntax) { "" } else { "}" };
-        let (right, course) = (score > 50, course(student));
-        let line = format!(
-            r#"{{"id":"{id}","student":{{"email":"{email}"}},"course":"{course}","week":{week},"result":{{"score":{sign}{score},"of":100}},"questions":[{{"n":1,"answers":["b","c"],"right":{right}}}],"feedback":{{"by":"tutor","text":"week {week}"}},"at":"{at}"{close}"#
-        );
-        out.line(line.as_bytes())?;
+        let (row, fault) = series.next(student, |student| attempt(order, student));
+        expected.record(fault.map(|fault| fault.found));
+        out.write(&json_line(QUIZ, &row))?;
     }
     out.finish()?;
-    Ok(MadeFile { file: name.to_owned(), expected: vec![expected] })
+    Ok(series.made(name, vec![expected]))
 }
 
-/// What is wrong with a material.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum MaterialFault {
-    BadUrl,
-    UnknownKind,
-    UnknownCourse,
-    NotAvailable,
+fn attempt(order: &Order, student: u64) -> Row {
+    let mut random = Random::new(order.seed ^ 0x9012, student);
+    let (id, week, score) = (random.uuid(), random.between(1, WEEKS), random.between(1, 100));
+    let at = format!("{}T{:02}:15:00Z", random.day(2024), random.between(8, 21));
+    let right = if score > 50 { "true" } else { "false" };
+    let (week, score) = (week.to_string(), score.to_string());
+    let feedback = format!("week {week}");
+    Row::of([&id, &email(student), course(student).0, &week, &score, right, &feedback, &at])
 }
 
-const MATERIAL_FAULTS: &[MaterialFault] = &[
-    MaterialFault::BadUrl,
-    MaterialFault::UnknownKind,
-    MaterialFault::UnknownCourse,
-    MaterialFault::NotAvailable,
+const MATERIAL: [&str; 5] = ["Course", "Kind", "Title", "URL", "Pages"];
+const KIND: usize = 1;
+const TITLE: usize = 2;
+const URL: usize = 3;
+
+const MATERIAL_FAULTS: &[Fault<SheetRow>] = &[
+    Fault::new("no-url", "rule.url", |row, _| row[URL] = Cell::text("materials/7.pdf")),
+    Fault::new("unknown-kind", "rule.map", |row, _| row[KIND] = Cell::text("tape")),
+    Fault::new("unknown-course", "lookup.none", |row, _| row[0] = Cell::text("ASTR-9")),
+    Fault::new("no-title", "rule.required", |row, _| row[TITLE] = Cell::text("")),
+    Fault::again("again"),
+    Fault::found("another-with-its-url", Found::Conflict, |row, _| {
+        row[TITLE] = Cell::text("Other")
+    }),
 ];
 
 fn materials(order: &Order) -> Result<MadeFile> {
-    let name = "materials.xlsx";
-    let path = order.folder.join(name);
-    let failed = |cause: XlsxError| cannot_write(&path, cause);
-    let header = ["Course", "Kind", "Title", "URL", "Pages"];
-    let mut sheet =
-        SheetFile::start("Materials", "What to read and watch", &header).map_err(failed)?;
-    let mut expected = Expected::of("learning/materials");
-    let faults = FaultPlan::new(order.faults, MATERIAL_FAULTS);
-    for place in 0..order.rows {
-        let fault = faults.at(place);
-        expected.record(fault.map(|fault| match fault {
-            MaterialFault::BadUrl => "rule.url",
-            MaterialFault::UnknownKind => "rule.map",
-            MaterialFault::UnknownCourse => "lookup.none",
-            MaterialFault::NotAvailable => "sheet.error",
-        }));
-        let mut random = Random::new(order.seed ^ 0x3A7E, place);
-        let url = match fault {
-            Some(MaterialFault::BadUrl) => format!("materials/{place}.pdf"),
-            _ => format!("https://example.org/materials/{place}.pdf"),
-        };
-        let kind = match fault {
-            Some(MaterialFault::UnknownKind) => "tape",
-            _ => random.pick(&["PDF", "Video", "Link"]),
-        };
-        let course = match fault {
-            Some(MaterialFault::UnknownCourse) => "ASTR-9",
-            _ => course(place),
-        };
-        let pages = u32::try_from(random.between(1, 90)).unwrap_or(1);
-        let title = format!("Reading {place}");
-        let cells = [
-            Cell::Text(course),
-            Cell::Text(kind),
-            match fault {
-                Some(MaterialFault::NotAvailable) => Cell::NotAvailable,
-                _ => Cell::Text(&title),
-            },
-            Cell::Text(&url),
-            Cell::Number(f64::from(pages)),
-        ];
-        sheet.row(&cells).map_err(failed)?;
-    }
-    sheet.save(order, name)?;
-    Ok(MadeFile { file: name.to_owned(), expected: vec![expected] })
+    sheet_file(
+        order,
+        (("materials.xlsx", "Materials", "What to read and watch"), &MATERIAL),
+        ("learning/materials", "learning.material"),
+        &[MATERIAL_FAULTS, const { &damaged_sheet::<TITLE, { MATERIAL.len() }>() }],
+        0..order.rows.min(ROWS),
+        |place| {
+            let mut random = Random::new(order.seed ^ 0x3A7E, place);
+            vec![
+                Cell::text(course(place).0),
+                Cell::text(random.pick(&["PDF", "Video", "Link"])),
+                Cell::Text(format!("Reading {place}")),
+                Cell::Text(format!("https://example.org/materials/{place}.pdf")),
+                Cell::number(random.between(1, 90)),
+            ]
+        },
+    )
 }

@@ -63,6 +63,11 @@ impl Random {
         (self.pick(&FAMILY), self.pick(&GIVEN))
     }
 
+    /// A number that Australia sets aside for fiction.
+    pub(super) fn phone(&mut self) -> String {
+        format!("+61 491 57{} {:03}", self.below(10), self.below(1000))
+    }
+
     pub(super) fn street(&mut self) -> String {
         format!("{} {}", self.pick(&STREETS), self.pick(&["Street", "Avenue", "Close", "Parade"]))
     }

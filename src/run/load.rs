@@ -46,7 +46,7 @@ pub struct LoadOptions {
 impl Default for LoadOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { threads, connections: 2, split_bytes: split_bytes_for(threads) }
+        Self { threads, connections: 2, split_bytes: split_bytes_for(threads, 1) }
     }
 }
 

@@ -13,17 +13,19 @@ use crate::{
 
 /// Bytes of a split unless the operator says otherwise or there are many threads.
 pub const SPLIT_BYTES_DEFAULT: usize = 4 * 1024 * 1024;
-/// Bytes of all splits that are being encoded: eight threads with splits of 4 MiB have a
-/// process of 214 MiB at most (`benches/RESULTS.md`), and more threads shall not need more.
+/// Bytes of all splits that are being encoded, for each of their tables: eight threads with splits
+/// of 4 MiB have a process of 214 MiB at most (`benches/RESULTS.md`), and more threads or tables
+/// shall not need more.
 const ENCODED_BYTES_MAX: usize = 8 * SPLIT_BYTES_DEFAULT;
 /// The smallest split that can be asked for.
 pub const SPLIT_BYTES_MIN: usize = 1024;
 /// The largest split that can be asked for, and the largest single record or line.
 pub const SPLIT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Bytes of a split that suit so many threads.
-pub fn split_bytes_for(threads: usize) -> usize {
-    (ENCODED_BYTES_MAX / threads.max(1)).clamp(SPLIT_BYTES_MIN, SPLIT_BYTES_DEFAULT)
+/// Bytes of a split that suit so many threads, and tables that it is encoded for.
+pub fn split_bytes_for(threads: usize, targets: usize) -> usize {
+    let encoded = threads.saturating_mul(targets).max(1);
+    (ENCODED_BYTES_MAX / encoded).clamp(SPLIT_BYTES_MIN, SPLIT_BYTES_DEFAULT)
 }
 
 /// A splitter whose splits are checked to meet each other.
@@ -120,11 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn many_threads_share_what_splits_may_take() {
-        assert_eq!(split_bytes_for(1), SPLIT_BYTES_DEFAULT);
-        assert_eq!(split_bytes_for(8), SPLIT_BYTES_DEFAULT);
-        assert_eq!(split_bytes_for(64), SPLIT_BYTES_DEFAULT / 8);
-        assert!(split_bytes_for(usize::MAX) >= SPLIT_BYTES_MIN);
+    fn many_threads_and_tables_share_what_splits_may_take() {
+        assert_eq!(split_bytes_for(1, 1), SPLIT_BYTES_DEFAULT);
+        assert_eq!(split_bytes_for(2, 4), SPLIT_BYTES_DEFAULT);
+        assert_eq!(split_bytes_for(8, 1), SPLIT_BYTES_DEFAULT);
+        assert_eq!(split_bytes_for(64, 1), SPLIT_BYTES_DEFAULT / 8);
+        assert_eq!(split_bytes_for(8, 8), SPLIT_BYTES_DEFAULT / 8);
+        assert!(split_bytes_for(usize::MAX, 2) >= SPLIT_BYTES_MIN);
     }
 
     #[test]

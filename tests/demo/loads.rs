@@ -36,8 +36,7 @@ impl Demo {
     /// Runs a pipeline over another file, however many of its records are rejected.
     pub(super) async fn run_on(&self, name: &str, input: &str) -> RunSummary {
         let mut pipeline = pipeline(name);
-        let source = pipeline.definition.source.as_mut().expect("a source");
-        input.clone_into(&mut source.path);
+        pipeline.definition.set_path(input);
         pipeline.definition.limits.rejected = None;
         self.run_pipeline(pipeline, false).await
     }

@@ -1,39 +1,52 @@
 //! Subjects, and who is in which class.
 
-use super::super::{Expected, MadeFile, Order, TextFile, plan::FaultPlan, random::Random};
+use std::collections::BTreeSet;
+
+use super::super::{
+    Csv, Expected, Fault, FaultPlan, MadeFile, Order, OutFile, Row, csv_file,
+    plan::Found,
+    random::Random,
+    text::{HEADER_AGAIN, damaged},
+};
 use crate::error::Result;
 
 /// What is marked.
 pub(super) const SUBJECTS: [&str; 4] = ["English", "Khmer", "Mathematics", "Science"];
 
-/// What is wrong with a student.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum StudentFault {
-    BadId,
-    ShortName,
-    UnknownSex,
-    NoSuchDay,
-    GradeTooHigh,
-    Ragged,
-}
+const CSV: Csv = Csv::of("Student ID,Family Name,First Name,Sex,DOB,Grade,Section");
+const ID: usize = 0;
+const FAMILY_NAME: usize = 1;
+const FIRST_NAME: usize = 2;
+const SEX: usize = 3;
+const DOB: usize = 4;
+const GRADE: usize = 5;
 
-const STUDENT_FAULTS: &[StudentFault] = &[
-    StudentFault::BadId,
-    StudentFault::ShortName,
-    StudentFault::UnknownSex,
-    StudentFault::NoSuchDay,
-    StudentFault::GradeTooHigh,
-    StudentFault::Ragged,
+const FAULTS: &[Fault<Row>] = &[
+    Fault::new("id-with-letters", "rule.pattern", |row, _| row.prefix(ID, "S-")),
+    // What a spreadsheet makes of an id: its zeros are gone, or it is a power of ten.
+    Fault::new("id-without-zeros", "rule.pattern", |row, place| {
+        row.set(ID, (20_417 + place).to_string());
+    }),
+    Fault::new("id-as-power", "rule.pattern", |row, _| row.set(ID, "7.0E+07")),
+    Fault::new("short-name", "rule.min_length", |row, _| row.set(FIRST_NAME, "J")),
+    Fault::new("unknown-sex", "rule.map", |row, _| row.set(SEX, "?")),
+    Fault::new("no-such-day", "type.date", |row, _| row.set(DOB, "31/04/2011")),
+    Fault::new("month-first", "type.date", |row, _| row.set(DOB, "04/28/2011")),
+    Fault::new("year-of-two-digits", "type.date", |row, _| row.set(DOB, "28/04/11")),
+    Fault::new("born-in-future", "rule.maximum", |row, _| row.set(DOB, "28/04/2091")),
+    Fault::new("grade-too-high", "rule.maximum", |row, _| row.set(GRADE, "13")),
+    // Of the student, of the course, and in the lookup of the course.
+    Fault::found("grade-as-word", NO_GRADE, |row, _| row.set(GRADE, "ten")),
+    Fault::found("grade-overflows", NO_GRADE, |row, _| row.set(GRADE, "65543")),
+    Fault::again("again"),
 ];
-
-fn fault(order: &Order, place: u64) -> Option<StudentFault> {
-    FaultPlan::new(order.faults, STUDENT_FAULTS).at(place)
-}
+const NO_GRADE: Found = Found::RejectedTimes("type.integer", 3);
+const ALL: &[&[Fault<Row>]] = &[FAULTS, &damaged::<FAMILY_NAME>(), &HEADER_AGAIN];
 
 /// The students that are loaded, by their places.
 pub(super) fn loaded(order: &Order) -> impl Iterator<Item = u64> {
-    let faults = FaultPlan::new(order.faults, STUDENT_FAULTS);
-    (0..order.rows).filter(move |place| faults.at(*place).is_none())
+    let plan = FaultPlan::new(&order.faults, ALL);
+    (0..order.rows).filter(move |place| plan.at(*place).is_none())
 }
 
 /// The student's number: eight digits.
@@ -47,56 +60,44 @@ pub(super) fn class(place: u64) -> (u64, &'static str) {
 }
 
 pub(super) fn subjects(order: &Order) -> Result<MadeFile> {
-    let name = "subjects.csv";
-    let mut out = TextFile::create(order, name)?;
-    out.line(b"Subject")?;
-    let mut expected = Expected::of("school/subjects");
-    for subject in SUBJECTS {
-        expected.record(None);
-        out.line(subject.as_bytes())?;
-    }
-    out.finish()?;
-    Ok(MadeFile { file: name.to_owned(), expected: vec![expected] })
+    csv_file(
+        order,
+        ("subjects.csv", Csv::of("Subject")),
+        ("school/subjects", "school.subject"),
+        &[],
+        0..4,
+        |place| Row::of([SUBJECTS[usize::try_from(place).unwrap_or(0)]]),
+    )
 }
 
 pub(super) fn classes(order: &Order) -> Result<MadeFile> {
     let name = "classes.csv";
-    let mut out = TextFile::create(order, name)?;
-    out.line(b"Student ID,Family Name,First Name,Sex,DOB,Grade,Section")?;
-    let mut expected = Expected::of("school/classes");
+    let mut out = OutFile::create(order, name)?;
+    let tables = ["school.student", "school.course", "school.enrollment"];
+    let mut expected = Expected::of("school/classes", &tables);
+    let mut series = order.plan(ALL);
+    out.write(&CSV.header_line())?;
+    let mut classes = BTreeSet::new();
     for place in 0..order.rows {
-        let fault = fault(order, place);
-        expected.record(fault.map(|fault| match fault {
-            StudentFault::BadId => "rule.pattern",
-            StudentFault::ShortName => "rule.min_length",
-            StudentFault::UnknownSex => "rule.map",
-            StudentFault::NoSuchDay => "type.date",
-            StudentFault::GradeTooHigh => "rule.maximum",
-            StudentFault::Ragged => "csv.ragged",
-        }));
-        out.line(student(order, place, fault).as_bytes())?;
+        let (row, fault) = series.next(place, |place| student(order, place));
+        expected.record(fault.map(|fault| fault.found));
+        // The class is made once, by whoever comes first.
+        let is_sound = fault.is_none();
+        if is_sound && !classes.insert(class(place)) {
+            expected.tables[1].duplicates += 1;
+        }
+        out.write(&CSV.line(&row))?;
     }
     out.finish()?;
-    Ok(MadeFile { file: name.to_owned(), expected: vec![expected] })
+    Ok(series.made(name, vec![expected]))
 }
 
-fn student(order: &Order, place: u64, fault: Option<StudentFault>) -> String {
+fn student(order: &Order, place: u64) -> Row {
     let mut random = Random::new(order.seed ^ 0xC1A5, place);
     let (family, given) = random.person();
-    let id = match fault {
-        Some(StudentFault::BadId) => format!("S-{place}"),
-        _ => student_id(place),
-    };
-    let given = if fault == Some(StudentFault::ShortName) { "J" } else { given };
     let sex = random.pick(&["M", "F"]);
-    let sex = if fault == Some(StudentFault::UnknownSex) { "?" } else { sex };
     let (grade, section) = class(place);
-    let born = 2024 - 5 - grade;
-    let born = match fault {
-        Some(StudentFault::NoSuchDay) => format!("31/04/{born}"),
-        _ => format!("{:02}/{:02}/{born}", random.between(1, 28), random.between(1, 12)),
-    };
-    let grade = if fault == Some(StudentFault::GradeTooHigh) { 13 } else { grade };
-    let more = if fault == Some(StudentFault::Ragged) { ",new" } else { "" };
-    format!("{id},{family},{given},{sex},{born},{grade},{section}{more}")
+    let (day, month) = (random.between(1, 28), random.between(1, 12));
+    let born = format!("{day:02}/{month:02}/{}", 2024 - 5 - grade);
+    Row::of([&student_id(place), family, given, sex, &born, &grade.to_string(), section])
 }

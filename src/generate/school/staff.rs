@@ -1,63 +1,46 @@
 //! The staff list.
 
-use super::super::{Expected, MadeFile, Order, TextFile, plan::FaultPlan, random::Random};
+use super::super::{
+    Csv, Fault, MadeFile, Order, Row, csv_file,
+    plan::Found,
+    random::Random,
+    text::{HEADER_AGAIN, damaged},
+};
 use crate::error::Result;
 
-/// What is wrong with a member of staff.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum StaffFault {
-    BadUsername,
-    UnknownRole,
-    BadPhone,
-    NoFamilyName,
-    Ragged,
-}
+const CSV: Csv = Csv::of("Username,Family name,First name,Role,Phone,Position,Active");
+const USERNAME: usize = 0;
+const FAMILY_NAME: usize = 1;
+const ROLE: usize = 3;
+const PHONE: usize = 4;
+const POSITION: usize = 5;
+const ACTIVE: usize = 6;
 
-const STAFF_FAULTS: &[StaffFault] = &[
-    StaffFault::BadUsername,
-    StaffFault::UnknownRole,
-    StaffFault::BadPhone,
-    StaffFault::NoFamilyName,
-    StaffFault::Ragged,
+const FAULTS: &[Fault<Row>] = &[
+    Fault::new("username-with-blank", "rule.pattern", |row, _| row.prefix(USERNAME, "the ")),
+    Fault::new("unknown-role", "rule.map", |row, _| row.set(ROLE, "Janitor")),
+    Fault::new("phone-in-words", "rule.phone", |row, _| row.set(PHONE, "ask the office")),
+    Fault::new("no-family-name", "rule.required", |row, _| row.set(FAMILY_NAME, "")),
+    Fault::again("again"),
+    Fault::found("another-with-its-name", Found::Conflict, |row, _| row.set(FAMILY_NAME, "Other")),
+    Fault::new("unknown-status", "rule.map", |row, _| row.set(ACTIVE, "maybe")),
 ];
 
 pub(super) fn staff(order: &Order) -> Result<MadeFile> {
-    let name = "staff.csv";
-    let mut out = TextFile::create(order, name)?;
-    out.line(b"Username,Family name,First name,Role,Phone,Position,Active")?;
-    let mut expected = Expected::of("school/staff");
-    let faults = FaultPlan::new(order.faults, STAFF_FAULTS);
-    for place in 0..order.rows {
-        let fault = faults.at(place);
-        expected.record(fault.map(|fault| match fault {
-            StaffFault::BadUsername => "rule.pattern",
-            StaffFault::UnknownRole => "rule.map",
-            StaffFault::BadPhone => "rule.phone",
-            StaffFault::NoFamilyName => "rule.required",
-            StaffFault::Ragged => "csv.ragged",
-        }));
+    let row = |place| {
         let mut random = Random::new(order.seed ^ 0x57AF, place);
         let (family, given) = random.person();
-        let username = match fault {
-            Some(StaffFault::BadUsername) => format!("teacher {place}"),
-            _ => format!("teacher{place}"),
-        };
-        let family = if fault == Some(StaffFault::NoFamilyName) { "" } else { family };
-        let role = match fault {
-            Some(StaffFault::UnknownRole) => "Janitor",
-            _ if place % 20 == 0 => "Administrator",
-            _ => "Teacher",
-        };
-        let phone = match fault {
-            Some(StaffFault::BadPhone) => "ask the office".to_owned(),
-            // Numbers that Australia sets aside for fiction.
-            _ => format!("+61 491 57{} {:03}", random.below(10), random.below(1000)),
-        };
-        let more = if fault == Some(StaffFault::Ragged) { ",extra" } else { "" };
+        let role = if place % 20 == 0 { "Administrator" } else { "Teacher" };
         let position = random.pick(&["Class teacher", "Head of year", "Library"]);
-        let line = format!("{username},{family},{given},{role},{phone},{position},yes{more}");
-        out.line(line.as_bytes())?;
-    }
-    out.finish()?;
-    Ok(MadeFile { file: name.to_owned(), expected: vec![expected] })
+        let phone = random.phone();
+        Row::of([&format!("teacher{place}"), family, given, role, &phone, position, "yes"])
+    };
+    csv_file(
+        order,
+        ("staff.csv", CSV),
+        ("school/staff", "school.user"),
+        &[FAULTS, const { &damaged::<POSITION>() }, &HEADER_AGAIN],
+        0..order.rows,
+        row,
+    )
 }
