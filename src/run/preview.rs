@@ -188,7 +188,8 @@ fn written_row(record: &Record<'_>, target: &TargetPlan, reveal: bool) -> Previe
         (column.column.name.clone(), shown)
     });
     let deletes = operation == Some(Ok(Operation::Delete));
-    let unknown = operation.and_then(Result::err);
+    let departs = || target.departures.as_ref()?.of(record, &arena).err();
+    let unknown = operation.and_then(Result::err).or_else(departs);
     let unknown = unknown.map(|violation| (violation.column.clone(), Err(said(&violation))));
     let columns = unknown.into_iter().chain(columns).collect();
     PreviewRow { table, filtered: false, deletes, columns }

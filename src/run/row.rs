@@ -19,6 +19,8 @@ use crate::{
 /// How a target's rows are written.
 pub(super) struct RowLayout<'p> {
     operations: Option<&'p Operations>,
+    /// Of a delivery that holds all there is: records that are to go are not among the rows.
+    departures: Option<&'p Operations>,
     fields: Vec<StagedField<'p>>,
     /// Whether all of the key is among the fields.
     is_keyed: bool,
@@ -50,7 +52,8 @@ impl<'p> RowLayout<'p> {
         let fields: Vec<_> = columns.chain(matched).collect();
         let key_fields = fields.iter().filter(|field| field.is_key).count();
         let is_keyed = key_fields > 0 && key_fields == load.key.len();
-        Self { operations: target.operations.as_ref(), fields, is_keyed }
+        let (operations, departures) = (target.operations.as_ref(), target.departures.as_ref());
+        Self { operations, departures, fields, is_keyed }
     }
 
     /// All columns are looked at even after a violation: the owner of the data gets all of them.
@@ -69,6 +72,7 @@ impl<'p> RowLayout<'p> {
         encoder.begin_row(1 + usize::from(self.operations.is_some()) + self.fields.len());
         encoder.ordinal(record.ordinal());
         let key_only = self.operation(record, arena, encoder, violations)?;
+        violations.extend(self.departures.and_then(|words| words.of(record, arena).err()));
         let mut key = KeyHash::default();
         for field in &self.fields {
             if key_only && !field.is_read_of_deletion {

@@ -87,11 +87,10 @@ const USER_FAULTS: &[&[Fault<Row>]] = &[
     &OTHER_END,
 ];
 
-/// Only a delta says what is to be done, and of several words on one user the last counts.
+/// Of several words on one user the last counts.
 const DELTA_FAULTS: &[&[Fault<Row>]] = &[
     BAD_USERS,
     &[
-        Fault::new("unknown-status", "rule.operation", |row, _| row.set(STATUS, "archived")),
         Fault::again("again"),
         Fault::found("again-otherwise", Found::Duplicate, |row, _| row.set(6, "Other")),
     ],
@@ -101,6 +100,7 @@ const DELTA_FAULTS: &[&[Fault<Row>]] = &[
 ];
 
 const BAD_USERS: &[Fault<Row>] = &[
+    Fault::new("unknown-status", "rule.operation", |row, _| row.set(STATUS, "archived")),
     Fault::new("bad-moment", "type.timestamptz", |row, _| row.set(MODIFIED, "yesterday")),
     Fault::new("enabled-or-not", "type.boolean", |row, _| row.set(3, "perhaps")),
     Fault::new("no-family-name", "rule.not_null", |row, _| row.set(6, "")),
