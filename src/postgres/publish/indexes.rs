@@ -54,8 +54,8 @@ const REMOVABLE: &str = "select i.indrelid, i.indexrelid, quote_ident(n.nspname)
       and c.reltablespace = 0 and current_setting('default_tablespace') = ''
       and (k.oid is null or k.contype in ('p', 'u') and not k.condeferrable and i.indimmediate
         and c.relam = (select oid from pg_catalog.pg_am where amname = 'btree'))
-      and not (k.contype = 'p' and exists (select from pg_catalog.pg_constraint o
-        where o.conrelid = i.indrelid and o.contype = 'n' and not o.conislocal))
+      and not exists (select from pg_catalog.pg_constraint o
+        where k.contype = 'p' and o.conrelid = i.indrelid and o.contype = 'n' and not o.conislocal)
       and not (k.oid is not null and c.relkind = 'I' and c.reloptions is not null)
       and not exists (select from pg_catalog.pg_depend d where d.deptype not in ('i', 'P', 'S')
         and (d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = c.oid
