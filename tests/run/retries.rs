@@ -107,7 +107,9 @@ async fn a_lost_lock_and_a_lost_heart_do_not_stop_a_run() {
     let killer = space.database.client().await;
     let killing = terminate(
         &killer,
-        "state = 'idle in transaction' and query like '%pg_try_advisory_xact_lock%'",
+        // Who is just taking the lease has asked so too: staging is there once it is taken.
+        "state = 'idle in transaction' and query like '%pg_try_advisory_xact_lock%'
+           and exists (select from pg_tables where schemaname = 'longshore_staging')",
     );
     let (summary, (), _) = run_beside(&space, killing).await;
     assert_complete(&space, &summary).await;
