@@ -10,8 +10,11 @@
 //! Limits on waiting are minutes; `LONGSHORE_HASTE=N` makes them N times shorter,
 //! so that a test of a connection on which nothing moves takes seconds.
 //!
-//! Only builds with debug assertions have all this: in a release [`hit`] and
-//! [`limit`] do nothing and are inlined, and no variable can end a run.
+//! What is held in memory goes up to hundreds of thousands; `LONGSHORE_SCARCITY=N` makes it N times
+//! less, so that a test of what is done beyond that needs few records.
+//!
+//! Only builds with debug assertions have all this: in a release [`hit`], [`limit`] and [`most`]
+//! do nothing and are inlined, and no variable can end a run.
 
 /// Every failpoint, in the order of a run, with what has just happened there.
 pub const POINTS: [(&str, &str); 22] = [
@@ -66,8 +69,15 @@ pub fn limit(time: std::time::Duration) -> std::time::Duration {
     time
 }
 
+/// How much is held in memory.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn most(count: usize) -> usize {
+    count
+}
+
 #[cfg(debug_assertions)]
-pub use armed::{hit, limit};
+pub use armed::{hit, limit, most};
 
 #[cfg(debug_assertions)]
 mod armed {
@@ -167,6 +177,13 @@ mod armed {
         static HASTE: OnceLock<u32> = OnceLock::new();
         let haste = || env::var("LONGSHORE_HASTE").ok()?.parse().ok();
         time / (*HASTE.get_or_init(|| haste().unwrap_or(1))).max(1)
+    }
+
+    /// How much is held in memory.
+    pub fn most(count: usize) -> usize {
+        static SCARCITY: OnceLock<usize> = OnceLock::new();
+        let scarcity = || env::var("LONGSHORE_SCARCITY").ok()?.parse().ok();
+        count / (*SCARCITY.get_or_init(|| scarcity().unwrap_or(1))).max(1)
     }
 
     fn trace(point: &str) -> Result<()> {

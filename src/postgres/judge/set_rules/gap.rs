@@ -2,34 +2,43 @@
 //!
 //! Sides that two rows share cancel, so what is left is the rim of what is covered
 //! ([`super::rim`]). Where a corner of one row lies on a side of another, the side is parted
-//! there first. Rings of the rim that enclose nothing covered are gaps. That reads every outline
-//! once; the union of 300,000 parcels alone takes longer. Where outlines cross instead of
+//! there first. Faces of the rim that nobody covers are gaps ([`super::faces`]). That reads every
+//! outline once; the union of 300,000 parcels alone takes longer. Where outlines cross instead of
 //! meeting, a gap may be seen only once they are mended: such places overlap.
-//!
-//! A side of the rim says on which of its sides more is covered. A ring that has the greater
-//! count on its inside is covered. Of the few others a ray tells: along it counts add up to
-//! those who cover the place that it starts from.
+
+use tokio_postgres::types::{ToSql, Type};
 
 use super::{
-    super::{Judge, not_rejected_at},
+    super::{Judge, failed, not_rejected_at},
     Look, Noted,
     compared::{NUMBER, Outlines},
-    reading::Wanted,
+    faces::{self, Gap},
+    reading::{FoundRim, Wanted},
 };
-use crate::{error::Result, postgres::sql::quote_literal};
+use crate::{
+    error::{Error, Result},
+    postgres::sql::quote_literal,
+};
 
 const DOING: &str = "look for gaps";
 
+/// Gaps that go to the server at a time, and corners of theirs.
+const GAPS_MAX: usize = 10_000;
+const CORNERS_MAX: usize = 1 << 19;
+
+/// Well-known binary of a polygon that says its reference system.
+const POLYGON: u32 = 3 | 0x2000_0000;
+
 /// The rule as it is judged.
-struct Gaps<'a> {
-    outlines: Outlines<'a>,
+pub(super) struct Gaps<'a> {
+    pub(super) outlines: Outlines<'a>,
     tolerance: f64,
     largest: Option<f64>,
 }
 
 impl Judge<'_> {
-    /// `has_rim` says that the rim is there, and the rows that stay are noted; gives how many
-    /// lines were noted.
+    /// `known` is the rim where it has been read before, and the rows that stay are noted; gives
+    /// how many lines were noted, and the rim.
     ///
     /// Whoever looks later looks for gaps that have come since. The holes that rejected records
     /// leave are as old as their rejection.
@@ -38,94 +47,86 @@ impl Judge<'_> {
         (column, within): (usize, &[usize]),
         (tolerance, largest): (f64, Option<f64>),
         noted: Noted,
-        (has_rim, look): (bool, Look),
-    ) -> Result<u64> {
+        (known, look): (Option<FoundRim>, Look),
+    ) -> Result<(u64, FoundRim)> {
         let mut outlines = self.outlines(column, within).await?;
         outlines.with_rejected = look == Look::Later;
-        if !has_rim {
-            outlines.note_staying(DOING).await?;
-            let wanted = Wanted { rim: true, staying: true, ..Wanted::default() };
-            outlines.read(wanted, DOING).await?;
-        }
+        let rim = match known {
+            Some(rim) => rim,
+            None => {
+                outlines.note_staying(DOING).await?;
+                let wanted = Wanted { rim: true, staying: true, ..Wanted::default() };
+                outlines.read(wanted, DOING).await?.rim.unwrap_or(FoundRim::Noted)
+            }
+        };
         let gaps = Gaps { outlines, tolerance, largest };
-        self.execute(&gaps.note(noted), DOING).await
+        let lines = match &rim {
+            FoundRim::Noted => self.execute(&gaps.note_of_table(noted), DOING).await?,
+            FoundRim::Held(..) => gaps.note_of_held(&rim, noted).await?,
+        };
+        Ok((lines, rim))
     }
 }
 
 impl Gaps<'_> {
-    /// The rim with its sides parted where a corner lies on them; parts that meet others are
-    /// shared sides then, and cancel.
-    fn parted_rim(&self) -> String {
-        let (rim, spatial) = (self.outlines.rim(), &self.outlines.spatial);
-        let (postgis, reach) = (&spatial.postgis, spatial.centimetre());
-        format!(
-            "corners as materialized (
-               select part, {postgis}st_startpoint(side) as corner from {rim} union
-               select part, {postgis}st_endpoint(side) from {rim}),
-             parted as materialized (
-               select r.ctid as place, r.part, r.number, r.surplus, r.side,
-                 array_agg(c.corner order by {postgis}st_distance({postgis}st_startpoint(r.side), c.corner)) as corners
-               from corners c join {rim} r on {meet} and r.part = c.part and {postgis}st_dwithin(r.side, c.corner, {reach})
-                 and not {postgis}st_dwithin({postgis}st_startpoint(r.side), c.corner, {reach})
-                 and not {postgis}st_dwithin({postgis}st_endpoint(r.side), c.corner, {reach})
-               group by r.ctid, r.part, r.number, r.surplus, r.side),
-             pieces as (
-               select part, number, surplus, {postgis}st_startpoint(side) || corners || {postgis}st_endpoint(side) as corners from parted),
-             rim as materialized (
-               select part, side, sum(surplus) as surplus, max(number) as number from (
-                 select r.part, r.number, r.surplus, r.side from {rim} r where not exists (select from parted p where p.place = r.ctid)
-                 union all
-                 select part, number, case when forward then surplus else -surplus end, side
-                 from (select c.part, c.number, c.surplus, {directed}
-                   from (select *, c.corners[at] as a, c.corners[at + 1] as b
-                     from pieces c, generate_series(1, cardinality(c.corners) - 1) at) c) pieces
-               ) sides
-               group by {postgis}geometry_hash(side), side, part having sum(surplus) <> 0)",
-            meet = spatial.boxes_meet("r.side", &format!("{postgis}st_expand(c.corner, {reach})")),
-            directed = self.directed("c.a", "c.b"),
-        )
+    async fn note_of_held(&self, rim: &FoundRim, noted: Noted) -> Result<u64> {
+        let FoundRim::Held(sides, srid) = rim.clone() else { return Ok(0) };
+        let spatial = &self.outlines.spatial;
+        let (reach, least) = (spatial.centimetre(), spatial.least_area(self.tolerance));
+        let finding = tokio::task::spawn_blocking(move || faces::gaps(&sides, reach, least));
+        let found = finding.await;
+        let found =
+            found.map_err(|cause| Error::unexpected("looking for gaps failed").caused_by(cause))?;
+        let (mut rest, mut lines) = (&found[..], 0);
+        while !rest.is_empty() {
+            let (some, more) = rest.split_at(how_many_at_once(rest));
+            lines += self.note_found(some, srid, noted).await?;
+            rest = more;
+        }
+        Ok(lines)
     }
 
-    /// A side between two ends as the rim has it, and whether it goes `forward`, as there.
-    fn directed(&self, a: &str, b: &str) -> String {
+    async fn note_found(&self, found: &[Gap], srid: i32, noted: Noted) -> Result<u64> {
         let postgis = &self.outlines.spatial.postgis;
-        let forward = format!(
-            "({postgis}st_x({a}), {postgis}st_y({a})) < ({postgis}st_x({b}), {postgis}st_y({b}))"
+        let note = format!(
+            "with rings as materialized (
+               select ring_number, {area} as area from (
+                 select ring_number, {postgis}st_geomfromewkb(outline) as ring
+                 from unnest($1) with ordinality found (outline, ring_number)) found),
+             gaps as (select ring_number, area from rings where {matters}),
+             walls (ring_number, number) as (select * from unnest($2, $3))
+             {tail}",
+            area = self.outlines.spatial.area("ring"),
+            matters = self.matters(),
+            tail = self.tail(noted),
         );
-        format!(
-            "case when {forward} then {postgis}st_makeline({a}, {b}) else {postgis}st_makeline({b}, {a}) end as side,
-             {forward} as forward"
-        )
+        let outlines: Vec<Vec<u8>> = found.iter().map(|gap| polygon(gap, srid)).collect();
+        let walls = (1_i64..).zip(found);
+        let walls = walls.flat_map(|(at, gap)| gap.neighbours.iter().map(move |it| (at, *it)));
+        let (rings, neighbours): (Vec<i64>, Vec<i64>) = walls.unzip();
+        let values: [(&(dyn ToSql + Sync), Type); 3] = [
+            (&outlines, Type::BYTEA_ARRAY),
+            (&rings, Type::INT8_ARRAY),
+            (&neighbours, Type::INT8_ARRAY),
+        ];
+        self.outlines.judge.client.execute_typed(&note, &values).await.map_err(failed(DOING))
     }
 
-    /// Gaps, and the records that they are the matter of: those whose sides they have.
+    /// The condition that an `area` is a gap that matters.
+    pub(super) fn matters(&self) -> String {
+        let largest = self.largest.map(|largest| format!(" and area <= {largest}"));
+        format!("area > {}{}", self.tolerance, largest.unwrap_or_default())
+    }
+
+    /// Notes the records that `gaps` (`ring_number`, `area`) are the matter of: those whose sides
+    /// are `walls` (`ring_number`, `number`). The last of them is rejected.
     ///
-    /// A gap may be all roads of a town, with a hole for each block. So it is known by a number,
-    /// and its neighbours by their sides; to compare outlines with it would take their product.
-    fn note(&self, noted: Noted) -> String {
-        let (judge, spatial) = (self.outlines.judge, &self.outlines.spatial);
-        let postgis = &spatial.postgis;
-        let tolerance = self.tolerance;
-        let most =
-            self.largest.map_or_else(String::new, |largest| format!(" and area <= {largest}"));
-        let column = &judge.load.columns[self.outlines.column].column.name;
+    /// A gap may be all roads of a town, with a hole for each block. So its neighbours are known
+    /// by their sides; to compare outlines with it would take their product.
+    pub(super) fn tail(&self, noted: Noted) -> String {
+        let judge = self.outlines.judge;
         format!(
-            "with {rim},
-             rings as materialized (
-               select part, ring, row_number() over () as ring_number, {ring_area} as area
-               from (select part, ({postgis}st_dump({postgis}st_polygonize(side))).geom as ring from rim group by part) rings),
-             walls as materialized (
-               select w.ring_number, r.number, case when w.forward then r.surplus else -r.surplus end as surplus
-               from (select e.part, e.ring_number, {directed} from (
-                   select part, ring_number, {postgis}st_startpoint(edge) as a, {postgis}st_endpoint(edge) as b from (
-                     select part, ring_number, ({postgis}st_dumpsegments({postgis}st_forcepolygonccw(ring))).geom as edge
-                     from rings where area > {tolerance}{most}) edges) e) w
-               join rim r on r.side operator({postgis}=) w.side and r.part = w.part),
-             open as materialized (
-               select part, ring_number, area, {postgis}st_pointonsurface(ring) as place from rings
-               where ring_number in (select ring_number from walls group by ring_number having max(surplus) < 0)),
-             gaps as (select o.ring_number, o.area from open o where {covering} = 0)
-             {insert}, last, 'rule.gap', {column}, {message}, nullif(first, last), key
+            "{insert}, last, 'rule.gap', {column}, {message}, nullif(first, last), key
              from (select g.area, max(w.number) filter (where {stands}) as last,
                  min(w.number) filter (where {stands}) as first,
                  case when count(distinct w.number) filter (where {stands}) = 1 then min(k.__key) end as key
@@ -133,42 +134,14 @@ impl Gaps<'_> {
                  left join {compared} k on w.number < 0 and k.{NUMBER} = w.number
                group by g.ring_number, g.area) g
              where last is not null",
-            rim = self.parted_rim(),
-            ring_area = spatial.area("ring"),
-            directed = self.directed("e.a", "e.b"),
-            covering = self.covering(),
             insert = noted.insert(judge),
-            column = quote_literal(column),
+            column = quote_literal(&judge.load.columns[self.outlines.column].column.name),
             message = self.message(),
             stands = format!(
                 "w.number > 0 and {}",
                 not_rejected_at(judge.staging, &judge.target.to_string(), "w.number")
             ),
             compared = self.outlines.compared(),
-        )
-    }
-
-    /// How many outlines cover a place: what a ray to the east crosses adds up to it.
-    fn covering(&self) -> String {
-        let (rim, spatial) = (self.outlines.rim(), &self.outlines.spatial);
-        let postgis = &spatial.postgis;
-        let ray = format!(
-            "{postgis}st_makeline(o.place, {postgis}st_setsrid({postgis}st_makepoint(
-               (select max({postgis}st_xmax(side)) from {rim}), {postgis}st_y(o.place)), {postgis}st_srid(o.place)))"
-        );
-        let end =
-            |end: &str, axis: &str| format!("{postgis}st_{axis}({postgis}st_{end}point(r.side))");
-        let [ax, ay, bx, by] = [("start", "x"), ("start", "y"), ("end", "x"), ("end", "y")]
-            .map(|(of, axis)| end(of, axis));
-        format!(
-            "(select coalesce(sum(case
-                 when ay <= y and by > y and (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0 then surplus
-                 when by <= y and ay > y and (bx - ax) * (y - ay) - (by - ay) * (x - ax) < 0 then -surplus
-                 else 0 end), 0)
-               from (select r.surplus, {ax} as ax, {ay} as ay, {bx} as bx, {by} as by,
-                   {postgis}st_x(o.place) as x, {postgis}st_y(o.place) as y
-                 from {rim} r where {meet} and r.part = o.part) crossed)",
-            meet = spatial.boxes_meet("r.side", &ray),
         )
     }
 
@@ -181,4 +154,28 @@ impl Gaps<'_> {
             quote_literal(" between it and its neighbours")
         )
     }
+}
+
+/// How many gaps go to the server at once: one at least, whatever its corners.
+fn how_many_at_once(found: &[Gap]) -> usize {
+    let mut corners = 0;
+    let fits = |gap: &&Gap| {
+        corners += gap.rings.iter().map(Vec::len).sum::<usize>();
+        corners <= CORNERS_MAX
+    };
+    found.iter().take(GAPS_MAX).take_while(fits).count().max(1)
+}
+
+/// A gap as PostGIS's well-known binary.
+fn polygon(gap: &Gap, srid: i32) -> Vec<u8> {
+    let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX).to_le_bytes();
+    let mut outline = vec![1];
+    outline.extend(POLYGON.to_le_bytes());
+    outline.extend(srid.to_le_bytes());
+    outline.extend(count(gap.rings.len()));
+    for ring in &gap.rings {
+        outline.extend(count(ring.len()));
+        outline.extend(ring.iter().flatten().flat_map(|ordinate| ordinate.to_le_bytes()));
+    }
+    outline
 }

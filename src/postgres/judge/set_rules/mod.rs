@@ -8,9 +8,12 @@
 
 mod area;
 mod compared;
+mod faces;
 mod gap;
 mod inside;
+mod large_rim;
 mod overlap;
+mod parting;
 mod reading;
 mod rim;
 mod rings;
@@ -19,6 +22,7 @@ mod spatial;
 mod sweep;
 mod total;
 
+use self::reading::FoundRim;
 use super::{Judge, Reason};
 use crate::{
     error::Result,
@@ -40,8 +44,8 @@ pub(super) enum Look {
 impl Judge<'_> {
     /// Judges the target's rules on rows together, in the order of the plan.
     pub(super) async fn check_set_rules(&self, loads: &[LoadTarget], look: Look) -> Result<()> {
-        // Of which outlines there is a rim: until a record is rejected, whose outline goes.
-        let mut rim: Option<(usize, &[usize])> = None;
+        // The rim of which outlines there is: until a record is rejected, whose outline goes.
+        let mut rim: Option<((usize, &[usize]), FoundRim)> = None;
         for (at, rule) in self.load.set_rules.iter().enumerate() {
             if !self.is_judged_at(rule, look, loads).await? {
                 continue;
@@ -52,15 +56,16 @@ impl Judge<'_> {
                     let among = (*column, &within[..]);
                     let with_rim = look == Look::First && self.needs_rim(at, among);
                     let found = self.check_overlaps(among, *tolerance, noted, with_rim).await?;
-                    let stands = found.has_rim && (rule.warns || found.noted == 0);
-                    rim = stands.then_some(among);
+                    let found = found.rim.filter(|_| rule.warns || found.noted == 0);
+                    rim = found.map(|rim| (among, rim));
                 }
                 SetRuleKind::Gap { column, within, tolerance, largest } => {
                     let among = (*column, &within[..]);
                     let between = (*tolerance, *largest);
-                    let when = (rim == Some(among), look);
-                    let found = self.check_gaps(among, between, noted, when).await?;
-                    rim = Some(among).filter(|_| rule.warns || found == 0);
+                    let known = rim.take().filter(|(of, _)| *of == among).map(|(_, rim)| rim);
+                    let (found, of_it) =
+                        self.check_gaps(among, between, noted, (known, look)).await?;
+                    rim = Some((among, of_it)).filter(|_| rule.warns || found == 0);
                 }
                 SetRuleKind::Area { column, declared, percent, tolerance } => {
                     let about = (*percent, *tolerance);

@@ -13,7 +13,7 @@ use super::{
     super::{Judge, failed},
     Noted,
     compared::{NUMBER, Outlines, group, outline},
-    reading::Wanted,
+    reading::{Found, FoundRim, Wanted},
 };
 use crate::{
     error::Result,
@@ -33,8 +33,8 @@ const TABLE_TIMES: u64 = 10;
 pub(super) struct Overlaps {
     /// Lines noted.
     pub(super) noted: u64,
-    /// Whether the rim that was asked for is there, of all that is compared.
-    pub(super) has_rim: bool,
+    /// The rim of all that is compared, where it was asked for and read.
+    pub(super) rim: Option<FoundRim>,
 }
 
 impl Judge<'_> {
@@ -51,11 +51,11 @@ impl Judge<'_> {
         if !by_index {
             outlines.note_staying(DOING).await?;
         }
-        let has_rim = with_rim && !by_index;
-        let wanted = Wanted { pairs: Some(tolerance), rim: has_rim, staying: !by_index };
-        let pairs = outlines.read(wanted, DOING).await?;
+        let rim = with_rim && !by_index;
+        let wanted = Wanted { pairs: Some(tolerance), rim, staying: !by_index };
+        let Found { pairs, rim } = outlines.read(wanted, DOING).await?;
         if pairs == 0 && !by_index {
-            return Ok(Overlaps { noted: 0, has_rim });
+            return Ok(Overlaps { noted: 0, rim });
         }
         self.execute(&find_overlaps(&outlines, by_index, tolerance), DOING).await?;
         let message = format!(
@@ -77,7 +77,7 @@ impl Judge<'_> {
             self.overlaps()
         );
         let noted = self.execute(&note, DOING).await?;
-        Ok(Overlaps { noted, has_rim })
+        Ok(Overlaps { noted, rim })
     }
 
     fn overlaps(&self) -> String {

@@ -38,8 +38,12 @@ pub(super) struct Rim {
 }
 
 impl Rim {
-    /// Takes a side of an outline that has what it covers on the left.
+    /// Takes a side of an outline that has what it covers on the left. Rows of the table may have
+    /// corners that are nowhere.
     pub(super) fn take(&mut self, (number, group): (i64, i64), from: Xy, to: Xy) {
+        if from.iter().chain(&to).any(|ordinate| !ordinate.is_finite()) {
+            return;
+        }
         let is_forward = from < to;
         let [a, b] = if is_forward { [from, to] } else { [to, from] };
         let key = (group, [a[0], a[1], b[0], b[1]].map(f64::to_bits));
