@@ -16,67 +16,32 @@
 mod child;
 #[path = "../data.rs"]
 mod data;
+#[path = "../request.rs"]
+#[allow(dead_code, reason = "it has a median of its own")]
+mod request;
 mod server;
 mod table;
 mod ways;
 
-use std::{error::Error, fs, path::PathBuf, process::ExitCode};
+use std::{error::Error, fs, process::ExitCode};
 
+use request::{Request, ended};
 use server::Server;
 use table::Table;
 use ways::{Tool, WAYS, Ways};
 
 type Failed = Box<dyn Error>;
 
-struct Request {
-    rows: u64,
-    rounds: usize,
-    threads: Option<String>,
-    cluster: PathBuf,
-    binary: PathBuf,
-}
-
 fn main() -> ExitCode {
-    match request().and_then(|request| measure(&request)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprintln!("  caused by: {error}");
-                cause = error.source();
-            }
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn request() -> Result<Request, Failed> {
-    let cluster = data::folder().join("cluster");
-    let binary = env!("CARGO_BIN_EXE_longshore").into();
-    let mut request = Request { rows: 2_000_000, rounds: 3, threads: None, cluster, binary };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or(format!("`{word}` needs a value"));
-        match word.as_str() {
-            // cargo says so to every benchmark.
-            "--bench" => {}
-            "--rows" => request.rows = value()?.parse()?,
-            "--rounds" => request.rounds = value()?.parse()?,
-            "--threads" => request.threads = Some(value()?),
-            "--cluster" => request.cluster = value()?.into(),
-            "--binary" => request.binary = value()?.into(),
-            _ => return Err(format!("`{word}` is not known").into()),
-        }
-    }
-    Ok(request)
+    let request = Request::read(2_000_000, "cluster", "--threads");
+    ended(request.and_then(|request| measure(&request)))
 }
 
 fn measure(request: &Request) -> Result<(), Failed> {
     let csv = data::file("sales", "sales.csv", request.rows)?;
     let bytes = fs::metadata(&csv)?.len();
     let server = Server::start(&request.cluster)?;
-    let tool = Tool { binary: request.binary.clone(), threads: request.threads.clone() };
+    let tool = Tool { binary: request.binary.clone(), threads: request.own.clone() };
     let mut ways = Ways::prepare(&server, csv, request.rows, tool)?;
     let mut table = Table::new(request.rows, bytes);
     let load_before = load_average();

@@ -16,17 +16,20 @@
 mod child;
 #[path = "../data.rs"]
 mod data;
+#[path = "../request.rs"]
+mod request;
 #[path = "../load/server.rs"]
 mod server;
 
 use std::{
     error::Error,
     fs::{self, File},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode, Stdio},
     time::Instant,
 };
 
+use request::{Request, ended, median};
 use server::Server;
 
 type Failed = Box<dyn Error>;
@@ -45,41 +48,9 @@ const TABLES: [(&str, &str); 5] = [
     ("enrollment", "student_id"),
 ];
 
-struct Request {
-    rows: u64,
-    rounds: usize,
-    cluster: PathBuf,
-    binary: PathBuf,
-}
-
 fn main() -> ExitCode {
-    match request().and_then(|request| measure(&request)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn request() -> Result<Request, Failed> {
-    let cluster = data::folder().join("roster-cluster");
-    let binary = env!("CARGO_BIN_EXE_longshore").into();
-    let mut request = Request { rows: 500_000, rounds: 3, cluster, binary };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or(format!("`{word}` needs a value"));
-        match word.as_str() {
-            // cargo says so to every benchmark.
-            "--bench" => {}
-            "--rows" => request.rows = value()?.parse()?,
-            "--rounds" => request.rounds = value()?.parse()?,
-            "--cluster" => request.cluster = value()?.into(),
-            "--binary" => request.binary = value()?.into(),
-            _ => return Err(format!("`{word}` is not known").into()),
-        }
-    }
-    Ok(request)
+    let request = Request::read(500_000, "roster-cluster", "");
+    ended(request.and_then(|request| measure(&request)))
 }
 
 fn measure(request: &Request) -> Result<(), Failed> {
@@ -163,9 +134,4 @@ fn content(server: &Server) -> Result<String, Failed> {
     });
     // Not by UNION ALL, whose parts may come in any order.
     server.ask(&format!("select concat_ws(' ', {})", sums.map(|sum| format!("({sum})")).join(", ")))
-}
-
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds.get(seconds.len() / 2).copied().unwrap_or_default()
 }

@@ -20,6 +20,8 @@
 mod child;
 #[path = "../data.rs"]
 mod data;
+#[path = "../request.rs"]
+mod request;
 #[path = "../load/server.rs"]
 mod server;
 
@@ -31,6 +33,7 @@ use std::{
 };
 
 use child::Measured;
+use request::{Request, ended, median};
 use server::Server;
 
 type Failed = Box<dyn Error>;
@@ -51,43 +54,9 @@ struct Load {
     file: PathBuf,
 }
 
-struct Request {
-    rows: u64,
-    rounds: usize,
-    faults: String,
-    cluster: PathBuf,
-    binary: PathBuf,
-}
-
 fn main() -> ExitCode {
-    match request().and_then(|request| measure(&request)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn request() -> Result<Request, Failed> {
-    let cluster = data::folder().join("rules-cluster");
-    let (binary, faults) = (env!("CARGO_BIN_EXE_longshore").into(), "0.1%".to_owned());
-    let mut request = Request { rows: 300_000, rounds: 3, faults, cluster, binary };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or(format!("`{word}` needs a value"));
-        match word.as_str() {
-            // cargo says so to every benchmark.
-            "--bench" => {}
-            "--rows" => request.rows = value()?.parse()?,
-            "--rounds" => request.rounds = value()?.parse()?,
-            "--faults" => request.faults = value()?,
-            "--cluster" => request.cluster = value()?.into(),
-            "--binary" => request.binary = value()?.into(),
-            _ => return Err(format!("`{word}` is not known").into()),
-        }
-    }
-    Ok(request)
+    let request = Request::read(300_000, "rules-cluster", "--faults");
+    ended(request.and_then(|request| measure(&request)))
 }
 
 fn measure(request: &Request) -> Result<(), Failed> {
@@ -127,11 +96,11 @@ fn measure(request: &Request) -> Result<(), Failed> {
 
 /// The register's files, made by the program that is measured.
 fn register(request: &Request) -> Result<PathBuf, Failed> {
-    let folder = data::folder().join(format!("{}-{}-cadastre", request.rows, request.faults));
+    let folder = data::folder().join(format!("{}-{}-cadastre", request.rows, faults(request)));
     if !folder.join("addresses.csv").exists() {
         fs::create_dir_all(&folder)?;
         let mut generate = Command::new(&request.binary);
-        generate.args(["generate", "cadastre", "--faults", &request.faults, "--rows"]);
+        generate.args(["generate", "cadastre", "--faults", faults(request), "--rows"]);
         generate.arg(request.rows.to_string()).arg("--out").arg(&folder);
         child::run(generate)?;
     }
@@ -231,7 +200,7 @@ fn run(
     Ok(measured)
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
+/// The share of records with each kind of fault.
+fn faults(request: &Request) -> &str {
+    request.own.as_deref().unwrap_or("0.1%")
 }

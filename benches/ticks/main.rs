@@ -17,6 +17,8 @@ mod child;
 #[path = "../data.rs"]
 #[allow(dead_code, reason = "shared with the benchmark of loads")]
 mod data;
+#[path = "../request.rs"]
+mod request;
 #[path = "../load/server.rs"]
 mod server;
 
@@ -28,6 +30,7 @@ use std::{
 };
 
 use child::Measured;
+use request::{Request, ended, median};
 use server::Server;
 
 type Failed = Box<dyn Error>;
@@ -50,41 +53,9 @@ const EMPTY: &str = "do $$ declare part regclass; begin
       end loop;
     end $$; truncate market.plain";
 
-struct Request {
-    rows: u64,
-    rounds: usize,
-    cluster: PathBuf,
-    binary: PathBuf,
-}
-
 fn main() -> ExitCode {
-    match request().and_then(|request| measure(&request)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn request() -> Result<Request, Failed> {
-    let cluster = data::folder().join("ticks-cluster");
-    let binary = env!("CARGO_BIN_EXE_longshore").into();
-    let mut request = Request { rows: 5_000_000, rounds: 3, cluster, binary };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or(format!("`{word}` needs a value"));
-        match word.as_str() {
-            // cargo says so to every benchmark.
-            "--bench" => {}
-            "--rows" => request.rows = value()?.parse()?,
-            "--rounds" => request.rounds = value()?.parse()?,
-            "--cluster" => request.cluster = value()?.into(),
-            "--binary" => request.binary = value()?.into(),
-            _ => return Err(format!("`{word}` is not known").into()),
-        }
-    }
-    Ok(request)
+    let request = Request::read(5_000_000, "ticks-cluster", "");
+    ended(request.and_then(|request| measure(&request)))
 }
 
 fn measure(request: &Request) -> Result<(), Failed> {
@@ -173,7 +144,9 @@ fn content(server: &Server, table: &str) -> Result<String, Failed> {
 fn report(server: &Server, request: &Request, taken: &[Vec<Measured>; 2]) -> Result<(), Failed> {
     let parts = server
         .ask("select count(*) from pg_inherits where inhparent = 'market.trades'::regclass")?;
-    let of = |from: fn(&Measured) -> f64| taken.each_ref().map(|all| median(all, from));
+    let of = |from: fn(&Measured) -> f64| {
+        taken.each_ref().map(|all| median(all.iter().map(from).collect()))
+    };
     let ([plain, parted], [plain_cpu, parted_cpu], [plain_own, parted_own]) =
         (of(|it| it.seconds), of(|it| it.server_seconds), of(|it| it.processor_seconds));
     println!("{} trades; medians of {} rounds\n", request.rows, request.rounds);
@@ -186,10 +159,4 @@ fn report(server: &Server, request: &Request, taken: &[Vec<Measured>; 2]) -> Res
         plain / parted
     );
     Ok(())
-}
-
-fn median(taken: &[Measured], from: fn(&Measured) -> f64) -> f64 {
-    let mut taken: Vec<f64> = taken.iter().map(from).collect();
-    taken.sort_by(f64::total_cmp);
-    taken.get(taken.len() / 2).copied().unwrap_or_default()
 }
