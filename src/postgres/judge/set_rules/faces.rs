@@ -27,9 +27,19 @@ pub(super) struct Gap {
 
 /// Finds the gaps of a rim that may be larger than `least`, in its own square units. Sides are
 /// sorted by their groups; `reach` is as far as two places may be apart that are one.
-pub(super) fn gaps(sides: &[Side], reach: f64, least: f64) -> Vec<Gap> {
-    let groups = sides.chunk_by(|one, other| one.group == other.group);
-    groups.flat_map(|group| Faces::of(&parted(group, reach)).gaps(least)).collect()
+pub(super) fn gaps(mut sides: Vec<Side>, reach: f64, least: f64) -> Vec<Gap> {
+    let mut found = Vec::new();
+    // From the end, so that what has been looked at takes no more memory.
+    while let Some(last) = sides.last() {
+        let group = last.group;
+        let parts = parted(&sides[sides.partition_point(|side| side.group < group)..], reach);
+        sides.truncate(sides.partition_point(|side| side.group < group));
+        if sides.capacity() > 2 * sides.len() {
+            sides.shrink_to_fit();
+        }
+        found.extend(Faces::of(&parts).gaps(least));
+    }
+    found
 }
 
 /// A side in one direction: twice its place among the sides, and one more against its own.
@@ -332,7 +342,7 @@ mod tests {
         let blocks: Vec<[Xy; 4]> =
             (0..9).map(|number| square([at(number / 3), at(number % 3)], 8.0)).collect();
         let outlines: Vec<&[Xy]> = frame.iter().chain(&blocks).map(|it| &it[..]).collect();
-        let found = gaps(&rim(&outlines), 0.01, 1.0);
+        let found = gaps(rim(&outlines), 0.01, 1.0);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].rings.len(), area(&found[0])), (10, 38.0 * 38.0 - 9.0 * 64.0));
         assert_eq!(found[0].neighbours, Vec::from_iter(1..=13));
@@ -351,7 +361,7 @@ mod tests {
         let ring = [square([10.0, 10.0], 1.0), square([10.0, 11.0], 1.0)];
         let outlines: Vec<&[Xy]> =
             walls.iter().chain([&touching]).chain(&ring).map(|it| &it[..]).collect();
-        let found = gaps(&rim(&outlines), 0.01, 0.5);
+        let found = gaps(rim(&outlines), 0.01, 0.5);
         assert_eq!(found.len(), 1);
         let touching = 6.0;
         assert!((area(&found[0]) - (100.0 - touching - 2.0)).abs() < 1e-9, "{}", area(&found[0]));
@@ -359,18 +369,18 @@ mod tests {
         let yard = square([5.0, 5.0], 10.0);
         let mut closed: Vec<&[Xy]> = walls.iter().map(|it| &it[..]).collect();
         closed.push(&yard);
-        assert_eq!(gaps(&rim(&closed), 0.01, 0.5), []);
+        assert_eq!(gaps(rim(&closed), 0.01, 0.5), []);
         // One that covers all of it, the walls too, leaves no gap either.
         let all = square([-1.0, -1.0], 30.0);
         let mut covered = outlines.clone();
         covered.push(&all);
-        assert_eq!(gaps(&rim(&covered), 0.01, 0.5), []);
+        assert_eq!(gaps(rim(&covered), 0.01, 0.5), []);
     }
 
     #[test]
     fn nothing_and_less_than_the_least_is_no_gap() {
-        assert_eq!(gaps(&[], 0.01, 0.5), []);
-        assert_eq!(gaps(&rim(&[&square([0.0, 0.0], 1.0)]), 0.01, 0.5), []);
+        assert_eq!(gaps(Vec::new(), 0.01, 0.5), []);
+        assert_eq!(gaps(rim(&[&square([0.0, 0.0], 1.0)]), 0.01, 0.5), []);
         let around = [
             [[0.0, 0.0], [3.0, 0.0], [3.0, 1.0], [0.0, 1.0]],
             [[0.0, 2.0], [3.0, 2.0], [3.0, 3.0], [0.0, 3.0]],
@@ -378,7 +388,7 @@ mod tests {
             [[2.0, 1.0], [3.0, 1.0], [3.0, 2.0], [2.0, 2.0]],
         ];
         let outlines = around.each_ref().map(|it| &it[..]);
-        assert_eq!(gaps(&rim(&outlines), 0.01, 1.0), []);
-        assert_eq!(gaps(&rim(&outlines), 0.01, 0.9).len(), 1);
+        assert_eq!(gaps(rim(&outlines), 0.01, 1.0), []);
+        assert_eq!(gaps(rim(&outlines), 0.01, 0.9).len(), 1);
     }
 }

@@ -6,6 +6,8 @@
 //! outline once; the union of 300,000 parcels alone takes longer. Where outlines cross instead of
 //! meeting, a gap may be seen only once they are mended: such places overlap.
 
+use std::sync::Arc;
+
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{
@@ -14,6 +16,7 @@ use super::{
     compared::{NUMBER, Outlines},
     faces::{self, Gap},
     reading::{FoundRim, Wanted},
+    rim::Side,
 };
 use crate::{
     error::{Error, Result},
@@ -38,7 +41,7 @@ pub(super) struct Gaps<'a> {
 
 impl Judge<'_> {
     /// `known` is the rim where it has been read before, and the rows that stay are noted; gives
-    /// how many lines were noted, and the rim.
+    /// how many lines were noted. The rim goes unless somebody else has it, too.
     ///
     /// Whoever looks later looks for gaps that have come since. The holes that rejected records
     /// leave are as old as their rejection.
@@ -48,7 +51,7 @@ impl Judge<'_> {
         (tolerance, largest): (f64, Option<f64>),
         noted: Noted,
         (known, look): (Option<FoundRim>, Look),
-    ) -> Result<(u64, FoundRim)> {
+    ) -> Result<u64> {
         let mut outlines = self.outlines(column, within).await?;
         outlines.with_rejected = look == Look::Later;
         let rim = match known {
@@ -60,20 +63,20 @@ impl Judge<'_> {
             }
         };
         let gaps = Gaps { outlines, tolerance, largest };
-        let lines = match &rim {
-            FoundRim::Noted => self.execute(&gaps.note_of_table(noted), DOING).await?,
-            FoundRim::Held(..) => gaps.note_of_held(&rim, noted).await?,
-        };
-        Ok((lines, rim))
+        match rim {
+            FoundRim::Noted => self.execute(&gaps.note_of_table(noted), DOING).await,
+            FoundRim::Held(sides, srid) => {
+                gaps.note_of_held((Arc::unwrap_or_clone(sides), srid), noted).await
+            }
+        }
     }
 }
 
 impl Gaps<'_> {
-    async fn note_of_held(&self, rim: &FoundRim, noted: Noted) -> Result<u64> {
-        let FoundRim::Held(sides, srid) = rim.clone() else { return Ok(0) };
+    async fn note_of_held(&self, (sides, srid): (Vec<Side>, i32), noted: Noted) -> Result<u64> {
         let spatial = &self.outlines.spatial;
         let (reach, least) = (spatial.centimetre(), spatial.least_area(self.tolerance));
-        let finding = tokio::task::spawn_blocking(move || faces::gaps(&sides, reach, least));
+        let finding = tokio::task::spawn_blocking(move || faces::gaps(sides, reach, least));
         let found = finding.await;
         let found =
             found.map_err(|cause| Error::unexpected("looking for gaps failed").caused_by(cause))?;

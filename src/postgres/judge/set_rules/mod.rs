@@ -63,9 +63,10 @@ impl Judge<'_> {
                     let among = (*column, &within[..]);
                     let between = (*tolerance, *largest);
                     let known = rim.take().filter(|(of, _)| *of == among).map(|(_, rim)| rim);
-                    let (found, of_it) =
-                        self.check_gaps(among, between, noted, (known, look)).await?;
-                    rim = Some((among, of_it)).filter(|_| rule.warns || found == 0);
+                    let again = known.clone().filter(|_| self.needs_rim(at, among));
+                    let found = self.check_gaps(among, between, noted, (known, look)).await?;
+                    let again = again.filter(|_| rule.warns || found == 0);
+                    rim = again.map(|rim| (among, rim));
                 }
                 SetRuleKind::Area { column, declared, percent, tolerance } => {
                     let about = (*percent, *tolerance);

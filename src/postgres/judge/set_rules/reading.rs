@@ -27,9 +27,9 @@ const OUTLINES_AT_ONCE: usize = 20_000;
 /// Pairs, or sides of the rim, that go to the server at a time.
 const NOTED_MAX: usize = 10_000;
 
-/// Sides of a rim that are held here, which with all that is made of them take 150 MB: those of
-/// 300,000 parcels along streets that belong to nobody. More go to the server.
-const SIDES_HELD_MAX: usize = 1 << 19;
+/// Sides of a rim that are held here; 300,000 parcels along streets that belong to nobody have
+/// 600,000. More go to the server.
+const SIDES_HELD_MAX: usize = 1 << 20;
 
 /// Outlines with more corners are compared by the server.
 const CORNERS_MAX: usize = 32;
@@ -62,7 +62,7 @@ pub(super) struct Found {
 #[derive(Debug, Clone)]
 pub(super) enum FoundRim {
     /// Its sides, sorted by their groups, and the reference system that they are in.
-    Held(Arc<[Side]>, i32),
+    Held(Arc<Vec<Side>>, i32),
     /// In its table, since there are many sides.
     Noted,
 }
@@ -273,7 +273,7 @@ impl Seen {
             return FoundRim::Noted;
         }
         self.sides.sort_unstable_by_key(|side| side.group);
-        FoundRim::Held(self.sides.into(), self.srid)
+        FoundRim::Held(Arc::new(self.sides), self.srid)
     }
 
     fn take(&mut self, row: &tokio_postgres::Row) -> Result<(), TooMany> {
