@@ -6,7 +6,10 @@
 //! the sheet's name is the sheet's part; numbers in all styles, and how it reads them,
 //! are the formats.
 
-use std::io::{Cursor, Read, Seek, Write as _};
+use std::{
+    borrow::Cow,
+    io::{Cursor, Read, Seek, Write as _},
+};
 
 use calamine::{DataRef, Reader, Xlsx};
 use zip::{ZipArchive, ZipWriter, write::SimpleFileOptions};
@@ -104,10 +107,11 @@ fn open(bones: &[Bone], styled: Option<(usize, usize)>) -> Option<Book> {
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     for bone in bones {
         let (name, content) = match bone {
-            Bone::Kept { name, content } => (name, content.clone()),
+            Bone::Kept { name, content } => (name, Cow::Borrowed(&content[..])),
             Bone::Probed { name, part } => {
                 let styles = styled.filter(|(styled, _)| styled == part);
-                (name, probe(*part, styles.map(|(_, styles)| styles)).into_bytes())
+                let probe = probe(*part, styles.map(|(_, styles)| styles));
+                (name, Cow::Owned(probe.into_bytes()))
             }
         };
         writer.start_file(name, options).ok()?;
