@@ -413,6 +413,47 @@ tolerance = 1e-6
     assert_eq!(codes(&summary), [("rule.total", 1)]);
 }
 
+/// Owner 1 leaves parcel 1 for parcel 2, which is not whole then: who stays behind is a half too
+/// much for those who took its share.
+#[tokio::test]
+async fn shares_are_summed_again_where_a_rejected_record_leaves_its_row() {
+    let space = Workspace::with(
+        "create table share (owner int primary key, parcel int not null, part numeric not null);
+         insert into share values (1, 1, 0.5), (2, 1, 0.5), (3, 3, 1)",
+    )
+    .await;
+    let toml = r#"
+[source]
+format = "csv"
+path = "$DIR/shares.csv"
+[[target]]
+table = "public.share"
+mode = "upsert"
+key = ["owner"]
+[target.columns]
+owner = { from = "owner" }
+parcel = { from = "parcel" }
+part = { from = "part" }
+[[target.total]]
+sql = "part"
+by = ["parcel"]
+equals = 1
+tolerance = 1e-6
+"#;
+    space.write(
+        "shares.csv",
+        "owner;parcel;part\n1;2;0.5\n2;1;1\n3;3;1.0\n4;4;1\n".replace(';', ","),
+    );
+    let summary = space.run(toml).await;
+    assert_eq!(
+        (first(&summary), codes(&summary)),
+        ([4, 0, 2, 0, 1, 0, 1], vec![("rule.total", 2)])
+    );
+    let rows =
+        "select string_agg(owner || ':' || parcel || ':' || part, ' ' order by owner) from share";
+    assert_eq!(space.value(rows).await, "1:1:0.5 2:1:0.5 3:3:1 4:4:1");
+}
+
 #[tokio::test]
 async fn an_address_outside_of_its_parcel_is_found() {
     if is_left_out(Part::Postgis, "points in polygons") {

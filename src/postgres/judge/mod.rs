@@ -117,11 +117,12 @@ pub async fn judge(
     let mut look = Look::First;
     loop {
         let before = judge.count_rejected(loads).await?;
-        let ruled = Box::pin(check_rows_together(&judge, loads, look)).await?;
-        if look != Look::First && judge.count_rejected(loads).await? == before {
+        Box::pin(check_rows_together(&judge, loads, look)).await?;
+        let found = judge.count_rejected(loads).await? != before;
+        if look != Look::First && !found {
             return Ok(());
         }
-        if ruled {
+        if found {
             Box::pin(settle(&judge, loads)).await?;
         }
         if Box::pin(rehearse(client, staging, loads, (Place::Alone, false))).await? {

@@ -73,7 +73,7 @@ impl Judge<'_> {
                     self.check_areas(*column, *declared, about, noted).await?;
                 }
                 SetRuleKind::Total { sql, by, equals, tolerance } => {
-                    self.check_totals((sql, by), *equals, *tolerance, noted).await?;
+                    self.check_totals((sql, by), *equals, *tolerance, (noted, look)).await?;
                 }
                 SetRuleKind::Inside { .. } => self.check_inside(&rule.says, loads, noted).await?,
             }

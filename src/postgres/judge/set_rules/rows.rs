@@ -46,6 +46,11 @@ impl Judge<'_> {
 
     /// The records that are written, in the columns of [`Judge::staying`].
     pub(super) fn written(&self, parts: &[String]) -> String {
+        self.written_among(parts, "true")
+    }
+
+    /// Those of them, as rows `s`, that fulfil a condition.
+    pub(super) fn written_among(&self, parts: &[String], among: &str) -> String {
         let mut condition = self.is_judged();
         if self.load.mode == LoadMode::Insert {
             // Who is there already is left alone.
@@ -53,7 +58,7 @@ impl Judge<'_> {
             condition.push_str(&format!(" and not exists (select from {table} t where {key})"));
         }
         format!(
-            "select s.{ORDINAL}, null::text[] as __key{} from {} s where {condition}",
+            "select s.{ORDINAL}, null::text[] as __key{} from {} s where {condition} and {among}",
             as_parts(parts),
             self.rows()
         )

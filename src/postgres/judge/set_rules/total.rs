@@ -1,14 +1,18 @@
 //! What rows with something in common sum to.
 //!
 //! Which of them is wrong nobody knows, so all records of a group are found. Groups in which
-//! the run writes nothing are not looked at.
+//! the run writes nothing are not looked at, nor, a second time, those that nobody has left.
 
 use super::{
-    super::{Failing, Judge, OF_DEFINITION, Reason},
-    Noted,
+    super::{Failing, Judge, OF_DEFINITION, Reason, not_rejected},
+    Look, Noted,
     rows::part,
 };
-use crate::{error::Result, postgres::sql::quote_identifier};
+use crate::{
+    error::Result,
+    load::LoadMode,
+    postgres::sql::{own_rows, quote_identifier, same_key},
+};
 
 impl Judge<'_> {
     pub(super) async fn check_totals(
@@ -16,7 +20,7 @@ impl Judge<'_> {
         (sql, by): (&str, &[usize]),
         equals: f64,
         tolerance: f64,
-        noted: Noted,
+        (noted, look): (Noted, Look),
     ) -> Result<()> {
         let columns: Vec<String> = by
             .iter()
@@ -34,14 +38,14 @@ impl Judge<'_> {
             format!("rows with the same {names} do not sum to {equals} within {tolerance}")
                 .replace('"', "`");
         let reason = Reason { code: "rule.total", column: "", message: &message };
-        let in_run = format!("({names}) in (select {names} from {} s)", self.rows());
+        let among = format!("({names}) in ({})", self.groups_to_look_at(&columns, look));
         let insert = format!(
             "with records as materialized ({written}),
              off as (select {shared} from (select * from records union all {staying}) every
                group by {shared} having abs(sum({value}) - {equals}) > {tolerance} or count({value}) < count(*))
              {insert}, null, null from records s join off o on {same}",
-            written = self.written(&parts),
-            staying = self.staying(&parts, &in_run),
+            written = self.written_among(&parts, &among),
+            staying = self.staying(&parts, &among),
             shared = shared.join(", "),
             value = part(0),
             insert = noted.insert_with(self, &reason),
@@ -51,5 +55,31 @@ impl Judge<'_> {
         self.run_or_find_offenders(&insert, &format!("({sql}\n)::numeric"), &failing)
             .await
             .map(drop)
+    }
+
+    /// Which groups may be off, as a query: those in which the run writes. Once those have been
+    /// looked at, only rejected records change them: what these leave, and what they leave behind.
+    fn groups_to_look_at(&self, columns: &[String], look: Look) -> String {
+        let names = columns.join(", ");
+        let of_run = format!("select {names} from {} s", self.rows());
+        if look != Look::AfterRejections || self.load.mode.deletes() {
+            return of_run;
+        }
+        let left = format!("{of_run} where not ({})", not_rejected(self.staging, self.target));
+        if self.load.mode == LoadMode::Append {
+            return left;
+        }
+        if self.load.key.is_empty() {
+            return of_run;
+        }
+        let theirs: Vec<String> = columns.iter().map(|name| format!("t.{name}")).collect();
+        format!(
+            "{left} union all select {} from {} t join {} s on {} where not ({})",
+            theirs.join(", "),
+            own_rows(&self.load.table),
+            self.rows(),
+            same_key(self.load, "t", "s"),
+            not_rejected(self.staging, self.target)
+        )
     }
 }
