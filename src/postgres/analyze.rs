@@ -6,6 +6,7 @@ use postgres_types::Type;
 use tokio_postgres::Client;
 
 use super::{
+    caught::{Attempt, attempt},
     session::{database_error, with_settings},
     sql::qualified,
     watch,
@@ -53,6 +54,18 @@ pub async fn analyze_changed(
             .map_err(|error| database_error(&error, "analyse a table"))?;
     }
     Ok(())
+}
+
+/// Analyses a table that the transaction has just filled, and that nobody else can have seen; whether
+/// the server did. Afterwards it would cost more: whoever reads a new row for the first time notes in
+/// its page that it is committed, and with checksums the page goes to the log
+/// (`benches/RESULTS.md`).
+///
+/// # Errors
+/// `ErrorKind::Environment` when the connection is lost.
+pub(super) async fn analyze_within(client: &Client, load: &LoadTarget) -> Result<bool> {
+    let analyze = format!("analyze {}", qualified(&load.table.name));
+    Ok(matches!(attempt(client, &analyze).await?, Attempt::Done(_)))
 }
 
 /// The rows a table has, as the server estimates; of a partitioned one, those of its partitions.

@@ -7,7 +7,7 @@ use crate::{
     postgres::{
         analyze::analyze_changed,
         endpoint::Endpoint,
-        publish::{Ending, Published},
+        publish::{Ending, Published, TableChange},
         watch,
     },
     run::progress::Progress,
@@ -27,7 +27,11 @@ pub(super) async fn statistics(
     if published.ending != Ending::Published {
         return;
     }
-    let tallies: Vec<Tally> = published.tables.iter().map(|table| table.tally).collect();
+    let stale = |table: &TableChange| match table.analyzed {
+        true => Tally::default(),
+        false => table.tally,
+    };
+    let tallies: Vec<Tally> = published.tables.iter().map(stale).collect();
     let refreshed = tokio::select! {
         refreshed = analyze((endpoint, run), after, (loads, &tallies)) => refreshed,
         () = progress.cancelled() => Ok(()),

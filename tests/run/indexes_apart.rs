@@ -1,7 +1,7 @@
 //! The first load of an empty table: its indexes are built when its rows are there, and are then
 //! what they were; where that would be noticed, they stay.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use super::workspace::{Workspace, first};
 
@@ -69,6 +69,34 @@ async fn indexes_of_an_empty_table_are_built_at_once_and_are_what_they_were() {
     assert_eq!(space.value("select label from item where id = 7").await, "again");
     let twice = space.client.batch_execute("insert into item values (7)").await;
     assert!(twice.is_err(), "the key is one again");
+}
+
+/// Along with the load, and then not once more: sessions tell what they did as they end.
+#[tokio::test]
+async fn an_empty_table_has_statistics_as_soon_as_it_has_rows() {
+    const ANALYSED: &str =
+        "select analyze_count::text from pg_stat_user_tables where relname = 'item'";
+    let said = "select count(*) from pg_stats where tablename = 'item' and attname = 'code'";
+    let estimated = "select reltuples::bigint::text from pg_class where oid = 'item'::regclass";
+    let space = space(TABLE).await;
+    space.run(PIPELINE).await;
+    assert_eq!(space.value(said).await, "1");
+    assert_eq!(space.value(estimated).await, ROWS.to_string());
+    for _ in 0..200 {
+        if space.value(ANALYSED).await != "0" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(space.value(ANALYSED).await, "1");
+}
+
+#[tokio::test]
+async fn statistics_that_are_not_asked_for_are_left_to_the_server() {
+    let space = space(TABLE).await;
+    space.run(&format!("{PIPELINE}\n[after]\nanalyze = false")).await;
+    let said = "select count(*) from pg_stats where tablename = 'item'";
+    assert_eq!(space.value(said).await, "0");
 }
 
 #[tokio::test]

@@ -49,12 +49,12 @@ impl Publishing<'_> {
         if let Intent::Approve(_) = self.intent {
             Box::pin(still_taken(client, self.staging, self.loads)).await?;
         }
-        let (mut publishers, tables) = self.classify(client).await?;
+        let (mut publishers, mut tables) = self.classify(client).await?;
         let ending = self.decide(client, &publishers, &tables).await?;
         match ending {
             Ending::Counted | Ending::Moved => {}
             Ending::Held => self.hold(client, &publishers, &tables).await?,
-            Ending::Published => Box::pin(self.write(client, &mut publishers, &tables)).await?,
+            Ending::Published => Box::pin(self.write(client, &mut publishers, &mut tables)).await?,
         }
         failpoint::hit("publish.before_commit")?;
         watch::unless_stopped(self.stop)?;
@@ -90,14 +90,14 @@ impl Publishing<'_> {
             let (staging, drawn) = (self.staging, Vec::new());
             let sql = Statements { staging, target, load, any_excluded, drawn, within };
             let publisher = TargetPublisher { client, sql };
-            let classified = publisher.classify().await?;
+            let classified = publisher.classify(Some(self.counted.tables[target].staged)).await?;
             publisher.must_be_as_identified(&classified).await?;
             failpoint::hit("publish.classified")?;
             let tally = self.tally(client, &publisher.sql, &classified).await?;
             let (changes, limit) = (publisher.sql.changes(), self.limit());
             let guard = Guard { load, limit, lacking: self.lacking, changes };
             let deletions = guard.judge(client, &classified.changes, &tally).await?;
-            tables.push(TableChange { tally, deletions, partitions: Vec::new() });
+            tables.push(TableChange { tally, deletions, ..TableChange::default() });
             publishers.push((publisher, classified));
         }
         Ok((publishers, tables))
@@ -186,7 +186,7 @@ impl Publishing<'_> {
         &self,
         client: &Client,
         publishers: &mut [(TargetPublisher<'_>, Classified)],
-        tables: &[TableChange],
+        tables: &mut [TableChange],
     ) -> Result<(), Failure> {
         for (publisher, classified) in publishers.iter_mut() {
             Box::pin(publisher.order(classified)).await?;
@@ -201,8 +201,9 @@ impl Publishing<'_> {
         for (publisher, classified) in backwards().filter(|(it, _)| goes_first(it.sql.load)) {
             publisher.write(&self.run.run, &classified.changes, &classified.removals).await?;
         }
-        for (publisher, classified) in publishers {
-            publisher.fill(&self.run.run, classified).await?;
+        for ((publisher, classified), table) in publishers.iter().zip(tables.iter_mut()) {
+            let stale_from = self.after.analyze;
+            table.analyzed = publisher.fill(&self.run.run, classified, stale_from).await?;
             failpoint::hit("publish.written")?;
         }
         for (publisher, classified) in backwards().filter(|(it, _)| !goes_first(it.sql.load)) {

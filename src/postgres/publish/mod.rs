@@ -122,6 +122,9 @@ pub struct TableChange {
     /// Partitions that were, or would be, made for them.
     #[serde(default)]
     pub partitions: Vec<String>,
+    /// Whether its statistics were refreshed along with it.
+    #[serde(skip)]
+    pub analyzed: bool,
 }
 
 /// Publishes all targets and writes the ledger, in one transaction.

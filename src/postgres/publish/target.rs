@@ -18,8 +18,9 @@ use super::{
 use crate::{
     error::Error,
     failpoint,
-    load::LoadTarget,
+    load::{CountLimit, LoadTarget},
     postgres::{
+        analyze::analyze_within,
         staging::{IS_NEW, ORDINAL},
         undo::{self, Deletes, Image, Written},
     },
@@ -76,24 +77,37 @@ impl Classified {
 
 impl TargetPublisher<'_> {
     /// Says of every row what is to happen to it, and writes nothing to the target.
-    pub(super) async fn classify(&self) -> Result<Classified, Failure> {
+    /// So many rows are `staged`, where they have been counted.
+    pub(super) async fn classify(&self, staged: Option<u64>) -> Result<Classified, Failure> {
         let mode = mode(&self.load().mode);
-        self.classified(mode).await.map_err(failed("classify rows"))
+        self.classified(mode, staged).await.map_err(failed("classify rows"))
     }
 
-    async fn classified(&self, mode: &dyn Mode) -> Result<Classified, tokio_postgres::Error> {
+    async fn classified(
+        &self,
+        mode: &dyn Mode,
+        staged: Option<u64>,
+    ) -> Result<Classified, tokio_postgres::Error> {
         let sql = &self.sql;
         let Some(changes) = foresee(self.client, sql).await? else {
-            let query =
-                format!("select count(*) from {} s where {}", sql.rows(), sql.publishable());
-            let row = self.client.query_typed_one(&query, &[]).await?;
-            let rows = row.try_get::<_, i64>(0)?.cast_unsigned();
-            let changes = Changes::all(Kind::New, rows);
+            let changes = Changes::all(Kind::New, self.publishable_rows(staged).await?);
             let writes = vec![Write::everything(sql)];
             return Ok(Classified { changes, noted: false, writes, removals: Vec::new() });
         };
         let (writes, removals) = (mode.writes(sql), mode.removals(sql));
         Ok(Classified { changes, noted: true, writes, removals })
+    }
+
+    /// How many rows are written where all of them are new: where none is left out, those staged.
+    async fn publishable_rows(&self, staged: Option<u64>) -> Result<u64, tokio_postgres::Error> {
+        let sql = &self.sql;
+        let all = !sql.any_excluded && sql.rows() == sql.staging.copied(sql.target);
+        if let Some(staged) = staged.filter(|_| all) {
+            return Ok(staged);
+        }
+        let query = format!("select count(*) from {} s where {}", sql.rows(), sql.publishable());
+        let row = self.client.query_typed_one(&query, &[]).await?;
+        Ok(row.try_get::<_, i64>(0)?.cast_unsigned())
     }
 
     /// What lookups took of new rows is true only while the same rows are new.
@@ -162,15 +176,21 @@ impl TargetPublisher<'_> {
     }
 
     /// Writes what is not a removal; into an empty table without its indexes, where they can be
-    /// spared.
-    pub(super) async fn fill(&self, run: &RunId, classified: &Classified) -> Result<(), Failure> {
+    /// spared; whether its statistics are fresh then, where that much written asks for it.
+    pub(super) async fn fill(
+        &self,
+        run: &RunId,
+        classified: &Classified,
+        stale_from: Option<CountLimit>,
+    ) -> Result<bool, Failure> {
         let changes = &classified.changes;
         let apart = match classified.noted {
             true => None,
             false => Apart::take_off(self.client, self.load(), changes.of(Kind::New)).await?,
         };
         let Some(apart) = apart else {
-            return self.write(run, changes, &classified.writes).await;
+            self.write(run, changes, &classified.writes).await?;
+            return Ok(false);
         };
         if apart.all {
             let insert = Write::new(&[Kind::New], self.sql.insert_all_unindexed());
@@ -178,7 +198,11 @@ impl TargetPublisher<'_> {
         } else {
             self.write(run, changes, &classified.writes).await?;
         }
-        apart.put_back(self.client).await
+        apart.put_back(self.client).await?;
+        match stale_from.is_some_and(|limit| limit.is_crossed(changes.of(Kind::New), 0)) {
+            true => Ok(analyze_within(self.client, self.load()).await?),
+            false => Ok(false),
+        }
     }
 
     /// Writes what was classified; the server must have written exactly that.

@@ -67,7 +67,7 @@ impl<'a> Trial<'a> {
     ) -> Result<Self> {
         let error = |failure: Failure| failure.error;
         let publisher = TargetPublisher { client, sql };
-        let mut classified = publisher.classify().await.map_err(error)?;
+        let mut classified = publisher.classify(None).await.map_err(error)?;
         if classified.noted {
             publisher.order(&mut classified).await.map_err(error)?;
         } else {
