@@ -14,6 +14,7 @@ mod export_checks;
 mod export_sets;
 mod exports;
 mod failing_sql;
+mod foreign_keys_apart;
 mod generations;
 mod held;
 mod held_archives;

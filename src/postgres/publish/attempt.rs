@@ -6,6 +6,7 @@ use super::{
     Ending, Failure, Intent, Published, Publishing, TableChange, after,
     changes::Kind,
     failed,
+    filling::fill_all,
     fingerprint::fingerprint,
     guard::Guard,
     guarded, held,
@@ -201,11 +202,8 @@ impl Publishing<'_> {
         for (publisher, classified) in backwards().filter(|(it, _)| goes_first(it.sql.load)) {
             publisher.write(&self.run.run, &classified.changes, &classified.removals).await?;
         }
-        for ((publisher, classified), table) in publishers.iter().zip(tables.iter_mut()) {
-            let stale_from = self.after.analyze;
-            table.analyzed = publisher.fill(&self.run.run, classified, stale_from).await?;
-            failpoint::hit("publish.written")?;
-        }
+        let written = (&mut *tables, self.after.analyze);
+        Box::pin(fill_all(client, &self.run.run, publishers, written)).await?;
         for (publisher, classified) in backwards().filter(|(it, _)| !goes_first(it.sql.load)) {
             publisher.write(&self.run.run, &classified.changes, &classified.removals).await?;
         }

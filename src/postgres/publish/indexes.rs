@@ -14,7 +14,7 @@
 use postgres_types::Type;
 use tokio_postgres::Client;
 
-use super::{Failure, failed, guarded};
+use super::{Failure, failed, foreign_keys, guarded};
 use crate::{
     load::LoadTarget,
     postgres::{
@@ -98,11 +98,13 @@ const EMPTY: &str = "select sum(pg_catalog.pg_relation_size(t.oid::regclass)) = 
     from (select $1::oid as oid union select relid::oid from pg_catalog.pg_partition_tree($1::oid::regclass)) t";
 
 impl Apart {
-    /// Takes off what can be taken off for so many rows, unless somebody is reading the table.
+    /// Takes off what can be taken off for so many rows, unless somebody is reading the table; of
+    /// foreign keys, those to tables that were `empty`, too.
     pub(super) async fn take_off(
         client: &Client,
         load: &LoadTarget,
         rows: u64,
+        empty: &[u32],
     ) -> Result<Option<Self>, Failure> {
         let oid: (&(dyn postgres_types::ToSql + Sync), Type) = (&load.table.oid, Type::OID);
         let failed = || failed("look at the table's indexes");
@@ -117,20 +119,27 @@ impl Apart {
         if !changeable.get::<_, bool>(0) {
             return Ok(None);
         }
-        let removable =
-            client.query_typed(&removable(), std::slice::from_ref(&oid)).await.map_err(failed())?;
         let table = qualified(&load.table.name);
         let only = if load.table.kind == RelationKind::Table { "only " } else { "" };
         let lock = format!("lock table {only}{table} in access exclusive mode nowait");
-        if removable.is_empty() || matches!(attempt(client, &lock).await?, Attempt::Refused(_)) {
+        if matches!(attempt(client, &lock).await?, Attempt::Refused(_)) {
             return Ok(None);
         }
         // Not by a query of its rows, which sees no more than the transaction's snapshot.
-        let row = client.query_typed_one(EMPTY, &[oid]).await.map_err(failed())?;
+        let row =
+            client.query_typed_one(EMPTY, std::slice::from_ref(&oid)).await.map_err(failed())?;
         let (is_empty, indexes): (bool, i64) = (row.get(0), row.get(1));
         if !is_empty {
             return Ok(None);
         }
+        // First, since what they refer to may be an index of the same table.
+        let foreign = match load.table.kind {
+            RelationKind::Table => {
+                foreign_keys::take_off(client, (&table, load.table.oid), empty).await?
+            }
+            _ => Vec::new(),
+        };
+        let removable = client.query_typed(&removable(), &[oid]).await.map_err(failed())?;
         let mut apart = Self { put_back: Vec::new(), all: false };
         let mut removed = 0;
         for index in removable.chunk_by(|one, next| one.get::<_, &str>(0) == next.get::<_, &str>(0))
@@ -138,6 +147,7 @@ impl Apart {
             removed += apart.remove(client, &table, index).await?;
         }
         apart.all = removed == indexes;
+        apart.put_back.extend(foreign);
         spare_log(client, (&table, &load.table.oid)).await?;
         Ok(Some(apart))
     }

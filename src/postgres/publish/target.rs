@@ -18,9 +18,8 @@ use super::{
 use crate::{
     error::Error,
     failpoint,
-    load::{CountLimit, LoadTarget},
+    load::LoadTarget,
     postgres::{
-        analyze::analyze_within,
         staging::{IS_NEW, ORDINAL},
         undo::{self, Deletes, Image, Written},
     },
@@ -175,34 +174,19 @@ impl TargetPublisher<'_> {
         Ok(undo::keep_rows(self.client, &image, replaced).await?)
     }
 
-    /// Writes what is not a removal; into an empty table without its indexes, where they can be
-    /// spared; whether its statistics are fresh then, where that much written asks for it.
+    /// Writes what is not a removal; into a table without indexes more simply.
     pub(super) async fn fill(
         &self,
         run: &RunId,
         classified: &Classified,
-        stale_from: Option<CountLimit>,
-    ) -> Result<bool, Failure> {
+        apart: Option<&Apart>,
+    ) -> Result<(), Failure> {
         let changes = &classified.changes;
-        let apart = match classified.noted {
-            true => None,
-            false => Apart::take_off(self.client, self.load(), changes.of(Kind::New)).await?,
-        };
-        let Some(apart) = apart else {
-            self.write(run, changes, &classified.writes).await?;
-            return Ok(false);
-        };
-        if apart.all {
+        if apart.is_some_and(|apart| apart.all) {
             let insert = Write::new(&[Kind::New], self.sql.insert_all_unindexed());
-            self.write(run, changes, &[insert]).await?;
-        } else {
-            self.write(run, changes, &classified.writes).await?;
+            return self.write(run, changes, &[insert]).await;
         }
-        apart.put_back(self.client).await?;
-        match stale_from.is_some_and(|limit| limit.is_crossed(changes.of(Kind::New), 0)) {
-            true => Ok(analyze_within(self.client, self.load()).await?),
-            false => Ok(false),
-        }
+        self.write(run, changes, &classified.writes).await
     }
 
     /// Writes what was classified; the server must have written exactly that.
