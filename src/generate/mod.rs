@@ -25,7 +25,9 @@ mod shape;
 mod sheet;
 mod text;
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeSet, env, fs, path::PathBuf};
+
+use uuid::Uuid;
 
 pub use expected::{Expected, ExpectedTable, MadeFile};
 pub use plan::Shares;
@@ -85,19 +87,29 @@ impl Order {
 /// `ErrorKind::Definition` when a share is for a kind of fault that the domain has not, and
 /// `ErrorKind::Environment` when a file cannot be written.
 pub fn generate(order: &Order) -> Result<Vec<MadeFile>> {
+    ensure_known(order)?;
+    make(order)
+}
+
+fn make(order: &Order) -> Result<Vec<MadeFile>> {
     fs::create_dir_all(&order.folder).map_err(|cause| cannot_write(&order.folder, cause))?;
-    let made = match order.domain {
+    match order.domain {
         Domain::Cadastre => cadastre::generate(order),
         Domain::Learning => learning::generate(order),
         Domain::Market => market::generate(order),
         Domain::Property => property::generate(order),
         Domain::School => school::generate(order),
-    }?;
-    ensure_known(order, &made)?;
-    Ok(made)
+    }
 }
 
-fn ensure_known(order: &Order, made: &[MadeFile]) -> Result<()> {
+/// Which kinds there are is known where the files are made: so a few records are made first, and
+/// thrown away.
+fn ensure_known(order: &Order) -> Result<()> {
+    if order.faults.named().next().is_none() {
+        return Ok(());
+    }
+    let trial = Trial(env::temp_dir().join(format!("longshore-generate-{}", Uuid::now_v7())));
+    let made = make(&Order { rows: 1, folder: trial.0.clone(), ..order.clone() })?;
     let known: BTreeSet<&str> =
         made.iter().flat_map(|made| made.faults.keys()).map(String::as_str).collect();
     match order.faults.named().find(|kind| !known.contains(kind)) {
@@ -107,6 +119,16 @@ fn ensure_known(order: &Order, made: &[MadeFile]) -> Result<()> {
             Err(Error::definition(format!("there is no fault `{kind}`"))
                 .hint(format!("there are: {}", known.join(", "))))
         }
+    }
+}
+
+/// A folder that is gone when dropped.
+struct Trial(PathBuf);
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        // Nobody is left to tell; the system empties its temporary folder.
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

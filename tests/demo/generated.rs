@@ -118,8 +118,10 @@ fn one_kind_of_fault_can_be_had_alone_and_an_unknown_one_is_refused() {
     assert_eq!(planted, [(&"price-in-words".to_owned(), &20)]);
     assert_eq!(made.expected[0].violations, BTreeMap::from([("type.numeric".to_owned(), 20)]));
     order.faults = Shares::default().with("price-in-shells", 0.02);
+    order.folder = folder.path().join("nothing");
     let error = generate(&order).expect_err("there is none");
     assert!(error.to_string().contains("`price-in-shells`"), "{error}");
+    assert!(!order.folder.exists(), "no file is made in vain");
 }
 
 #[test]
