@@ -121,6 +121,22 @@ async fn a_foreign_key_that_something_is_said_of_or_whose_table_has_rows_stays()
     }
 }
 
+/// Where all records are new whatever is there, a table with rows is none that is locked.
+#[tokio::test]
+async fn a_foreign_key_to_a_target_with_rows_that_is_appended_to_stays() {
+    let space = space("insert into part values (5000)").await;
+    let appended = PIPELINE.replacen(
+        "mode = \"upsert\"\nkey = [\"id\"]\nshared = true",
+        "mode = \"append\"\nwhen = { id = { enum = [\"1\"] } }",
+        1,
+    );
+    let appended = appended.replace("part = { from = \"part\" }", "part = { value = 1 }");
+    let summary = space.run(&appended).await;
+    assert_eq!(summary.tables[0].tally.inserted, 1);
+    assert_eq!(summary.tables[1].tally.inserted, u64::from(ROWS));
+    assert_eq!(space.value(IDENTITY).await, "Of Part item_colour_fkey");
+}
+
 /// Judging finds what refers to nothing before, with its line: no key is put back in vain.
 #[tokio::test]
 async fn a_record_that_refers_to_nothing_is_rejected_alone() {

@@ -4,11 +4,13 @@
 //! keys to tables that were empty, too. Of targets on one table that follow each other the last
 //! puts them back.
 
+use postgres_types::Type;
 use tokio_postgres::Client;
 
 use super::{
     Failure, TableChange,
     changes::Kind,
+    failed,
     indexes::Apart,
     target::{Classified, TargetPublisher},
 };
@@ -23,8 +25,7 @@ pub(super) async fn fill_all(
     (tables, stale_from): (&mut [TableChange], Option<CountLimit>),
 ) -> Result<(), Failure> {
     let oid = |target: usize| publishers[target].0.sql.load.table.oid;
-    let emptied = publishers.iter().filter(|(_, classified)| !classified.noted);
-    let empty: Vec<u32> = emptied.map(|(publisher, _)| publisher.sql.load.table.oid).collect();
+    let empty = empty_of(client, publishers).await?;
     let mut taken_off: Option<Apart> = None;
     for (target, (publisher, classified)) in publishers.iter().enumerate() {
         let apart = match taken_off.take() {
@@ -32,7 +33,8 @@ pub(super) async fn fill_all(
             apart => apart,
         };
         publisher.fill(run, classified, apart.as_ref()).await?;
-        if publishers.get(target + 1).is_some() && oid(target) == oid(target + 1) {
+        let next = publishers.get(target + 1).filter(|(_, classified)| !classified.noted);
+        if next.is_some() && oid(target) == oid(target + 1) {
             taken_off = apart;
         } else if let Some(apart) = apart {
             apart.put_back(client).await?;
@@ -47,6 +49,22 @@ pub(super) async fn fill_all(
         failpoint::hit("publish.written")?;
     }
     Ok(())
+}
+
+/// The tables that have no page, where there are others that may refer to them.
+async fn empty_of(
+    client: &Client,
+    publishers: &[(TargetPublisher<'_>, Classified)],
+) -> Result<Vec<u32>, Failure> {
+    if publishers.len() < 2 {
+        return Ok(Vec::new());
+    }
+    let all_new = publishers.iter().filter(|(_, classified)| !classified.noted);
+    let all_new: Vec<u32> = all_new.map(|(publisher, _)| publisher.sql.load.table.oid).collect();
+    let query = "select coalesce(array_agg(o), '{}') from unnest($1::oid[]) o
+        where pg_catalog.pg_relation_size(o::regclass) = 0";
+    let row = client.query_typed_one(query, &[(&all_new, Type::OID_ARRAY)]).await;
+    row.and_then(|row| row.try_get(0)).map_err(failed("look which tables are empty"))
 }
 
 /// What a table is filled without, where every row is new.
