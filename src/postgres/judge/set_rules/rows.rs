@@ -92,15 +92,20 @@ impl Judge<'_> {
         if self.load.key.is_empty() {
             return Ok(true);
         }
-        let query = format!(
-            "select exists (select from {} s join {} t on {} where not ({}))",
+        let query = format!("select exists (select {})", self.left_behind());
+        let row = self.client.query_typed_one(&query, &[]).await;
+        Ok(row.map_err(failed("look for rows of rejected records"))?.get(0))
+    }
+
+    /// The rows `t` of the table with the keys of rejected records, as the end of a query.
+    pub(super) fn left_behind(&self) -> String {
+        format!(
+            "from {} s join {} t on {} where not ({})",
             self.rows(),
             own_rows(&self.load.table),
             same_key(self.load, "t", "s"),
             not_rejected(self.staging, self.target)
-        );
-        let row = self.client.query_typed_one(&query, &[]).await;
-        Ok(row.map_err(failed("look for rows of rejected records"))?.get(0))
+        )
     }
 
     /// The condition on row `t` of the table that it is as it was when the run is published.

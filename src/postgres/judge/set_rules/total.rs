@@ -8,11 +8,7 @@ use super::{
     Look, Noted,
     rows::part,
 };
-use crate::{
-    error::Result,
-    load::LoadMode,
-    postgres::sql::{own_rows, quote_identifier, same_key},
-};
+use crate::{error::Result, load::LoadMode, postgres::sql::quote_identifier};
 
 impl Judge<'_> {
     pub(super) async fn check_totals(
@@ -62,24 +58,16 @@ impl Judge<'_> {
     fn groups_to_look_at(&self, columns: &[String], look: Look) -> String {
         let names = columns.join(", ");
         let of_run = format!("select {names} from {} s", self.rows());
-        if look != Look::AfterRejections || self.load.mode.deletes() {
+        let (mode, appends) = (&self.load.mode, self.load.mode == LoadMode::Append);
+        let rows_are_known = appends || !self.load.key.is_empty() && !mode.deletes();
+        if look != Look::AfterRejections || !rows_are_known {
             return of_run;
         }
         let left = format!("{of_run} where not ({})", not_rejected(self.staging, self.target));
-        if self.load.mode == LoadMode::Append {
+        if appends {
             return left;
         }
-        if self.load.key.is_empty() {
-            return of_run;
-        }
         let theirs: Vec<String> = columns.iter().map(|name| format!("t.{name}")).collect();
-        format!(
-            "{left} union all select {} from {} t join {} s on {} where not ({})",
-            theirs.join(", "),
-            own_rows(&self.load.table),
-            self.rows(),
-            same_key(self.load, "t", "s"),
-            not_rejected(self.staging, self.target)
-        )
+        format!("{left} union all select {} {}", theirs.join(", "), self.left_behind())
     }
 }
