@@ -190,15 +190,20 @@ impl Statements<'_> {
         )
     }
 
-    /// Whether the database makes values for the rows that are inserted.
+    /// Whether the database makes values for the rows that are inserted which differ from row to
+    /// row. A default that is the same for all rows says nothing of their order.
     fn draws_values(&self) -> bool {
-        self.load.table.columns.iter().any(|column| {
+        let table = &self.load.table;
+        let is_known =
+            |name: &str| table.fills.iter().any(|fill| fill.column == *name && fill.sql.is_some());
+        table.columns.iter().any(|column| {
             let loaded = |c: &LoadColumn| c.column.name == column.name;
             let identity = matches!(
                 column.generated,
                 Generated::IdentityAlways | Generated::IdentityByDefault
             );
-            (column.has_default || identity) && !self.load.columns.iter().any(loaded)
+            let draws = column.has_default && !is_known(&column.name);
+            (draws || identity) && !self.load.columns.iter().any(loaded)
         })
     }
 
