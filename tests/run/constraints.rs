@@ -106,3 +106,86 @@ region = { from = "region" }
     let summary = space.run_how(pipeline, How { force: true, ..How::default() }).await;
     assert_eq!(first(&summary), [3, 0, 0, 0, 1, 0, 2]);
 }
+
+const STAYS: &str = "
+create table stay (
+  id int primary key, arrived date not null, nights int,
+  left_on date, days int default 3, note text default 'short',
+  constraint in_order check (left_on >= arrived),
+  constraint few_days check (days < 5 or note = 'long'),
+  constraint priced check (nights is null or 100 / nights > 1),
+  constraint not_many check (nights < 1000),
+  constraint recent check (arrived > '2000-01-01'));";
+
+const STAYS_PIPELINE: &str = r#"
+[source]
+format = "csv"
+path = "$DIR/stays.csv"
+
+[[target]]
+table = "public.stay"
+mode = "upsert"
+key = ["id"]
+[target.columns]
+id = { from = "id" }
+arrived = { from = "arrived" }
+nights = { from = "nights" }
+"#;
+
+/// New rows get defaults, and rows that are there keep what they have: constraints see just that.
+#[tokio::test]
+async fn constraints_see_what_columns_hold_that_are_not_loaded() {
+    let space = Workspace::with(STAYS).await;
+    space.write("stays.csv", "id,arrived,nights\n1,2024-02-01,1\n2,2024-02-01,1\n");
+    let summary = space.run(STAYS_PIPELINE).await;
+    assert_eq!(first(&summary), [2, 0, 0, 0, 2, 0, 0]);
+    let kept = "update stay set left_on = '2024-02-03', days = 9, note = 'long' where id = 1";
+    space.client.batch_execute(kept).await.expect("a row that is there");
+    space.write("stays.csv", "id,arrived,nights\n1,2024-03-01,1\n2,2024-03-01,1\n3,2024-03-01,1\n");
+    let summary = space.run(STAYS_PIPELINE).await;
+    let rejections = space.rejections(&summary);
+    assert_eq!(codes(&summary), [("constraint.check", 1)], "{rejections:#?}");
+    assert!(rejections[0].contains("`in_order`"), "{rejections:#?}");
+    assert_eq!(first(&summary), [3, 0, 1, 0, 1, 1, 0]);
+    // A default that new rows cannot have, and the row that is there does not get.
+    let default = "alter table stay alter note set default 'short', alter days set default 7";
+    space.client.batch_execute(default).await.expect("another default");
+    space.write("stays.csv", "id,arrived,nights\n2,2024-03-02,1\n4,2024-03-01,1\n");
+    let summary = space.run(STAYS_PIPELINE).await;
+    assert!(space.rejections(&summary)[0].contains("`few_days`"));
+    assert_eq!(first(&summary), [2, 0, 1, 0, 0, 1, 0]);
+    space.client.batch_execute("truncate stay").await.expect("an empty table");
+    let summary = space.run_how(STAYS_PIPELINE, How { force: true, ..How::default() }).await;
+    assert_eq!(codes(&summary), [("constraint.check", 2)]);
+    assert_eq!(first(&summary), [2, 0, 2, 0, 0, 0, 0]);
+}
+
+/// All constraints are asked at once: each that is broken is named, and one that cannot be
+/// evaluated for a record keeps the others from nothing.
+#[tokio::test]
+async fn every_broken_constraint_is_named_also_beside_one_that_fails() {
+    let space = Workspace::with(STAYS).await;
+    let good = "1,2024-02-01,2\n2,1999-02-01,2000\n3,1999-02-01,2\n";
+    space.write("stays.csv", format!("id,arrived,nights\n{good}"));
+    let named = |rejections: &[String]| -> Vec<(String, String)> {
+        let named = rejections.iter().map(|line| {
+            let record = line.split(',').nth(1).unwrap_or_default();
+            let name = line.split('`').nth(1).unwrap_or_default();
+            (record.to_owned(), name.to_owned())
+        });
+        named.collect()
+    };
+    let broken = |also: &[(&str, &str)]| -> Vec<(String, String)> {
+        let always = [("3", "not_many"), ("3", "priced"), ("3", "recent"), ("4", "recent")];
+        let all = always.iter().chain(also);
+        all.map(|(record, name)| ((*record).to_owned(), (*name).to_owned())).collect()
+    };
+    let summary = space.run(STAYS_PIPELINE).await;
+    assert_eq!(named(&space.rejections(&summary)), broken(&[]));
+    space.write("stays.csv", format!("id,arrived,nights\n{good}4,1999-02-01,0\n"));
+    let summary = space.run(STAYS_PIPELINE).await;
+    let rejections = space.rejections(&summary);
+    let mut found = named(&rejections);
+    found[4..].sort();
+    assert_eq!(found, broken(&[("5", "priced"), ("5", "recent")]), "{rejections:#?}");
+}

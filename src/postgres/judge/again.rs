@@ -55,7 +55,7 @@ pub async fn judge_again(
           where kind in ('rejected', 'row') and code <> '{}' and not known and not exists (
             select from {excluded} k where k.known and k.kind in ('rejected', 'row')
               and k.ordinal >> {ROW_BITS} = e.ordinal >> {ROW_BITS})
-          order by ordinal, target, code, column_name",
+          order by ordinal, target, code, column_name, message",
         records::WHOLE
     );
     let rows = client.query_typed(&query, &[]).await.map_err(failed())?;

@@ -1,7 +1,7 @@
 //! CHECK constraints of the table and of its columns' domains, what indexes are on, and what
 //! partitions take.
 
-use super::{Failing, Judge, OF_DEFINITION, Reason, not_rejected};
+use super::{Failing, Judge, OF_DEFINITION, Reason, Rows, can_be_evaluated, not_rejected};
 use crate::{
     error::Result,
     load::{LoadColumn, LoadMode},
@@ -14,23 +14,85 @@ use crate::{
     schema::{CheckConstraint, Generated},
 };
 
+/// The code of records that break one.
+const CHECK: &str = "constraint.check";
+
+/// A CHECK constraint, and what it is judged over.
+struct Check<'a> {
+    check: &'a CheckConstraint,
+    /// The column whose domain has it.
+    column: &'a str,
+    condition: String,
+    rows: Rows,
+}
+
+fn message_of(check: &CheckConstraint) -> String {
+    format!("the constraint `{}` of the table does not hold", check.name)
+}
+
 impl Judge<'_> {
-    /// CHECK constraints of the table and of its columns' domains.
+    /// CHECK constraints of the table and of its columns' domains. To read the rows costs more than
+    /// most conditions do, so all are judged at once, as far as they are judged over one table.
     pub(super) async fn check_constraints(&self) -> Result<()> {
-        for check in &self.load.table.checks {
-            if let Some(rows) = self.with_columns(&check.uses) {
-                self.reject_by_check(&rows, check, "", &format!("({})", check.sql)).await?;
-            }
-        }
-        for column in &self.load.columns {
-            let name = &column.column.name;
-            for check in &column.column.domain_checks {
-                let condition = on_value(&check.sql, &format!("s.{}", quote_identifier(name)));
-                let condition = format!("({condition})");
-                self.reject_by_check(&self.rows(), check, name, &condition).await?;
-            }
+        let mut checks = self.checks();
+        while let Some(rows) = checks.first().map(|check| check.rows.stored.clone()) {
+            let (here, elsewhere) = checks.into_iter().partition(|one| one.rows.stored == rows);
+            checks = elsewhere;
+            self.reject_by_checks(&here).await?;
         }
         Ok(())
+    }
+
+    /// Those that can be judged before anything is written.
+    fn checks(&self) -> Vec<Check<'_>> {
+        let of_table = self.load.table.checks.iter().filter_map(|check| {
+            let (rows, condition) = (self.with_columns(&check.uses)?, format!("({})", check.sql));
+            Some(Check { check, column: "", condition, rows })
+        });
+        let of_domains = self.load.columns.iter().flat_map(|column| {
+            let name = &column.column.name;
+            column.column.domain_checks.iter().map(move |check| {
+                let condition = on_value(&check.sql, &format!("s.{}", quote_identifier(name)));
+                let condition = format!("({condition})");
+                Check { check, column: name, condition, rows: self.own_rows() }
+            })
+        });
+        of_table.chain(of_domains).collect()
+    }
+
+    /// Judges by checks over one table: in one pass, or one by one where that fails.
+    async fn reject_by_checks(&self, checks: &[Check<'_>]) -> Result<()> {
+        let uses = checks.iter().flat_map(|one| one.check.uses.clone()).collect::<Vec<_>>();
+        if let (Some(rows), 2..) = (self.with_columns(&uses), checks.len())
+            && let Attempt::Done(_) = self.attempt(&self.reject_by_any(&rows, checks)).await?
+        {
+            return Ok(());
+        }
+        for one in checks {
+            self.reject_by_check(&one.rows, one.check, one.column, &one.condition).await?;
+        }
+        Ok(())
+    }
+
+    /// What is wrong is asked only of rows that break any. Names of the table's columns stand bare
+    /// in conditions, so those added here must not be among them.
+    fn reject_by_any(&self, rows: &Rows, checks: &[Check<'_>]) -> String {
+        let broken = checks.iter().map(|one| {
+            let message = message_of(one.check);
+            let reason = Reason { code: CHECK, column: one.column, message: &message };
+            format!("select {} where not {}", reason.as_columns(), one.condition)
+        });
+        let any = checks.iter().map(|one| format!("not {}", one.condition));
+        format!(
+            "insert into {} select {}, s.{ORDINAL}, 'rejected', b.* from {rows} s
+               cross join lateral ({}) b (__code, __column, __message) where ({}) and {} and {}",
+            self.staging.excluded(),
+            self.target,
+            broken.collect::<Vec<_>>().join(" union all "),
+            any.collect::<Vec<_>>().join(" or "),
+            self.is_written(),
+            can_be_evaluated(self.staging)
+        )
     }
 
     /// Of a history, the CHECK constraints about when versions end; whether any row breaks one.
@@ -56,15 +118,15 @@ impl Judge<'_> {
 
     async fn reject_by_check(
         &self,
-        rows: &str,
+        rows: &Rows,
         check: &CheckConstraint,
         column: &str,
         condition: &str,
     ) -> Result<()> {
-        let message = format!("the constraint `{}` of the table does not hold", check.name);
-        let reason = Reason { code: "constraint.check", column, message: &message };
+        let message = message_of(check);
+        let reason = Reason { code: CHECK, column, message: &message };
         let what = format!("the constraint `{}` of the table", check.name);
-        let (code, doing) = ("constraint.check", "evaluate constraints");
+        let (code, doing) = (CHECK, "evaluate constraints");
         let failing = Failing { code, column, what: &what, doing, ..OF_DEFINITION };
         self.reject_unless(rows, condition, &reason, &failing).await
     }
@@ -76,7 +138,9 @@ impl Judge<'_> {
             let Some(rows) = self.with_columns(&index.uses) else { continue };
             let what = format!("the index `{}` of the table", index.name);
             let (code, doing) = ("constraint.index", "evaluate indexes");
-            let failing = Failing { rows: &rows, code, what: &what, doing, ..OF_DEFINITION };
+            let (stored, added) = (&rows.stored, rows.added.as_ref());
+            let failing =
+                Failing { rows: stored, added, code, what: &what, doing, ..OF_DEFINITION };
             let parts = evaluated(&index.parts, index.predicate.as_deref());
             let evaluate = format!(
                 "select count({parts}) from (select * from {rows} s where {} and {} offset 0) s",
@@ -135,7 +199,7 @@ impl Judge<'_> {
                 let reason = Reason { code: "constraint.partition", column: "", message };
                 let (code, what) = ("constraint.partition", "the table's partition key");
                 let failing = Failing { code, what, doing: "check partitions", ..OF_DEFINITION };
-                self.reject_unless(&self.rows(), &condition, &reason, &failing).await
+                self.reject_unless(&self.own_rows(), &condition, &reason, &failing).await
             }
             _ => Ok(()),
         }

@@ -7,8 +7,8 @@
 //! compared last: who was rejected takes nothing.
 
 use super::{
-    Failing, Judge, Outlook, Reason, checks::evaluated, exclusive::Exclusive, failed, not_rejected,
-    not_rejected_as,
+    Failing, Judge, Outlook, Reason, Rows, checks::evaluated, exclusive::Exclusive, failed,
+    not_rejected, not_rejected_as,
 };
 use crate::{
     error::Result,
@@ -58,20 +58,28 @@ impl Judge<'_> {
     /// which are rejected.
     async fn compare_or_reject(
         &self,
-        rows: &str,
+        rows: &Rows,
         constraint: &Exclusive<'_>,
         doing: &'static str,
     ) -> Result<bool> {
         let what = format!("{} `{}`", constraint.what, constraint.name);
         let among = not_rejected(self.staging, self.target);
         let code = constraint.code;
-        let failing = Failing { rows, among: &among, code, column: "", what: &what, doing };
+        let failing = Failing {
+            rows: &rows.stored,
+            added: rows.added.as_ref(),
+            among: &among,
+            code,
+            column: "",
+            what: &what,
+            doing,
+        };
         let parts = evaluated(&constraint.parts, constraint.predicate);
         self.run_or_find_offenders(&self.compare(rows, constraint), &parts, &failing).await
     }
 
     /// The rows to be written, with the rows they take the place of and what is compared.
-    fn compare(&self, rows: &str, constraint: &Exclusive<'_>) -> String {
+    fn compare(&self, rows: &Rows, constraint: &Exclusive<'_>) -> String {
         let compared = self.staging.compared(self.target);
         let (place, join) = match self.outlook {
             Outlook::Noted => (

@@ -4,7 +4,10 @@
 //! all rows are tried, and only where one fails each row is asked by itself, in a subtransaction.
 //! The rows for which it fails are rejected with the SQLSTATE; the message may have their values.
 
-use super::{Judge, Reason, can_be_evaluated};
+use super::{
+    Judge, Reason, can_be_evaluated,
+    rows::{Added, Rows, with_added},
+};
 use crate::{
     error::{Error, Result},
     postgres::{
@@ -19,6 +22,8 @@ use crate::{
 pub(super) struct Failing<'a> {
     /// The table whose rows it is evaluated over.
     pub(super) rows: &'a str,
+    /// What is added to these.
+    pub(super) added: Option<&'a Added>,
     /// The condition on row `s` under which it is.
     pub(super) among: &'a str,
     pub(super) code: &'static str,
@@ -30,6 +35,7 @@ pub(super) struct Failing<'a> {
 
 pub(super) const OF_DEFINITION: Failing<'static> = Failing {
     rows: "",
+    added: None,
     among: "true",
     code: "sql.error",
     column: "",
@@ -38,6 +44,16 @@ pub(super) const OF_DEFINITION: Failing<'static> = Failing {
 };
 
 impl Failing<'_> {
+    /// All rows, to select from.
+    fn all(&self) -> String {
+        with_added(self.rows, self.added)
+    }
+
+    /// The same of one row.
+    fn row(&self) -> String {
+        with_added("(select (__row).*)", self.added)
+    }
+
     /// The error where no row's values are to blame.
     fn stop(&self, refused: Refused) -> Error {
         let wrong_sql = refused.may_be_of_statement() && self.what == OF_DEFINITION.what;
@@ -55,7 +71,7 @@ impl Judge<'_> {
     /// Rejects the rows for which `condition` is false; NULL passes, as in a CHECK constraint.
     pub(super) async fn reject_unless(
         &self,
-        rows: &str,
+        rows: &Rows,
         condition: &str,
         reason: &Reason<'_>,
         failing: &Failing<'_>,
@@ -69,19 +85,20 @@ impl Judge<'_> {
             self.is_written(),
             can_be_evaluated(self.staging)
         );
-        let failing = Failing { rows, ..*failing };
+        let failing = Failing { rows: &rows.stored, added: rows.added.as_ref(), ..*failing };
         let Some(refused) = self.refusal_of(&insert).await? else { return Ok(()) };
         self.must_be_about_rows(refused, condition, &failing).await?;
         // Nothing keeps the server from evaluating the condition for the offenders first, so the
         // statement would fail again: each row is asked by itself.
         let unmet = format!(
-            "select not {condition} into __unmet from (select (__row).*) s;
+            "select not {condition} into __unmet from {row} s;
              if __unmet then
                insert into {} values ({}, __row.{ORDINAL}, 'rejected', {});
              end if;",
             self.staging.excluded(),
             self.target,
-            reason.as_columns()
+            reason.as_columns(),
+            row = failing.row(),
         );
         self.execute(&self.for_each_row(&unmet, &failing), failing.doing).await.map(drop)
     }
@@ -97,7 +114,7 @@ impl Judge<'_> {
     ) -> Result<bool> {
         let Some(refused) = self.refusal_of(statement).await? else { return Ok(false) };
         self.must_be_about_rows(refused, expression, failing).await?;
-        let evaluate = format!("perform {expression} from (select (__row).*) s;");
+        let evaluate = format!("perform {expression} from {} s;", failing.row());
         self.execute(&self.for_each_row(&evaluate, failing), failing.doing).await?;
         self.execute(statement, failing.doing).await?;
         Ok(true)
@@ -124,7 +141,7 @@ impl Judge<'_> {
         if !refused.may_be_of_statement() {
             return Ok(());
         }
-        let planned = format!("explain (costs off) select ({expression}) from {} s", failing.rows);
+        let planned = format!("explain (costs off) select ({expression}) from {} s", failing.all());
         match self.refusal_of(&planned).await? {
             Some(refused) => Err(failing.stop(refused)),
             None => Ok(()),

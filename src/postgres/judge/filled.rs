@@ -1,15 +1,17 @@
 //! Staged rows as they will be in the table: with the columns that are not loaded.
 //!
 //! A constraint may need such: a default for a new row, what the row that is there holds, a
-//! generated column. Only then are staged rows copied with them. A default that would differ
-//! each time (a sequence, a random value) is not known before it is written; constraints that
-//! need one show in the rehearsal. When a history's versions end is known once it is known what
+//! generated column. They are added to staged rows as these are read; only where one is generated,
+//! or finding the rows that are there goes by partitions, rows are copied with them, once for all
+//! constraints. A default that would differ each time (a sequence, a random value) is not known
+//! before it is written; constraints that need one show in the rehearsal. When a history's versions end is known once it is known what
 //! becomes of each row; a mark of deletion is the one that rows have which are not deleted.
 
 use super::{
-    Failing, GENERATED, Judge, Outlook, can_be_evaluated,
+    Failing, GENERATED, Judge, Outlook, Rows, can_be_evaluated,
     exclusive::{Exclusive, is_numbered},
-    not_rejected,
+    failed,
+    rows::Added,
 };
 use crate::{
     error::Result,
@@ -19,22 +21,63 @@ use crate::{
         sql::{own_rows, quote_identifier, same_key},
         staging::ORDINAL,
     },
-    schema::{Column, Fill},
+    schema::{Column, Fill, ForeignKey},
 };
 
 impl Judge<'_> {
-    /// The table to judge a constraint over that needs these columns; `None` where one is not
+    /// The rows to judge a constraint over that needs these columns; `None` where one is not
     /// known before it is written.
-    pub(super) fn with_columns(&self, uses: &[String]) -> Option<String> {
+    pub(super) fn with_columns(&self, uses: &[String]) -> Option<Rows> {
         if uses.iter().any(|name| merges(self.load, name)) {
             None
         } else if loads_all(self.load, uses) {
-            Some(self.rows())
-        } else if uses.iter().all(|name| self.knows(name)) {
-            Some(self.filled())
-        } else {
+            Some(self.own_rows())
+        } else if !uses.iter().all(|name| self.knows(name)) {
             None
+        } else if self.needs_copy(uses) {
+            Some(Rows::stored(self.filled()))
+        } else {
+            let lacking = |column: &&Column| uses.contains(&column.name);
+            let values = self.not_loaded().filter(lacking).map(|it| self.value(it)).collect();
+            let added = Added { values, join: self.join_found("true") };
+            Some(Rows { stored: self.rows(), added: Some(added) })
         }
+    }
+
+    /// Whether rows have to be copied to judge a constraint that needs these columns.
+    fn needs_copy(&self, uses: &[String]) -> bool {
+        let is_generated = |name: &String| fill(self.load, name).is_some_and(|fill| fill.generated);
+        self.knows_ends()
+            || uses.iter().any(is_generated)
+            || self.matches_rows() && self.load.range.is_some()
+    }
+
+    /// Whether a foreign key is none of this run's business: it has no value in new rows, and the
+    /// server does not look at one that an update leaves as it is.
+    pub(super) fn refers_to_nothing(&self, key: &ForeignKey) -> bool {
+        let is_set = |name: &String| {
+            loads(self.load, name)
+                || fill(self.load, name).is_some()
+                || is_end(self.load, name)
+                || is_mark(self.load, name)
+                || self.load.table.column(name).is_none_or(|column| column.has_default)
+        };
+        !key.columns.iter().any(is_set)
+    }
+
+    /// Whether the target's table holds no row of which staged ones could be.
+    pub(super) async fn meets_no_row(&self) -> Result<bool> {
+        let needed = constraints(self.load).any(|uses| !loads_all(self.load, uses));
+        // Of a partitioned table only those partitions are read that the run touches.
+        if !needed || !self.matches_rows() || self.load.range.is_some() {
+            return Ok(false);
+        }
+        let query = format!("select not exists (select from {})", own_rows(&self.load.table));
+        let doing = "look whether the table is empty";
+        // As whom the tenant says: a policy hides rows from anybody else.
+        let asked = async { self.client.query_typed_one(&query, &[]).await };
+        let row = self.in_transaction(doing, asked).await?;
+        row.try_get(0).map_err(failed(doing))
     }
 
     fn knows(&self, name: &str) -> bool {
@@ -102,7 +145,7 @@ impl Judge<'_> {
     pub(super) async fn fill(&self) -> Result<()> {
         let indexes = self.load.table.indexes.iter().map(|index| &index.uses);
         let mut all = constraints(self.load).chain(indexes);
-        let needed = all.any(|uses| !loads_all(self.load, uses));
+        let needed = all.any(|uses| !loads_all(self.load, uses) && self.needs_copy(uses));
         let generates = self.generated().next().is_some();
         if !needed && !generates {
             return Ok(());
@@ -114,21 +157,8 @@ impl Judge<'_> {
     }
 
     fn create_filled(&self, within: &str) -> String {
-        let values: String = self
-            .load
-            .table
-            .columns
-            .iter()
-            .filter(|column| !loads(self.load, &column.name) && !is_generated(self.load, column))
-            .map(|column| self.value(column))
-            .collect();
-        let join = match self.finds_rows() {
-            true => {
-                let (table, key) = (own_rows(&self.load.table), same_key(self.load, "t", "s"));
-                format!(" left join {table} t on {key} and {within}")
-            }
-            false => String::new(),
-        };
+        let values: String = self.not_loaded().map(|column| self.value(column)).collect();
+        let join = self.join_found(within);
         let noted = match self.knows_ends() {
             true => format!(
                 " join {} c on c.ordinal = s.{ORDINAL} and c.kind in ('new', 'changed', 'shifted', 'version')",
@@ -140,8 +170,23 @@ impl Judge<'_> {
             "drop table if exists {0}; create unlogged table {0} with (autovacuum_enabled = false) as select s.*{values} from {1} s{join}{noted} where {2}",
             self.staging.filled(self.target),
             self.rows(),
-            not_rejected(self.staging, self.target)
+            can_be_evaluated(self.staging)
         )
+    }
+
+    /// The columns that hold what is not loaded, but generated ones.
+    fn not_loaded(&self) -> impl Iterator<Item = &Column> {
+        let columns = self.load.table.columns.iter();
+        columns.filter(|it| !loads(self.load, &it.name) && !is_generated(self.load, it))
+    }
+
+    /// The join with the rows that are there, where any may be.
+    fn join_found(&self, within: &str) -> String {
+        if !self.finds_rows() {
+            return String::new();
+        }
+        let (table, key) = (own_rows(&self.load.table), same_key(self.load, "t", "s"));
+        format!(" left join {table} t on {key} and {within}")
     }
 
     fn knows_ends(&self) -> bool {
@@ -149,8 +194,13 @@ impl Judge<'_> {
     }
 
     /// Whether rows that are there keep what is not loaded.
-    fn finds_rows(&self) -> bool {
+    fn matches_rows(&self) -> bool {
         self.load.mode != LoadMode::Append && !self.load.key.is_empty()
+    }
+
+    /// The same where there may be any.
+    fn finds_rows(&self) -> bool {
+        self.matches_rows() && !self.is_empty
     }
 
     fn value(&self, column: &Column) -> String {
@@ -191,6 +241,7 @@ impl Judge<'_> {
             let what = format!("the generated column `{}`", fill.column);
             let failing = Failing {
                 rows: &filled,
+                added: None,
                 among: "true",
                 code: GENERATED,
                 column: &fill.column,
@@ -245,7 +296,7 @@ fn is_known(load: &LoadTarget, name: &str, ends: bool) -> bool {
     if is_end(load, name) {
         return ends;
     }
-    if matches!(&load.mode, LoadMode::Mirror { soft: Some(soft), .. } if soft.column.name == name) {
+    if is_mark(load, name) {
         return true;
     }
     match fill(load, name) {
@@ -269,6 +320,11 @@ fn is_end(load: &LoadTarget, name: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// The column that marks rows as deleted.
+fn is_mark(load: &LoadTarget, name: &str) -> bool {
+    matches!(&load.mode, LoadMode::Mirror { soft: Some(soft), .. } if soft.column.name == name)
 }
 
 fn is_generated(load: &LoadTarget, column: &Column) -> bool {

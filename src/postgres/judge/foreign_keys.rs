@@ -1,6 +1,6 @@
 //! Foreign keys: the row referred to is in the table, or comes with this run.
 
-use super::{Judge, Reason, filled::loads_all, not_rejected, not_rejected_as};
+use super::{Judge, Reason, Rows, filled::loads_all, not_rejected, not_rejected_as};
 use crate::{
     error::Result,
     load::LoadTarget,
@@ -17,7 +17,7 @@ impl Judge<'_> {
         let mut found = false;
         let doing = "check foreign keys";
         for key in &self.load.table.foreign_keys {
-            if self.was_looked_up(key) {
+            if self.was_looked_up(key) || self.refers_to_nothing(key) {
                 continue;
             }
             let Some(rows) = self.with_columns(&key.columns) else { continue };
@@ -29,18 +29,18 @@ impl Judge<'_> {
         Ok(found)
     }
 
-    fn reject_orphans(&self, rows: &str, key: &ForeignKey, loads: &[LoadTarget]) -> String {
+    fn reject_orphans(&self, rows: &Rows, key: &ForeignKey, loads: &[LoadTarget]) -> String {
         let message =
             format!("foreign key `{}`: {} has no row with this key", key.name, key.references);
-        let mut known = vec![format!(
-            "exists (select from {} p where {})",
+        let mut unknown = vec![format!(
+            "not exists (select from {} p where {})",
             qualified(&key.references),
             refers_to(key, "p")
         )];
         for (target, load) in loads.iter().enumerate() {
             if load.table.name == key.references && loads_all(load, &key.referenced_columns) {
-                known.push(format!(
-                    "exists (select from {} p where {} and {} and {})",
+                unknown.push(format!(
+                    "not exists (select from {} p where {} and {} and {})",
                     self.staging.rows(target, load),
                     refers_to(key, "p"),
                     Judge { target, load, ..*self }.is_written_as("p"),
@@ -48,11 +48,12 @@ impl Judge<'_> {
                 ));
             }
         }
-        let condition = format!("{} and not ({})", all_present(key), known.join(" or "));
+        // One by one, each is a join; denied together, they are looked up row by row.
+        let condition = format!("{} and {}", all_present(key), unknown.join(" and "));
         self.reject_by_key(rows, key, &message, &condition)
     }
 
-    fn reject_partly_null(&self, rows: &str, key: &ForeignKey) -> String {
+    fn reject_partly_null(&self, rows: &Rows, key: &ForeignKey) -> String {
         let message = format!("foreign key `{}`: either all its columns or none", key.name);
         let columns = key.columns.iter().map(|name| format!("s.{}", quote_identifier(name)));
         let count = columns.collect::<Vec<_>>().join(", ");
@@ -63,7 +64,7 @@ impl Judge<'_> {
 
     fn reject_by_key(
         &self,
-        rows: &str,
+        rows: &Rows,
         key: &ForeignKey,
         message: &str,
         condition: &str,

@@ -21,6 +21,6 @@ impl Judge<'_> {
         );
         let message = "no version can begin there: it is not before the open end";
         let reason = Reason { code: "rule.history", column: &column.name, message };
-        self.reject_unless(&self.rows(), &condition, &reason, &OF_DEFINITION).await
+        self.reject_unless(&self.own_rows(), &condition, &reason, &OF_DEFINITION).await
     }
 }

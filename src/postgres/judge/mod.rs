@@ -24,6 +24,7 @@ mod ordered;
 mod outlook;
 mod records;
 mod rejections;
+mod rows;
 mod set_rules;
 mod takes;
 mod warnings;
@@ -39,6 +40,7 @@ pub(super) use takes::changes_hands;
 pub use warnings::staged_warnings;
 
 use failing::{Failing, OF_DEFINITION};
+use rows::Rows;
 use set_rules::Look;
 
 use tokio_postgres::Client;
@@ -247,6 +249,8 @@ pub(super) struct Judge<'a> {
     load: &'a LoadTarget,
     place: Place,
     outlook: Outlook,
+    /// Whether the target's table is known to hold no row.
+    is_empty: bool,
 }
 
 impl<'a> Judge<'a> {
@@ -258,12 +262,13 @@ impl<'a> Judge<'a> {
         place: Place,
     ) -> Self {
         let load = &loads[target];
-        Self { client, staging, loads, target, load, place, outlook: Outlook::Unknown }
+        let outlook = Outlook::Unknown;
+        Self { client, staging, loads, target, load, place, outlook, is_empty: false }
     }
 
     /// The same of another target.
     fn of(self, target: usize) -> Self {
-        Self { target, load: &self.loads[target], ..self }
+        Self { target, load: &self.loads[target], is_empty: false, ..self }
     }
 
     /// A judge inside the transaction that noted what becomes of rows.
@@ -275,22 +280,27 @@ impl<'a> Judge<'a> {
         // It looks at no other target.
         let loads = std::slice::from_ref(load);
         let (place, outlook) = (Place::Within, Outlook::Noted);
-        Self { client, staging, loads, target, load, place, outlook }
+        Self { client, staging, loads, target, load, place, outlook, is_empty: false }
     }
 }
 
 impl Judge<'_> {
     /// What the table asks of each row by itself.
     async fn check_rows(&self) -> Result<()> {
-        self.fill().await?;
-        self.check_constraints().await?;
-        self.check_indexes().await?;
-        self.check_identities().await?;
-        self.check_partitions().await
+        let judge = Judge { is_empty: self.meets_no_row().await?, ..*self };
+        judge.fill().await?;
+        judge.check_constraints().await?;
+        judge.check_indexes().await?;
+        judge.check_identities().await?;
+        judge.check_partitions().await
     }
 
     fn rows(&self) -> String {
         self.staging.rows(self.target, self.load)
+    }
+
+    fn own_rows(&self) -> Rows {
+        Rows::stored(self.rows())
     }
 
     /// The condition that row `s` is to be written, and has to be what rows must be: of one
@@ -374,7 +384,7 @@ impl Judge<'_> {
                 column: name,
                 message: "the column does not accept NULL",
             };
-            self.reject_unless(&self.rows(), &condition, &reason, &OF_DEFINITION).await?;
+            self.reject_unless(&self.own_rows(), &condition, &reason, &OF_DEFINITION).await?;
         }
         Ok(())
     }
@@ -387,7 +397,7 @@ impl Judge<'_> {
                 self.warn_unless(&condition, &reason).await?;
                 continue;
             }
-            self.reject_unless(&self.rows(), &condition, &reason, &OF_DEFINITION).await?;
+            self.reject_unless(&self.own_rows(), &condition, &reason, &OF_DEFINITION).await?;
         }
         Ok(())
     }

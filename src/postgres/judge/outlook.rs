@@ -86,7 +86,7 @@ impl Judge<'_> {
     }
 
     /// Several statements, in a transaction of their own where none is open.
-    async fn in_transaction<T>(
+    pub(super) async fn in_transaction<T>(
         &self,
         doing: &'static str,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,

@@ -46,7 +46,7 @@ pub enum Other {
 pub async fn staged_rejections(client: &Client, staging: &Staging) -> Result<Vec<StagedRejection>> {
     let query = format!(
         "select target, ordinal, code, column_name, message, other_ordinal, other_key from {} where kind in ('rejected', 'row')
-           and code <> '{}' order by ordinal, target, code, column_name",
+           and code <> '{}' order by ordinal, target, code, column_name, message",
         staging.excluded(),
         records::WHOLE
     );

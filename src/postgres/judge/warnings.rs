@@ -40,7 +40,7 @@ impl Judge<'_> {
 pub async fn staged_warnings(client: &Client, staging: &Staging) -> Result<Vec<StagedRejection>> {
     let query = format!(
         "select target, ordinal, code, column_name, message, other_ordinal, other_key from {} w
-         where {} order by ordinal, target, code, column_name, other_ordinal, other_key",
+         where {} order by ordinal, target, code, column_name, message, other_ordinal, other_key",
         staging.warned(),
         not_rejected_at(staging, "w.target", "w.ordinal")
     );
