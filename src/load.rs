@@ -45,6 +45,9 @@ pub struct LoadTarget {
     /// Whether many records share a row: those that agree on it are merged, and no duplicates.
     #[serde(default)]
     pub is_shared: bool,
+    /// Whether records that bring a shared row just so are merged before anything is judged.
+    #[serde(default)]
+    pub is_merged: bool,
     /// Whether lookups of this run find its rows before they are written.
     #[serde(default)]
     pub is_looked_into: bool,
@@ -62,6 +65,20 @@ pub enum Unresolved {
 }
 
 impl LoadTarget {
+    /// Whether records can be merged before anything is judged: their rows are shared, nothing is
+    /// known or said of the records beside them, and none takes a row away.
+    pub fn can_merge(&self) -> bool {
+        let mut columns = self.columns.iter();
+        self.is_shared
+            && self.duplicates == DuplicateRule::Identical
+            && matches!(self.mode, LoadMode::Insert | LoadMode::Upsert)
+            && !self.key.is_empty()
+            && !self.is_unpivoted
+            && self.set_rules.is_empty()
+            && !self.checks.iter().any(|check| check.warns)
+            && !columns.any(|column| column.unique || column.computed.is_some())
+    }
+
     /// Whether a column is read of a record that orders its row to be deleted: its key, and
     /// what decides between several records with one key.
     pub fn is_read_of_deletion(&self, column: usize) -> bool {

@@ -251,10 +251,12 @@ impl<'a> TargetBinder<'a> {
                 UnresolvedRule::RejectRow => Unresolved::Row,
             },
             is_shared: self.target.shared,
+            is_merged: false,
             is_looked_into: false,
             is_unpivoted: unpivot.is_some(),
             range: None,
         };
+        let load = LoadTarget { is_merged: load.can_merge(), ..load };
         let ordered = self.operations(fields);
         let (operations, departures) = match load.mode {
             LoadMode::Operations => (ordered, None),

@@ -81,6 +81,17 @@ impl Staging {
         self.table(&format!("{target}_copied"))
     }
 
+    /// The table with each row once that records share; only where they are merged
+    /// ([`LoadTarget::is_merged`]).
+    pub fn merged(&self, target: usize) -> String {
+        self.table(&format!("{target}_merged"))
+    }
+
+    /// The table that judging begins with.
+    pub fn distinct(&self, target: usize, load: &LoadTarget) -> String {
+        if load.is_merged { self.merged(target) } else { self.copied(target) }
+    }
+
     /// The table with computed columns added; only where a target has some.
     pub fn computed(&self, target: usize) -> String {
         self.table(&format!("{target}_computed"))
@@ -93,7 +104,10 @@ impl Staging {
 
     /// The table that lookups find staged rows in.
     pub fn found_in(&self, target: usize, load: &LoadTarget) -> String {
-        if load.is_identified() { self.identified(target) } else { self.copied(target) }
+        match load.is_identified() {
+            true => self.identified(target),
+            false => self.distinct(target, load),
+        }
     }
 
     /// The table with what was looked up added; only where a target has lookups.
@@ -351,6 +365,7 @@ impl Staging {
         }
         for target in 0..self.targets {
             let judged = [
+                old.merged(target),
                 old.identified(target),
                 old.resolved(target),
                 old.computed(target),
@@ -408,8 +423,9 @@ impl Staging {
             "truncate {excluded}, {warned};\nalter table {excluded} drop column if exists known;\n"
         );
         for target in 0..self.targets {
-            let made = [self.identified(target), self.resolved(target), self.computed(target)];
-            script.push_str(&format!("drop table if exists {};\n", made.join(", ")));
+            let made = [self.merged(target), self.identified(target)];
+            let made = [made, [self.resolved(target), self.computed(target)]].concat().join(", ");
+            script.push_str(&format!("drop table if exists {made};\n"));
             if self.has_kept(client, target).await? {
                 // What was rejected before COPY has no row; what judging rejected has one.
                 script.push_str(&format!(
@@ -436,7 +452,7 @@ impl Staging {
     pub async fn drop(&self, client: &Client) -> Result<()> {
         let mut tables = vec![self.excluded(), self.warned(), self.splits()];
         for target in 0..self.targets {
-            tables.extend([self.copied(target), self.identified(target)]);
+            tables.extend([self.copied(target), self.merged(target), self.identified(target)]);
             tables.extend([self.resolved(target), self.computed(target)]);
             tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
             tables.extend([self.filled(target), self.generated(target), self.compared(target)]);

@@ -76,6 +76,7 @@ pub(super) fn is_comparable(load: &LoadTarget) -> bool {
         range,
         unresolved: _,
         is_shared,
+        is_merged: _,
         is_looked_into,
     } = load;
     matches!(mode, LoadMode::Insert | LoadMode::Upsert)

@@ -329,6 +329,7 @@ async fn loads(session: &Session, kept: &Kept) -> Result<Vec<LoadTarget>> {
             key: Vec::new(),
             duplicates: DuplicateRule::Identical,
             is_shared: false,
+            is_merged: false,
             checks: Vec::new(),
             set_rules: Vec::new(),
             undo_hours: None,

@@ -159,3 +159,103 @@ async fn rows_are_shared_by_keys_that_hold_null() {
     let place = again.tables[0].tally;
     assert_eq!((counts(&place), place.merged), ([6, 0, 2, 0, 0, 0, 4], 2));
 }
+
+const LOOKED_UP: &str = "
+create table course (
+  id bigint generated always as identity primary key, code text not null unique,
+  fee numeric constraint fair check (fee < 100));
+create table pupil (
+  id int primary key constraint counted check (id > 0), friend int references pupil,
+  course_id bigint not null references course);
+create function refuse() returns trigger language plpgsql as
+  $$ begin if new.code = 'T' then raise 'not this one'; end if; return new; end $$;
+create trigger refused before insert on course for each row execute function refuse();";
+
+const LOOKING_UP: &str = r#"
+[source]
+format = "csv"
+path = "$DIR/pupils.csv"
+
+[[target]]
+table = "public.course"
+mode = "upsert"
+key = ["code"]
+shared = true
+[target.columns]
+code = { from = "course" }
+fee = { from = "fee" }
+
+[[target]]
+table = "public.pupil"
+mode = "upsert"
+key = ["id"]
+[target.columns]
+id = { from = "id" }
+friend = { from = "friend" }
+course_id = { lookup = "public.course", take = "id", match = { code = "course" } }
+"#;
+
+/// What is wrong with a record is not wrong with the row it shares, and what is wrong with the
+/// row is wrong with every record that brings it.
+#[tokio::test]
+async fn a_shared_row_is_brought_by_whoever_is_good_and_rejected_for_all() {
+    let space = Workspace::with(LOOKED_UP).await;
+    let rows = [
+        "id,friend,course,fee",
+        "0,,A,1",   // 2: its pupil is rejected, its course comes with the next
+        "2,,A,1",   // 3: good
+        "3,,B,200", // 4 and 5: no fair course
+        "4,,B,200",
+        "5,99,C,1", // 6: its friend is nobody, which shows late
+        "6,,C,1",   // 7: good
+        "7,98,D,1", // 8 and 9: nobody is left who brings D
+        "8,7,D,1",
+        "9,,E,1", // 10 and 11: they differ
+        "10,,E,2",
+        "-1,,F,1",  // 12: rejected, so that it differs from nobody
+        "12,,F,2",  // 13: good
+        "13,2,A,1", // 14: good
+        "15,,T,1",  // 15 and 16: refused when it is written
+        "16,,T,1",
+    ];
+    space.write("pupils.csv", rows.join("\n") + "\n");
+    let summary = space.run(LOOKING_UP).await;
+    let rejections = space.rejections(&summary);
+    let lines = |word: &str| -> Vec<String> {
+        let about = rejections.iter().filter(|line| line.contains(word));
+        about.filter_map(|line| line.split(',').nth(1)).map(str::to_owned).collect()
+    };
+    assert_eq!(lines("`fair`"), ["4", "5"], "{rejections:#?}");
+    assert_eq!(lines("`counted`"), ["2", "12"], "{rejections:#?}");
+    // Who refers to a row that is refused is refused with it.
+    assert_eq!(lines("constraint.foreign_key"), ["6", "8", "9", "15", "16"], "{rejections:#?}");
+    assert_eq!(lines("rule.shared_row"), ["10", "11"], "{rejections:#?}");
+    assert_eq!(lines("constraint.refused"), ["15", "16"], "{rejections:#?}");
+    assert_eq!(rejections.len(), 13, "{rejections:#?}");
+    assert_eq!(course(&summary), ([15, 0, 11, 0, 3, 0, 1], 1));
+    let enrolled = "select string_agg(concat_ws(' ', p.id, c.code, c.fee), ', ' order by p.id)
+        from pupil p join course c on c.id = p.course_id";
+    let expected = "2 A 1, 6 C 1, 12 F 2, 13 A 1";
+    assert_eq!(space.value(enrolled).await, expected);
+    assert_eq!(space.value("select count(*) from course").await, "3");
+    let again = space.run_how(LOOKING_UP, How { force: true, ..How::default() }).await;
+    assert_eq!(course(&again), ([15, 0, 11, 0, 0, 0, 4], 1));
+    assert_eq!(space.value(enrolled).await, expected);
+}
+
+/// Rows that are not written just so are still told apart by the database alone.
+#[tokio::test]
+async fn spellings_of_one_key_are_one_row_whoever_of_them_is_rejected() {
+    let tables = "create extension if not exists citext;
+        create table course (code citext primary key, fee numeric);
+        create table pupil (id int primary key check (id > 0), course citext not null references course);";
+    let space = Workspace::with(tables).await;
+    let pipeline = PIPELINE.replace("place = { from = \"place\" }\n", "");
+    let rows = ["0,math,1,", "1,Math,1.0,", "2,math,1,", "3,MATH,1.00,", "4,art,1,", "0,ART,2,"];
+    space.write("pupils.csv", pupils(&rows));
+    let summary = space.run(&pipeline).await;
+    assert_eq!(codes(&summary), [("constraint.check", 2)]);
+    assert_eq!(course(&summary), ([6, 0, 2, 0, 2, 0, 2], 2));
+    let courses = "select string_agg(concat_ws('|', code, fee), ' ' order by code) from course";
+    assert_eq!(space.value(courses).await, "art|1 Math|1.0");
+}

@@ -94,7 +94,7 @@ impl Judge<'_> {
         );
         self.execute(&mark, "merge records that share rows").await?;
         let marked = format!("{excluded} where kind = '{DIFFERS}' and target = {target}");
-        let differing = format!("select ordinal as {ORDINAL} from {marked}");
+        let differing = self.records_of(&format!("select ordinal as {ORDINAL} from {marked}"));
         let reject = self.reject_repeated("differing is not null", &differing);
         self.execute(&reject, "reject records that differ in shared rows").await?;
         let forget = format!("delete from {marked}");
@@ -106,6 +106,7 @@ impl Judge<'_> {
     /// to be loaded is gone, the records with its key are looked at again.
     /// Whether any were.
     pub(super) async fn settle_again(&self) -> Result<bool> {
+        self.follow_merged().await?;
         if self.load.key.is_empty() || !self.lost_any().await? {
             return Ok(false);
         }
@@ -216,7 +217,7 @@ impl Judge<'_> {
     /// A record's shape is computed only for those, since it costs a text of the whole row. Each
     /// that is rejected names one that it stands against: the first that differs, if any does.
     fn reject_repeated(&self, condition: &str, repeated: &str) -> String {
-        let (key, rows) = (self.key(), self.rows());
+        let (key, rows) = (self.key(), self.records());
         let (copy, code, message) = match self.load.is_shared {
             true => {
                 (MERGED, "rule.shared_row", "records of this run share this row and differ in it")

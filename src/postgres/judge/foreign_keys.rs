@@ -21,9 +21,9 @@ impl Judge<'_> {
                 continue;
             }
             let Some(rows) = self.with_columns(&key.columns) else { continue };
-            found |= self.execute(&self.reject_orphans(&rows, key, loads), doing).await? > 0;
+            found |= self.rejects(&self.reject_orphans(&rows, key, loads), doing).await?;
             if key.match_full {
-                found |= self.execute(&self.reject_partly_null(&rows, key), doing).await? > 0;
+                found |= self.rejects(&self.reject_partly_null(&rows, key), doing).await?;
             }
         }
         Ok(found)

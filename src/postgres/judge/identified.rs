@@ -41,7 +41,7 @@ impl Judge<'_> {
         let looked_up = joins.columns(&self.load.lookups(true));
         let copied = format!(
             "select s.*{looked_up} from {} s{}",
-            self.staging.copied(self.target),
+            self.staging.distinct(self.target, self.load),
             joins.sql()
         );
         let identified = self.staging.identified(self.target);

@@ -41,7 +41,7 @@ async fn collations_are_deterministic(
 /// Types of which two equal values are always sent as the same bytes. Others have several ways
 /// to say the same: -0 and 0, 1.0 and 1.00, a month and thirty days, blanks at the end of
 /// `char(n)`, the case of citext.
-fn equal_values_have_equal_bytes(pg_type: &PgType) -> bool {
+pub(super) fn equal_values_have_equal_bytes(pg_type: &PgType) -> bool {
     match pg_type {
         PgType::Bool
         | PgType::Int2
@@ -59,6 +59,6 @@ fn equal_values_have_equal_bytes(pg_type: &PgType) -> bool {
     }
 }
 
-fn is_text(pg_type: &PgType) -> bool {
+pub(super) fn is_text(pg_type: &PgType) -> bool {
     matches!(pg_type, PgType::Text | PgType::VarChar(_))
 }

@@ -56,7 +56,7 @@ impl Judge<'_> {
             targets.dedup();
             for target in targets {
                 let reject = self.reject_bereft(index, column, lookup, target);
-                found |= self.execute(&reject, "look for rows found that are rejected").await? > 0;
+                found |= self.rejects(&reject, "look for rows found that are rejected").await?;
             }
         }
         Ok(found)

@@ -20,6 +20,7 @@ mod identified;
 mod kept;
 mod keys;
 mod lookups;
+mod merged;
 mod ordered;
 mod outlook;
 mod records;
@@ -34,12 +35,14 @@ pub(super) use again::objections;
 pub(super) use duplicates::MERGED;
 pub(super) use filled::has_unknown;
 pub use keys::bytes_tell_keys_apart;
+pub(super) use merged::count_merged;
 pub(super) use outlook::Outlook;
 pub use rejections::{Other, StagedRejection, rejected_rows, staged_rejections};
 pub(super) use takes::changes_hands;
 pub use warnings::staged_warnings;
 
 use failing::{Failing, OF_DEFINITION};
+use merged::Followed;
 use rows::Rows;
 use set_rules::Look;
 
@@ -90,11 +93,13 @@ pub async fn judge(
         let judge = judge.of(target);
         let differ = keys_differ.get(target) == Some(&true);
         judge.analyze_key().await?;
+        judge.merge().await?;
         let differ = differ && bytes_tell_keys_apart(client, judge.load).await?;
         judge.identify(drawing, differ).await?;
     }
     for target in 0..loads.len() {
         let judge = judge.of(target);
+        judge.follow_merged().await?;
         judge.look_up().await?;
         judge.compute_columns().await?;
         judge.check_computed_nulls().await?;
@@ -104,6 +109,7 @@ pub async fn judge(
         failpoint::hit("judge.target")?;
     }
     records::reject_whole(&judge, loads).await?;
+    merged::follow(&judge).await?;
     // Uniqueness comes last: a record that is rejected anyway is nobody's duplicate.
     for target in 0..loads.len() {
         let judge = judge.of(target);
@@ -111,6 +117,7 @@ pub async fn judge(
         if !(keys_differ.get(target) == Some(&true)
             && bytes_tell_keys_apart(client, judge.load).await?)
         {
+            judge.follow_merged().await?;
             judge.settle_duplicates().await?;
         }
     }
@@ -162,11 +169,14 @@ async fn settle(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<()> {
 }
 
 /// A rejected row may be the one that others refer to, so this goes on until nothing changes;
-/// whether anything did.
-async fn reject_orphans(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<bool> {
-    let mut ever = false;
+/// what became of it.
+async fn reject_orphans(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<Followed> {
+    let mut ever = Followed::default();
     loop {
         let mut found = records::reject_whole(judge, loads).await?;
+        let followed = merged::follow(judge).await?;
+        ever.renewed |= followed.renewed;
+        found |= followed.rejected;
         for (target, load) in loads.iter().enumerate() {
             let judge = Judge { target, load, ..*judge };
             found |= judge.check_lookups().await?;
@@ -176,7 +186,7 @@ async fn reject_orphans(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<bool>
         if !found {
             return Ok(ever);
         }
-        ever = true;
+        ever.rejected = true;
     }
 }
 
@@ -287,12 +297,31 @@ impl<'a> Judge<'a> {
 impl Judge<'_> {
     /// What the table asks of each row by itself.
     async fn check_rows(&self) -> Result<()> {
+        self.follow_merged().await?;
         let judge = Judge { is_empty: self.meets_no_row().await?, ..*self };
         judge.fill().await?;
         judge.check_constraints().await?;
         judge.check_indexes().await?;
         judge.check_identities().await?;
         judge.check_partitions().await
+    }
+
+    /// See [`merged::follow`]: before rows that records share are judged.
+    async fn follow_merged(&self) -> Result<()> {
+        if self.load.is_merged {
+            merged::follow(self).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement that rejects rows; whether there were any. Who looks for others next, that
+    /// are gone, has to know who brings shared rows.
+    async fn rejects(&self, statement: &str, doing: &str) -> Result<bool> {
+        let found = self.execute(statement, doing).await? > 0;
+        if found {
+            merged::follow(self).await?;
+        }
+        Ok(found)
     }
 
     fn rows(&self) -> String {

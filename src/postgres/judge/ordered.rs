@@ -1,6 +1,6 @@
 //! Deletions that records order: a row that others refer to stays, and its record is rejected.
 
-use super::{Judge, Reason, failed, not_rejected_as};
+use super::{Judge, Reason, failed, merged, not_rejected_as};
 use crate::{
     error::Result,
     load::{LoadMode, LoadTarget, deletes_first},
@@ -22,7 +22,11 @@ impl Judge<'_> {
         let to_table = references(self.client, self.load.table.oid).await.map_err(failed())?;
         for reference in to_table {
             let insert = self.reject_referred(&reference, loads);
-            found |= self.client.execute_typed(&insert, &[]).await.map_err(failed())? > 0;
+            let rejected = self.client.execute_typed(&insert, &[]).await.map_err(failed())?;
+            if rejected > 0 {
+                merged::follow(self).await?;
+                found = true;
+            }
         }
         Ok(found)
     }

@@ -3,7 +3,7 @@
 //! Who is rejected keeps its row as it is, and with it what that row holds. So what was found to
 //! be free is looked at again after every round that rejected something, until none does.
 
-use super::{Judge, Place, failed, reject_orphans};
+use super::{Judge, Place, failed, merged, reject_orphans};
 use crate::{
     error::Result,
     load::{LoadMode, LoadTarget},
@@ -30,7 +30,8 @@ pub(in crate::postgres) enum Outlook {
 pub(super) async fn settle_all(judge: &Judge<'_>, loads: &[LoadTarget]) -> Result<bool> {
     let mut ever = false;
     loop {
-        let (mut found, mut again) = (false, false);
+        // What becomes of a shared row goes by who brings it.
+        let (mut found, mut again) = (merged::follow(judge).await?.rejected, false);
         for (target, load) in loads.iter().enumerate() {
             let mut judge = Judge { target, load, ..*judge };
             if !judge.needs_outlook() {
@@ -44,9 +45,10 @@ pub(super) async fn settle_all(judge: &Judge<'_>, loads: &[LoadTarget]) -> Resul
             found |= rejected;
             again |= changes_hands || matches!(load.mode, LoadMode::History(_));
         }
-        found |= reject_orphans(judge, loads).await?;
+        let followed = reject_orphans(judge, loads).await?;
+        found |= followed.rejected;
         // Who takes the place of a rejected copy has not been compared with anybody yet.
-        let mut replaced = false;
+        let mut replaced = followed.renewed;
         for target in 0..loads.len() {
             replaced |= judge.of(target).settle_again().await?;
         }

@@ -110,8 +110,10 @@ impl Publishing<'_> {
         sql: &Statements<'_>,
         classified: &Classified,
     ) -> Result<Tally, Failure> {
-        let [rejected, duplicate, merged] =
-            if sql.any_excluded { self.excluded(client, sql.target).await? } else { [0; 3] };
+        let [rejected, duplicate, merged] = match sql.any_excluded || sql.load.is_merged {
+            true => self.excluded(client, (sql.target, sql.load)).await?,
+            false => [0; 3],
+        };
         let (counted, changes) = (self.counted.tables[sql.target], &classified.changes);
         let tally = Tally {
             read: counted.read,

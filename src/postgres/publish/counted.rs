@@ -6,9 +6,10 @@ use tokio_postgres::Client;
 use super::{Failure, Publishing, failed, statements::Statements};
 use crate::{
     error::Error,
+    load::LoadTarget,
     outcome::Tally,
     postgres::{
-        judge::{MERGED, not_rejected},
+        judge::{MERGED, count_merged, not_rejected},
         staging::{EMPTIED, ORDINAL},
     },
 };
@@ -101,7 +102,7 @@ impl Publishing<'_> {
     pub(super) async fn excluded(
         &self,
         client: &Client,
-        target: usize,
+        (target, load): (usize, &LoadTarget),
     ) -> Result<[u64; 3], Failure> {
         let (rows, excluded) = (self.staging.copied(target), self.staging.excluded());
         let rejected = format!(
@@ -115,11 +116,11 @@ impl Publishing<'_> {
                 not_rejected(self.staging, target)
             )
         };
-        Ok([
-            count(client, &rejected).await?,
-            count(client, &left_out("")).await?,
-            count(client, &left_out(MERGED)).await?,
-        ])
+        let mut merged = count(client, &left_out(MERGED)).await?;
+        if load.is_merged {
+            merged += count(client, &count_merged(self.staging, (target, load))).await?;
+        }
+        Ok([count(client, &rejected).await?, count(client, &left_out("")).await?, merged])
     }
 }
 
