@@ -11,6 +11,7 @@ use super::{
     encode::{ProcessedSplit, RejectedRecord},
     keys::KeyHashes,
     load::Read,
+    spill::Spill,
 };
 use crate::{
     error::{Error, Result},
@@ -27,18 +28,21 @@ pub(super) struct Collector {
     /// What happened to geometries.
     pub(super) notes: GeometryNotes,
     keys: Vec<KeyHashes>,
+    /// Per target, rows that are compared with what it holds when all are read.
+    open: Vec<Spill<3>>,
     waiting: BTreeMap<u64, Vec<RejectedRecord>>,
     /// The sequence number of the split whose turn it is.
     next: u64,
 }
 
 impl Collector {
-    /// Nothing collected yet.
-    pub(super) fn new(targets: usize) -> Self {
+    /// Nothing collected yet. Hashes of keys go to `keys`, and to `open` what is compared later.
+    pub(super) fn new(targets: usize, keys: Vec<KeyHashes>, open: Vec<Spill<3>>) -> Self {
         Self {
             counted: Counted { records: 0, tables: vec![CountedTable::default(); targets] },
             notes: GeometryNotes::default(),
-            keys: (0..targets).map(|_| KeyHashes::new(targets)).collect(),
+            keys,
+            open,
             waiting: BTreeMap::new(),
             next: 0,
         }
@@ -47,7 +51,8 @@ impl Collector {
     /// Takes what a worker made of a split.
     ///
     /// # Errors
-    /// `ErrorKind::Unexpected` when the worker found an invariant broken.
+    /// `ErrorKind::Unexpected` when the worker found an invariant broken;
+    /// `ErrorKind::Environment` when the disk takes no more.
     pub(super) fn take(&mut self, split: &mut ProcessedSplit) -> Result<()> {
         if let Some(broken) = split.broken.take() {
             return Err(Error::unexpected(broken));
@@ -61,7 +66,10 @@ impl Collector {
             counted.same += table.same;
         }
         for (known, keys) in self.keys.iter_mut().zip(&split.keys) {
-            known.add(keys);
+            known.add(keys)?;
+        }
+        for (open, rows) in self.open.iter_mut().zip(&split.open) {
+            rows.iter().try_for_each(|row| open.push(*row))?;
         }
         self.notes.merge(&split.notes);
         let rejected = std::mem::take(&mut split.rejected);
@@ -83,8 +91,16 @@ impl Collector {
         Ok(())
     }
 
+    /// The rows of every target that are not compared yet; none if all are.
+    pub(super) fn take_open(&mut self) -> Vec<Spill<3>> {
+        std::mem::take(&mut self.open)
+    }
+
     /// Per target, whether no two staged rows have the same bytes as their key.
-    pub(super) fn keys_differ(&mut self) -> Vec<bool> {
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the disk does not give back what it was given.
+    pub(super) fn keys_differ(&mut self) -> Result<Vec<bool>> {
         let keys = std::mem::take(&mut self.keys).into_iter();
         keys.zip(&self.counted.tables)
             .map(|(keys, table)| keys.are_distinct(table.staged))

@@ -8,9 +8,10 @@ use bytes::Bytes;
 
 use super::{
     bound::BoundFile,
-    known::{Known, RowHash},
+    known::{Known, RowHash, Seed},
     refused::{Refused, RefusedEncoder, fault_violation, located},
     row::RowLayout,
+    spilled::{OpenRow, open_row},
 };
 use crate::{
     batch::{Record, RecordBatch},
@@ -31,6 +32,8 @@ pub(super) struct ProcessedSplit {
     pub(super) tuples: SplitTuples,
     /// Per target, the hashes of its rows' keys; none where there is no staged key.
     pub(super) keys: Vec<Vec<u64>>,
+    /// Per target, the rows that are compared with what it holds when all are read.
+    pub(super) open: Vec<Vec<OpenRow>>,
     /// For the report, in source order.
     pub(super) rejected: Vec<RejectedRecord>,
     /// What happened to geometries.
@@ -62,8 +65,8 @@ impl ProcessedSplit {
             tables: checkpoint.tables.iter().map(table).collect(),
         };
         let keys = vec![Vec::new(); tuples.tables.len()];
-        let (rejected, notes) = (Vec::new(), checkpoint.notes.clone());
-        Self { sequence, tuples, keys, rejected, notes, broken: None, is_staged: true }
+        let (open, rejected, notes) = (Vec::new(), Vec::new(), checkpoint.notes.clone());
+        Self { sequence, tuples, keys, open, rejected, notes, broken: None, is_staged: true }
     }
 
     /// Its rows need not be staged again: only its rejections were wanted.
@@ -133,6 +136,8 @@ pub(super) struct SplitEncoder<'a> {
     reads_again: bool,
     /// Per target, the hashes of the record at hand.
     hashes: Vec<Option<RowHash>>,
+    /// Per target, the rows that are compared later.
+    open: Vec<Vec<OpenRow>>,
 }
 
 impl<'a> SplitEncoder<'a> {
@@ -144,6 +149,7 @@ impl<'a> SplitEncoder<'a> {
             known,
             reads_again: false,
             hashes: vec![None; plan.targets.len()],
+            open: vec![Vec::new(); plan.targets.len()],
             decoder: None,
             batch: RecordBatch::default(),
             arena: Bump::new(),
@@ -174,7 +180,9 @@ impl<'a> SplitEncoder<'a> {
         decoder.start(split);
         while decoder.fill(&mut batch) {
             for record in batch.records() {
-                if skip.contains(&record.position().record) {
+                if self.is_passed_by(&record) {
+                    outcome.records += 1;
+                } else if skip.contains(&record.position().record) {
                     outcome.pass_over(&self.takes, &self.files[file as usize]);
                 } else {
                     self.encode_record(&record, &mut outcome);
@@ -204,8 +212,14 @@ impl<'a> SplitEncoder<'a> {
         let tuples =
             SplitTuples { file, split: number, first_record, records, tables: tables.collect() };
         let keys = self.keys.iter_mut().map(std::mem::take).collect();
+        let open = self.open.iter_mut().map(std::mem::take).collect();
         let SplitOutcome { rejected, notes, broken, .. } = outcome;
-        ProcessedSplit { sequence, tuples, keys, rejected, notes, broken, is_staged: false }
+        ProcessedSplit { sequence, tuples, keys, open, rejected, notes, broken, is_staged: false }
+    }
+
+    /// Whether a record has been compared, and is not to be staged.
+    fn is_passed_by(&self, record: &Record<'_>) -> bool {
+        matches!(self.known, Some(Known::Compared(wanted)) if !wanted.has(record.position()))
     }
 
     /// Which targets take their records from this file.
@@ -245,7 +259,7 @@ impl<'a> SplitEncoder<'a> {
         } else {
             self.note_emptied(record, Refused::EmptiedSoFar, &mut outcome.broken);
             if let Some(known) = self.known {
-                self.compare(known, outcome);
+                self.compare(known, record, outcome);
             }
         }
         if self.arena.allocated_bytes() > ARENA_BYTES_MAX {
@@ -298,8 +312,9 @@ impl<'a> SplitEncoder<'a> {
             Ok(Some(key)) => {
                 self.keys[index].push(key);
                 let encoder = &self.encoders[index];
-                let hash = |known: &Known| known.seed.row(encoder.encoded(fields));
-                let row = self.known.filter(|_| found.is_empty()).map(hash);
+                let hash = |seed: Seed| seed.row(encoder.encoded(fields));
+                let seed = self.known.filter(|_| found.is_empty()).and_then(Known::seed);
+                let row = seed.map(hash);
                 self.hashes[index] = row.map(|row| RowHash { key, row });
             }
             Ok(None) => {}
@@ -312,10 +327,12 @@ impl<'a> SplitEncoder<'a> {
     }
 
     /// Takes the rows of a record back that its targets hold already.
-    fn compare(&mut self, known: &Known, outcome: &mut SplitOutcome) {
-        let is_sent = match self.reads_again {
-            true => known.is_wanted(&self.hashes),
-            false => !known.is_same(&self.hashes),
+    fn compare(&mut self, known: &Known, record: &Record<'_>, outcome: &mut SplitOutcome) {
+        let is_sent = match known {
+            Known::Remembered(_, rows) if self.reads_again => rows.is_wanted(&self.hashes),
+            Known::Remembered(_, rows) => !rows.is_same(&self.hashes),
+            Known::Later(_) => !self.put_off(record.ordinal()),
+            Known::Compared(_) => true,
         };
         if is_sent {
             return;
@@ -328,6 +345,13 @@ impl<'a> SplitEncoder<'a> {
             self.keys[index].truncate(self.encoders[index].rows() as usize);
             table.same += i64::from(self.hashes[index].is_some());
         }
+    }
+
+    /// Notes the rows of a record for being compared later; gives whether it has any.
+    fn put_off(&mut self, ordinal: i64) -> bool {
+        let rows = self.hashes.iter().zip(&mut self.open);
+        let rows = rows.filter_map(|(hash, open)| Some((open, (*hash)?)));
+        rows.map(|(open, hash)| open.push(open_row(hash, ordinal))).count() > 0
     }
 
     fn reject(

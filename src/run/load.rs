@@ -11,16 +11,19 @@ use tokio::sync::{Mutex, mpsc};
 use super::{
     bound::BoundFile,
     collect::{self, Collector, ReportWriter},
-    compare,
+    compare::{self, Held},
     encode::ProcessedSplit,
     import::Import,
     interrupted,
+    keys::KeyHashes,
     known::Known,
     progress::Progress,
     resume::Staged,
+    spill::Spill,
+    spilled::SpilledTables,
     stage::{StagingArea, StagingConnection},
     stopping,
-    workers::{FileRead, Pass, ReadJob},
+    workers::{FileRead, Pass, ReadJob, pool},
 };
 use crate::{
     error::{Error, Result},
@@ -56,7 +59,8 @@ pub struct Read {
     pub counted: Counted,
     /// Splits, each with its checkpoint.
     pub splits: u64,
-    /// Per target, whether no two staged rows have the same bytes as their key.
+    /// Per target, whether no two staged rows have the same bytes as their key; empty where
+    /// nothing was staged.
     pub keys_differ: Vec<bool>,
     /// Records per file.
     pub records: Vec<u64>,
@@ -75,7 +79,12 @@ pub(super) async fn load(
     progress: &Arc<Progress>,
 ) -> Result<Read> {
     let options = import.request.options;
-    let known = Box::pin(compare::known(endpoint, import, progress)).await?;
+    let held = Box::pin(compare::held(endpoint, import, progress)).await?;
+    let (known, spilled) = match held {
+        None => (None, None),
+        Some(Held::Remembered(known)) => (Some(known), None),
+        Some(Held::Spilled(tables)) => (Some(Known::Later(tables.seed)), Some(tables)),
+    };
     let area = Arc::new(StagingArea {
         endpoint: endpoint.clone(),
         staging: import.staging.clone(),
@@ -94,7 +103,8 @@ pub(super) async fn load(
         options,
         progress: Arc::clone(progress),
         staged: Arc::clone(&import.staged),
-        known,
+        known: known.map(Arc::new),
+        spilled,
     };
     reading.run(&mut import.report, connections).await
 }
@@ -111,7 +121,7 @@ pub async fn validate(
 ) -> Result<Read> {
     let (plan, files) = (Arc::clone(&bound.plan), Arc::clone(&bound.files));
     let (progress, staged) = (Arc::clone(progress), Arc::default());
-    let reading = Reading { plan, files, options, progress, staged, known: None };
+    let reading = Reading { plan, files, options, progress, staged, known: None, spilled: None };
     let read = reading.run(report, Vec::new()).await?;
     collect::warn_of_files(report, &read)?;
     report.finish_rejections()?;
@@ -125,19 +135,30 @@ struct Reading {
     progress: Arc<Progress>,
     staged: Arc<Staged>,
     known: Option<Arc<Known>>,
+    /// What the targets hold, where that is compared when all is read.
+    spilled: Option<SpilledTables>,
 }
 
 impl Reading {
     async fn run(
-        self,
+        mut self,
         report: &mut Report,
         mut connections: Vec<StagingConnection>,
     ) -> Result<Read> {
-        let collector = Collector::new(self.plan.targets.len());
-        let writer = ReportWriter { report, plan: &self.plan, files: &self.files };
+        let folder = report.folder().to_owned();
+        let open = self.spilled.as_ref().map(|tables| tables.open_rows(&folder)).transpose()?;
+        let targets = self.plan.targets.len();
+        // Where nothing is staged nobody asks whether keys differ.
+        let keyed = if connections.is_empty() { 0 } else { targets };
+        let keys = (0..keyed).map(|_| KeyHashes::new(keyed, &folder)).collect();
+        let collector = Collector::new(targets, keys, open.unwrap_or_default());
+        let (plan, files) = (Arc::clone(&self.plan), Arc::clone(&self.files));
+        let writer = ReportWriter { report, plan: &plan, files: &files };
         let collecting = Mutex::new(Collecting { collector, writer });
         let records = self.pass(Pass::First, &collecting, &mut connections).await?;
-        if self.known.as_ref().is_some_and(|known| known.has_repeated()) {
+        let open = collecting.lock().await.collector.take_open();
+        self.known = self.known_again(open, &records).await?;
+        if self.known.is_some() {
             let before = collecting.lock().await.collector.splits();
             let again = self.pass(Pass::Again(before), &collecting, &mut connections).await?;
             if again != records {
@@ -146,6 +167,27 @@ impl Reading {
         }
         let Collecting { collector, .. } = collecting.into_inner();
         self.close(collector, records)
+    }
+
+    /// What records are to be staged after all; `None` if none are.
+    async fn known_again(
+        &mut self,
+        open: Vec<Spill<3>>,
+        read: &[FileRead],
+    ) -> Result<Option<Arc<Known>>> {
+        let Some(tables) = self.spilled.take() else {
+            return Ok(self.known.take().filter(|known| known.has_repeated()));
+        };
+        let records: Vec<u64> = read.iter().map(|file| file.records).collect();
+        let (progress, threads) = (Arc::clone(&self.progress), self.options.threads.max(1));
+        let check = move || if progress.is_cancelled() { Err(interrupted()) } else { Ok(()) };
+        let comparing = tokio::task::spawn_blocking(move || {
+            pool(threads)?.install(|| tables.compare(&open, &records, check))
+        });
+        let wanted = comparing.await;
+        let wanted = wanted.map_err(|cause| Error::unexpected("a worker failed").caused_by(cause));
+        let wanted = wanted??;
+        Ok(wanted.has_any().then(|| Arc::new(Known::Compared(wanted))))
     }
 
     /// Reads all files once; gives what there is to say of each.
@@ -207,7 +249,7 @@ impl Reading {
                 return Err(Error::unexpected(what));
             }
         }
-        let keys_differ = collector.keys_differ();
+        let keys_differ = collector.keys_differ()?;
         let splits = collector.splits();
         let Collector { counted, notes, .. } = collector;
         let (warnings, files) = (warnings.collect(), Arc::clone(&self.files));

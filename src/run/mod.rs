@@ -28,12 +28,16 @@ mod publish;
 mod recover;
 mod refresh;
 mod refused;
+mod remembered;
 mod replay;
 mod resume;
 pub(crate) mod retry;
 mod row;
+mod spill;
+mod spilled;
 mod stage;
 pub(crate) mod stopping;
+mod table_hashes;
 mod undo;
 mod workers;
 

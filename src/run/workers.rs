@@ -67,8 +67,7 @@ pub(super) struct ReadJob {
 pub(super) enum Pass {
     /// For everything.
     First,
-    /// For records that were not staged, of keys that came more than once; the number of splits
-    /// before.
+    /// For records that were not staged, and are wanted after all; the number of splits before.
     Again(u64),
 }
 
@@ -83,10 +82,7 @@ impl ReadJob {
     /// `ErrorKind::Source` from a splitter; `ErrorKind::Interrupted` when the run was
     /// cancelled or nobody takes the results any more.
     pub(super) fn read(&self, processed: &Sender<ProcessedSplit>) -> Result<Vec<FileRead>> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
-        let pool = pool.map_err(|cause| {
-            Error::environment("no worker threads can be started").caused_by(cause)
-        })?;
+        let pool = pool(self.threads)?;
         let (sender, receiver) = sync_channel(WAITING_MAX.min(self.threads));
         let receiver = Mutex::new(receiver);
         pool.in_place_scope(|scope| {
@@ -179,6 +175,15 @@ impl ReadJob {
     fn is_stopped(&self) -> bool {
         self.stop.load(Relaxed) || self.progress.is_cancelled()
     }
+}
+
+/// So many threads.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the system has no more.
+pub(super) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|cause| Error::environment("no worker threads can be started").caused_by(cause))
 }
 
 /// Where splits go.
