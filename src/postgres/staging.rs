@@ -104,10 +104,7 @@ impl Staging {
 
     /// The table that lookups find staged rows in.
     pub fn found_in(&self, target: usize, load: &LoadTarget) -> String {
-        match load.is_identified() {
-            true => self.identified(target),
-            false => self.distinct(target, load),
-        }
+        if load.is_identified() { self.identified(target) } else { self.distinct(target, load) }
     }
 
     /// The table with what was looked up added; only where a target has lookups.
@@ -364,20 +361,7 @@ impl Staging {
             script.push_str(&format!("alter table {} rename to {new};\n", old.table(&suffix)));
         }
         for target in 0..self.targets {
-            let judged = [
-                old.merged(target),
-                old.identified(target),
-                old.resolved(target),
-                old.computed(target),
-                old.changes(target),
-                old.kept(target),
-                old.filled(target),
-                old.generated(target),
-                old.compared(target),
-                old.clashes(target),
-                old.takes(target),
-            ];
-            let judged = [&judged[..], &old.of_rules(target)].concat().join(", ");
+            let judged = old.judged(target).join(", ");
             script.push_str(&format!("drop table if exists {judged};\n"));
             // Only targets that delete have one.
             let new = quote_identifier(&format!("{}_{target}_refused", self.prefix));
@@ -387,6 +371,15 @@ impl Staging {
         client.batch_execute(&script).await.map_err(failed)?;
         self.forget_judgement(client).await?;
         Ok(true)
+    }
+
+    /// The tables that judging and publishing make of a target.
+    fn judged(&self, target: usize) -> Vec<String> {
+        let rows = [self.merged(target), self.identified(target), self.resolved(target)];
+        let made = [self.computed(target), self.filled(target), self.generated(target)];
+        let noted = [self.changes(target), self.kept(target), self.takes(target)];
+        let compared = [self.compared(target), self.clashes(target)];
+        [&rows[..], &made, &noted, &compared, &self.of_rules(target)].concat()
     }
 
     /// Whether the tables hold as many rows as the checkpoints say.
@@ -452,12 +445,8 @@ impl Staging {
     pub async fn drop(&self, client: &Client) -> Result<()> {
         let mut tables = vec![self.excluded(), self.warned(), self.splits()];
         for target in 0..self.targets {
-            tables.extend([self.copied(target), self.merged(target), self.identified(target)]);
-            tables.extend([self.resolved(target), self.computed(target)]);
-            tables.extend([self.changes(target), self.refused(target), self.kept(target)]);
-            tables.extend([self.filled(target), self.generated(target), self.compared(target)]);
-            tables.extend([self.clashes(target), self.takes(target)]);
-            tables.extend(self.of_rules(target));
+            tables.extend([self.copied(target), self.refused(target)]);
+            tables.extend(self.judged(target));
         }
         let script = format!("drop table if exists {}", tables.join(", "));
         let dropped = client.batch_execute(&with_settings(&script)).await;
