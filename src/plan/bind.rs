@@ -263,7 +263,6 @@ impl<'a> TargetBinder<'a> {
             _ => (None, ordered),
         };
         let (source, columns, matched) = (self.source, bound.transforms, bound.matched);
-        let place = self.place.clone();
         Some(TargetPlan {
             source,
             load,
@@ -273,7 +272,7 @@ impl<'a> TargetBinder<'a> {
             unpivot,
             columns,
             matched,
-            place,
+            place: self.place.clone(),
         })
     }
 

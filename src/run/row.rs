@@ -22,7 +22,7 @@ pub(super) struct RowLayout<'p> {
     /// Of a delivery that holds all there is: records that are to go are not among the rows.
     departures: Option<&'p Operations>,
     fields: Vec<StagedField<'p>>,
-    /// Whether all of the key is among the fields.
+    /// Whether any of the key is among the fields: keys differ where what is staged of them does.
     is_keyed: bool,
 }
 
@@ -50,14 +50,13 @@ impl<'p> RowLayout<'p> {
             StagedField { transform, column: matched.column, is_key: false, is_read_of_deletion }
         });
         let fields: Vec<_> = columns.chain(matched).collect();
-        let key_fields = fields.iter().filter(|field| field.is_key).count();
-        let is_keyed = key_fields > 0 && key_fields == load.key.len();
+        let is_keyed = fields.iter().any(|field| field.is_key);
         let (operations, departures) = (target.operations.as_ref(), target.departures.as_ref());
         Self { operations, departures, fields, is_keyed }
     }
 
     /// All columns are looked at even after a violation: the owner of the data gets all of them.
-    /// Gives the hash of the key, where all of it is staged.
+    /// Gives the hash of what is staged of the key, if anything is.
     ///
     /// # Errors
     /// A message when a value that was proven to fit does not: a fault of longshore.

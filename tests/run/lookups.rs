@@ -367,3 +367,40 @@ async fn a_shared_row_is_brought_by_another_where_its_record_is_rejected_at_last
     assert_eq!(by_table(&summary)[0], ("public.unit", [3, 0, 1, 0, 1, 0, 1]));
     assert_eq!(space.value(PEOPLE).await, "2|Bo|A1|HQ,3|Cy|A1|HQ");
 }
+
+/// What is staged of a key proves that keys differ; where it repeats, what was looked up decides.
+#[tokio::test]
+async fn keys_that_are_looked_up_in_part_are_compared_as_the_table_will_have_them() {
+    let space = Workspace::with(
+        "create table course (id bigint generated always as identity primary key, code text not null unique);
+         insert into course (code) values ('A'), ('B');
+         create table seat (pupil int, course_id bigint references course, desk int, primary key (pupil, course_id))",
+    )
+    .await;
+    let pipeline = r#"
+        [source]
+        format = "csv"
+        path = "$DIR/seats.csv"
+        [[target]]
+        table = "public.seat"
+        mode = "upsert"
+        key = ["pupil", "course_id"]
+        [target.columns]
+        pupil = { from = "pupil" }
+        course_id = { lookup = "public.course", take = "id", match = { code = "course" } }
+        desk = { from = "desk" }
+    "#;
+    for (rows, expected) in [
+        ("1,A,1\n2,A,1\n3,B,1\n", [3, 0, 0, 0, 3, 0, 0]),
+        ("1,A,1\n1,B,1\n", [2, 0, 0, 0, 1, 0, 1]),
+        ("1,A,1\n1,A,1\n", [2, 0, 0, 1, 0, 0, 1]),
+        ("1,A,1\n1,A,2\n2,B,1\n", [3, 0, 2, 0, 1, 0, 0]),
+    ] {
+        space.write("seats.csv", format!("pupil,course,desk\n{rows}"));
+        let summary = space.run(pipeline).await;
+        assert_eq!(first(&summary), expected, "{rows}");
+    }
+    let seats = "select string_agg(concat_ws(' ', pupil, code, desk), ', ' order by pupil, code)
+        from seat join course on course.id = course_id";
+    assert_eq!(space.value(seats).await, "1 A 1, 1 B 1, 2 A 1, 2 B 1, 3 B 1");
+}

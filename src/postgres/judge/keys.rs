@@ -9,12 +9,16 @@ use tokio_postgres::{Client, types::Type};
 use super::failed;
 use crate::{error::Result, load::LoadTarget, schema::PgType};
 
-/// Whether keys of a target that differ in their bytes cannot be equal to the database.
+/// Whether keys of a target cannot be equal to the database that differ in the bytes of what is
+/// staged of them: what is looked up or computed besides makes no two of them equal.
 ///
 /// # Errors
 /// `ErrorKind::Environment` when the server refuses.
 pub async fn bytes_tell_keys_apart(client: &Client, load: &LoadTarget) -> Result<bool> {
-    let columns = || load.key.iter().map(|index| &load.columns[*index].column);
+    let columns = || {
+        let key = load.key.iter().map(|index| &load.columns[*index]);
+        key.filter(|column| column.is_staged()).map(|column| &column.column)
+    };
     if !columns().all(|column| equal_values_have_equal_bytes(&column.pg_type)) {
         return Ok(false);
     }
