@@ -189,6 +189,24 @@ pub(super) async fn attempt(client: &Client, statement: &str) -> Result<Attempt>
     .await
 }
 
+/// The same of a statement that evaluates expressions which may fail for a row. The server's
+/// parallel workers have no handler: what fails in one of them reaches the log, whoever catches it
+/// later. So there are none, and in the rest of the transaction as many as before.
+///
+/// # Errors
+/// As [`attempt`].
+pub(super) async fn attempt_evaluating(client: &Client, statement: &str) -> Result<Attempt> {
+    const WORKERS: &str = "'max_parallel_workers_per_gather'";
+    let alone = format!(
+        "s := pg_catalog.current_setting({WORKERS});
+         perform pg_catalog.set_config({WORKERS}, '0', true);
+         execute {}; get diagnostics written = row_count;
+         perform pg_catalog.set_config({WORKERS}, s, true);",
+        quote_literal(&marked(statement))
+    );
+    run(client, &block(&alone)).await
+}
+
 /// Runs a statement for each row of a query, in its order; `$1` to `$3` are `ordinal`,
 /// `table_oid` and `row_id` of the row. The rows written are those of all together.
 ///
@@ -334,19 +352,19 @@ async fn block_outcome(client: &Client, block: &str) -> Result<String> {
     row.try_get(0).map_err(|error| database_error(&error, doing))
 }
 
-/// Runs a statement in a transaction of its own, as whom the tenant says.
+/// Attempts something in a transaction of its own, as whom the tenant says.
 ///
 /// # Errors
-/// As [`attempt`].
+/// As the attempt.
 pub(super) async fn attempt_alone(
     client: &Client,
     tenant: Option<&Tenant>,
-    statement: &str,
+    attempt: impl Future<Output = Result<Attempt>>,
 ) -> Result<Attempt> {
     let failed = |error| database_error(&error, "open a transaction");
     let begin = format!("begin; {TRANSACTION_SETTINGS}{}", and_tenant(tenant));
     client.batch_execute(&begin).await.map_err(failed)?;
-    let attempted = attempt(client, statement).await;
+    let attempted = attempt.await;
     let end = if attempted.is_ok() { "commit" } else { "rollback" };
     let ended = client.batch_execute(end).await;
     let attempted = attempted?;

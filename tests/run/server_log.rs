@@ -190,3 +190,41 @@ async fn an_undo_has_the_server_log_no_value() {
         space.assert_unlogged(&VALUES).await;
     }
 }
+
+/// The server's parallel workers have no handler: what fails in one of them would be logged.
+#[tokio::test]
+async fn what_is_computed_of_many_rows_is_not_left_to_parallel_workers() {
+    let space =
+        Workspace::with("create table item (id int primary key, note text, size int)").await;
+    let database = space.database.name();
+    for setting in [
+        "parallel_setup_cost = 0",
+        "parallel_tuple_cost = 0",
+        "min_parallel_table_scan_size = 0",
+        "parallel_leader_participation = off",
+    ] {
+        let alter = format!("alter database {database} set {setting}");
+        space.client.batch_execute(&alter).await.expect("a setting");
+    }
+    let rows = (1..=2000).map(|id| match id {
+        1234 => "1234,Zurbaran\n".to_owned(),
+        _ => format!("{id},{id}\n"),
+    });
+    space.write("items.csv", format!("id,note\n{}", rows.collect::<String>()));
+    let pipeline = r#"
+        [source]
+        format = "csv"
+        path = "$DIR/items.csv"
+        [[target]]
+        table = "public.item"
+        mode = "upsert"
+        key = ["id"]
+        [target.columns]
+        id = { from = "id" }
+        note = { from = "note" }
+        size = { sql = "note::int" }
+    "#;
+    let summary = space.run(pipeline).await;
+    assert_eq!(super::workspace::codes(&summary), [("sql.error", 1)]);
+    space.assert_unlogged(&["Zurbaran"]).await;
+}

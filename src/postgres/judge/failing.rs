@@ -121,7 +121,7 @@ impl Judge<'_> {
     }
 
     async fn refusal_of(&self, statement: &str) -> Result<Option<Refused>> {
-        Ok(match self.attempt(statement).await? {
+        Ok(match self.attempt_evaluating(statement).await? {
             Attempt::Done(_) => None,
             Attempt::Refused(refused) => Some(refused),
         })

@@ -49,7 +49,7 @@ use set_rules::Look;
 use tokio_postgres::Client;
 
 use super::{
-    caught::{Attempt, attempt, attempt_alone},
+    caught::{Attempt, attempt, attempt_alone, attempt_evaluating},
     publish::rehearse::rehearse,
     session::{database_error, with_settings},
     sql::{quote_identifier, quote_literal},
@@ -447,9 +447,18 @@ impl Judge<'_> {
     }
 
     async fn attempt(&self, statement: &str) -> Result<Attempt> {
+        self.at_its_place(attempt(self.client, statement)).await
+    }
+
+    /// The same of a statement with expressions that may fail for a row.
+    async fn attempt_evaluating(&self, statement: &str) -> Result<Attempt> {
+        self.at_its_place(attempt_evaluating(self.client, statement)).await
+    }
+
+    async fn at_its_place(&self, work: impl Future<Output = Result<Attempt>>) -> Result<Attempt> {
         match self.place {
-            Place::Alone => attempt_alone(self.client, self.staging.tenant(), statement).await,
-            Place::Within => attempt(self.client, statement).await,
+            Place::Alone => attempt_alone(self.client, self.staging.tenant(), work).await,
+            Place::Within => work.await,
         }
     }
 }
