@@ -259,3 +259,42 @@ async fn spellings_of_one_key_are_one_row_whoever_of_them_is_rejected() {
     let courses = "select string_agg(concat_ws('|', code, fee), ' ' order by code) from course";
     assert_eq!(space.value(courses).await, "art|1 Math|1.0");
 }
+
+/// What was merged before the connection was lost is forgotten with the rest of judging.
+#[tokio::test]
+async fn judging_that_begins_again_merges_again() {
+    let space = Workspace::with(&format!(
+        "{TABLES}
+         create function doze(id int) returns bool language plpgsql as
+           $$ begin if id = 1 then perform pg_sleep(1); end if; return true; end $$;
+         alter table pupil add check (doze(id));"
+    ))
+    .await;
+    space.write("pupils.csv", pupils(&["1,A,1,x", "2,A,1,x", "3,B,1,x", "4,B,1,z"]));
+    let request = ImportRequest {
+        pipeline: space.pipeline(PIPELINE),
+        report_folder: space.folder.path().join("reports"),
+        force: false,
+        dry_run: false,
+        options: LoadOptions::default(),
+    };
+    let (progress, endpoint) = (Arc::new(Progress::default()), space.database.endpoint());
+    let lose = async {
+        let lose = "select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()
+              and state = 'active' and query like '%doze(%' and query like '%_excluded%'";
+        for _ in 0..2000 {
+            if !space.client.query(lose, &[]).await.expect("a query").is_empty() {
+                return true;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        false
+    };
+    let (summary, lost) = tokio::join!(run::import(&endpoint, &request, &progress), lose);
+    assert!(lost, "judging was cut off");
+    let summary = summary.expect("it is judged again");
+    assert_eq!(codes(&summary), [("rule.shared_row", 2)], "{:#?}", space.rejections(&summary));
+    assert_eq!(course(&summary), ([4, 0, 2, 0, 1, 0, 1], 1));
+    assert_eq!(space.value(COURSES).await, "A|1|x");
+}
