@@ -58,7 +58,7 @@ impl SpilledTables {
     }
 
     /// Compares everything; gives what is to be staged of files with so many records.
-    /// `is_cancelled` is asked between two parts. Blocks.
+    /// `check` is asked before each part; what it says against going on ends it. Blocks.
     ///
     /// # Errors
     /// `ErrorKind::Environment` when the disk does not give back what it was given.
