@@ -52,6 +52,13 @@ pub const ARCHIVE_POINTS: [(&str, &str); 6] = [
     ("archive.committed", "the rows are gone, the run has not said so"),
 ];
 
+/// Those of rows that go straight into their table, before `publish.written`.
+pub const STRAIGHT_POINTS: [(&str, &str); 3] = [
+    ("straight.opened", "the table is locked and has no indexes, its COPY is open"),
+    ("straight.sent", "the rows of a split are sent"),
+    ("straight.read", "every split is sent and in the log, the COPY is not ended"),
+];
+
 /// Passes a failpoint.
 ///
 /// # Errors
@@ -94,7 +101,7 @@ mod armed {
 
     use rustix::process::{Signal, getpid, kill_process};
 
-    use super::{ARCHIVE_POINTS, POINTS};
+    use super::{ARCHIVE_POINTS, POINTS, STRAIGHT_POINTS};
     use crate::error::{Error, Result};
 
     /// What the environment asks for.
@@ -169,7 +176,7 @@ mod armed {
     }
 
     fn is_known(point: &str) -> bool {
-        POINTS.iter().chain(&ARCHIVE_POINTS).any(|(name, _)| *name == point)
+        POINTS.iter().chain(&ARCHIVE_POINTS).chain(&STRAIGHT_POINTS).any(|(name, _)| *name == point)
     }
 
     /// How long something is waited for.

@@ -13,8 +13,10 @@
 mod field;
 mod network;
 mod numeric;
+mod rows;
 
 use bytes::Bytes;
+pub use rows::without_ordinals;
 
 use crate::{schema::PgType, value::Value};
 

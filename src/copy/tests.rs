@@ -131,3 +131,36 @@ fn a_row_that_is_rolled_back_leaves_nothing() {
     assert_eq!(&bytes[..14], b"\x00\x02\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\x07");
     assert_eq!((encoder.rows(), encoder.bytes()), (0, 0));
 }
+
+#[test]
+fn rows_of_a_table_are_those_staged_without_their_ordinals() {
+    let row = |encoder: &mut TupleEncoder, ordinal: Option<i64>, text: Option<&str>| {
+        encoder.begin_row(2 + usize::from(ordinal.is_some()));
+        ordinal.into_iter().for_each(|ordinal| encoder.ordinal(ordinal));
+        let text = text.map_or(Value::Null, Value::Text);
+        encoder.field(&PgType::Text, &text).expect("a text");
+        encoder.field(&PgType::Bool, &Value::Bool(true)).expect("a boolean");
+        encoder.end_row();
+    };
+    let (mut staged, mut wanted) = (TupleEncoder::default(), TupleEncoder::default());
+    for (ordinal, text) in [(1, Some("some text")), (i64::MAX, None), (3, Some(""))] {
+        row(&mut staged, Some(ordinal), text);
+        row(&mut wanted, None, text);
+    }
+    let (staged, wanted) = (staged.take(), wanted.take());
+    let mut all = Vec::new();
+    without_ordinals(&mut staged.clone(), &mut all, usize::MAX).expect("tuples");
+    assert_eq!(all, wanted);
+    let (mut left, mut in_pieces) = (staged.clone(), Vec::new());
+    while !left.is_empty() {
+        let mut piece = Vec::new();
+        without_ordinals(&mut left, &mut piece, 1).expect("tuples");
+        in_pieces.append(&mut piece);
+    }
+    assert_eq!(in_pieces, wanted);
+    for length in (1..staged.len()).filter(|length| wanted.len() + 12 > *length) {
+        let mut cut = staged.slice(..length);
+        let moved = without_ordinals(&mut cut, &mut Vec::new(), usize::MAX);
+        assert_eq!(moved.is_none(), !cut.is_empty(), "{length}");
+    }
+}

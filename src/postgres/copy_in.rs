@@ -27,7 +27,7 @@ use crate::{
 
 /// Tuples sent at once. The driver copies each message into a buffer of its own that never
 /// shrinks; a whole split would double what a connection holds.
-const MESSAGE_BYTES: usize = 256 * 1024;
+pub(super) const MESSAGE_BYTES: usize = 256 * 1024;
 
 /// Staging is lost in a crash anyway, so its commits need not wait for the disk.
 const SETTINGS: &str = "set local synchronous_commit = off";

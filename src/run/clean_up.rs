@@ -54,7 +54,10 @@ impl CleanUp<'_, '_> {
             (ended, Ok(_)) => ended,
             // What is published is published; the next run cleans up.
             (ended, Err(_)) => {
-                self.progress.notice(if self.can_be_resumed(&ended) { KEPT } else { LEFT });
+                match self.can_be_resumed(&ended) {
+                    true => self.keep(),
+                    false => self.progress.notice(LEFT),
+                }
                 match (ended, self.import.publishes) {
                     (Err(error), true) => Err(unsettled(error, &self.import.record.run)),
                     (ended, _) => ended,
@@ -74,7 +77,7 @@ impl CleanUp<'_, '_> {
         let settled = settled.map(Ended::of);
         let status = settled.as_ref().or(ended.as_ref().ok()).map(|ended| ended.status);
         if status.is_none() && self.can_be_resumed(ended) {
-            self.progress.notice(KEPT);
+            self.keep();
         } else {
             if ended.is_err() {
                 watch::end_sessions(&session.client, import.record.run.as_str()).await?;
@@ -109,6 +112,13 @@ impl CleanUp<'_, '_> {
                 | RunStatus::Held
                 | RunStatus::Discarded => Ok(()),
             },
+        }
+    }
+
+    fn keep(&self) {
+        self.progress.notice(KEPT);
+        if let Some(log) = &self.import.log {
+            log.keep();
         }
     }
 

@@ -16,6 +16,7 @@ use super::{
     replay::{self, Replay},
     resume::{self, Staged},
     retry::Retry,
+    split_log::SplitLog,
     stopping,
 };
 use crate::{
@@ -53,6 +54,8 @@ pub(super) struct Import<'r> {
     pub(super) record: RunRecord,
     /// What an earlier run staged that was cut off.
     pub(super) staged: Arc<Staged>,
+    /// What is encoded of splits that are in no staging table.
+    pub(super) log: Option<Arc<SplitLog>>,
     /// How many splits the files have.
     splits: u64,
     pub(super) report: Report,
@@ -150,6 +153,7 @@ impl<'r> Import<'r> {
             loads,
             record,
             staged: Arc::new(adopted.map(Staged::by).unwrap_or_default()),
+            log: None,
             splits: 0,
             report,
             geometry: None,
@@ -183,16 +187,23 @@ impl<'r> Import<'r> {
         }
         progress.enter(Stage::Loading);
         let loading = Instant::now();
-        let read = Box::pin(load::load(endpoint, self, progress)).await?;
+        let mut read = Box::pin(load::load(endpoint, self, progress)).await?;
         failpoint::hit("load.read")?;
         self.splits = read.splits;
         files::ensure_unchanged(&self.loaded.fresh).await?;
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();
+        self.geometry = GeometrySummary::of(&read.notes);
+        if let Some(straight) = read.straight.take() {
+            let publish = self.publish_straight(endpoint, progress, (straight, &mut read));
+            if let Some(published) = Box::pin(publish).await? {
+                self.seconds.publish = publishing.elapsed().as_secs_f64();
+                return self.ended(endpoint, progress, (published, &read)).await;
+            }
+        }
         progress.enter(Stage::Judging);
         Box::pin(self.judge(endpoint, progress, &read)).await?;
         self.note_files(&read);
-        self.geometry = GeometrySummary::of(&read.notes);
         let published = match self.rejects_too_many(&read) {
             true => None,
             false => {
@@ -201,17 +212,26 @@ impl<'r> Import<'r> {
                 Box::pin(self.publish(endpoint, progress, &read)).await?
             }
         };
-        let (status, tables) = match published {
-            Some(published) => {
-                let (after, changed) = (&self.bound.after, (&self.loads[..], &published));
-                let of = (endpoint, &self.record.run);
-                Box::pin(refresh::statistics(of, after, changed, progress)).await;
-                (status_of(published.ending), published.tables)
-            }
-            None => (RunStatus::Rejected, Box::pin(self.count_rejected(&read)).await?),
-        };
+        let ended = Box::pin(self.ended(endpoint, progress, (published, &read))).await?;
         self.seconds.publish = publishing.elapsed().as_secs_f64();
-        Ok(Ended { status, tables })
+        Ok(ended)
+    }
+
+    /// What a run that did not fail came to; one without a publish is over its limit.
+    async fn ended(
+        &self,
+        endpoint: &Endpoint,
+        progress: &Progress,
+        (published, read): (Option<Published>, &load::Read),
+    ) -> Result<Ended> {
+        let Some(published) = published else {
+            let tables = Box::pin(self.count_rejected(read)).await?;
+            return Ok(Ended { status: RunStatus::Rejected, tables });
+        };
+        let (after, changed) = (&self.bound.after, (&self.loads[..], &published));
+        let of = (endpoint, &self.record.run);
+        Box::pin(refresh::statistics(of, after, changed, progress)).await;
+        Ok(Ended::of(published))
     }
 
     async fn create_staging(

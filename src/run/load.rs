@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use futures_util::future::try_join_all;
@@ -22,14 +22,17 @@ use super::{
     spill::Spill,
     spilled::SpilledTables,
     stage::{StagingArea, StagingConnection},
-    stopping,
+    straight::{self, GaveUp, StraightLoad, stage_logged},
     workers::{FileRead, Pass, ReadJob, pool},
 };
 use crate::{
     error::{Error, Result},
     outcome::FileWarning,
     plan::Plan,
-    postgres::{endpoint::Endpoint, publish::Counted},
+    postgres::{
+        endpoint::Endpoint,
+        publish::{Counted, straight::Straight},
+    },
     report::Report,
     source::split::split_bytes_for,
     transform::geometry::GeometryNotes,
@@ -70,6 +73,18 @@ pub struct Read {
     pub notes: GeometryNotes,
     /// The files, for reading them again.
     pub files: Arc<Vec<BoundFile>>,
+    /// The transaction that has the rows, where they went straight into their table.
+    pub(super) straight: Option<Straight>,
+}
+
+/// Where encoded splits go.
+enum Outlet {
+    /// To nobody: they are only counted.
+    Nowhere,
+    /// Into staging.
+    Staging(Vec<StagingConnection>),
+    /// Straight into the table, as long as nothing comes in between.
+    Straight(Box<StraightLoad>, Arc<StagingArea>),
 }
 
 /// Reads all files into the staging tables of an import.
@@ -79,24 +94,25 @@ pub(super) async fn load(
     progress: &Arc<Progress>,
 ) -> Result<Read> {
     let options = import.request.options;
+    Box::pin(import.stage_recovered(endpoint, progress)).await?;
     let held = Box::pin(compare::held(endpoint, import, progress)).await?;
     let (known, spilled) = match held {
         None => (None, None),
         Some(Held::Remembered(known)) => (Some(known), None),
         Some(Held::Spilled(tables)) => (Some(Known::Later(tables.seed)), Some(tables)),
     };
-    let area = Arc::new(StagingArea {
-        endpoint: endpoint.clone(),
-        staging: import.staging.clone(),
-        loads: import.loads.clone(),
-        progress: Arc::clone(progress),
-        confirmed: AtomicU64::new(import.staged.count()),
-    });
-    let mut connections = Vec::with_capacity(options.connections);
-    for _ in 0..options.connections.max(1) {
-        let opening = StagingConnection::open(Arc::clone(&area));
-        connections.push(stopping::unless_stopped(progress, opening).await?);
-    }
+    let area = StagingArea::of(endpoint, import, progress);
+    let straight = match known {
+        None => straight::open(endpoint, import, progress).await?,
+        Some(_) => None,
+    };
+    let mut outlet = match straight {
+        Some(straight) => {
+            import.log = Some(Arc::clone(&straight.log));
+            Outlet::Straight(Box::new(straight), area)
+        }
+        None => Outlet::Staging(StagingConnection::open_all(&area, options).await?),
+    };
     let reading = Reading {
         plan: Arc::clone(&import.bound.plan),
         files: Arc::clone(&import.bound.files),
@@ -106,7 +122,15 @@ pub(super) async fn load(
         known: known.map(Arc::new),
         spilled,
     };
-    reading.run(&mut import.report, connections).await
+    let mut read = reading.run(&mut import.report, &mut outlet).await?;
+    if let Outlet::Straight(straight, _) = outlet {
+        let differ = import.loads[0].key.is_empty() || read.keys_differ == [true];
+        read.straight = straight.finish(differ, progress).await?;
+        if read.straight.is_none() {
+            import.stage_logged(endpoint, progress).await?;
+        }
+    }
+    Ok(read)
 }
 
 /// Reads all files and checks every record; nothing is sent anywhere.
@@ -122,7 +146,7 @@ pub async fn validate(
     let (plan, files) = (Arc::clone(&bound.plan), Arc::clone(&bound.files));
     let (progress, staged) = (Arc::clone(progress), Arc::default());
     let reading = Reading { plan, files, options, progress, staged, known: None, spilled: None };
-    let read = reading.run(report, Vec::new()).await?;
+    let read = reading.run(report, &mut Outlet::Nowhere).await?;
     collect::warn_of_files(report, &read)?;
     report.finish_rejections()?;
     Ok(read)
@@ -140,27 +164,23 @@ struct Reading {
 }
 
 impl Reading {
-    async fn run(
-        mut self,
-        report: &mut Report,
-        mut connections: Vec<StagingConnection>,
-    ) -> Result<Read> {
+    async fn run(mut self, report: &mut Report, outlet: &mut Outlet) -> Result<Read> {
         let folder = report.folder().to_owned();
         let open = self.spilled.as_ref().map(|tables| tables.open_rows(&folder)).transpose()?;
         let targets = self.plan.targets.len();
         // Where nothing is staged nobody asks whether keys differ.
-        let keyed = if connections.is_empty() { 0 } else { targets };
+        let keyed = if matches!(outlet, Outlet::Nowhere) { 0 } else { targets };
         let keys = (0..keyed).map(|_| KeyHashes::new(keyed, &folder)).collect();
         let collector = Collector::new(targets, keys, open.unwrap_or_default());
         let (plan, files) = (Arc::clone(&self.plan), Arc::clone(&self.files));
         let writer = ReportWriter { report, plan: &plan, files: &files };
         let collecting = Mutex::new(Collecting { collector, writer });
-        let records = self.pass(Pass::First, &collecting, &mut connections).await?;
+        let records = self.pass(Pass::First, &collecting, outlet).await?;
         let open = collecting.lock().await.collector.take_open();
         self.known = self.known_again(open, &records).await?;
         if self.known.is_some() {
             let before = collecting.lock().await.collector.splits();
-            let again = self.pass(Pass::Again(before), &collecting, &mut connections).await?;
+            let again = self.pass(Pass::Again(before), &collecting, outlet).await?;
             if again != records {
                 return Err(Error::unexpected("the files have other records than before"));
             }
@@ -195,7 +215,7 @@ impl Reading {
         &self,
         pass: Pass,
         collecting: &Mutex<Collecting<'_>>,
-        connections: &mut [StagingConnection],
+        outlet: &mut Outlet,
     ) -> Result<Vec<FileRead>> {
         let (sender, receiver) = mpsc::channel(self.options.connections.max(1));
         let stop = Arc::new(AtomicBool::new(false));
@@ -212,7 +232,7 @@ impl Reading {
         };
         let reading = tokio::task::spawn_blocking(move || job.read(&sender));
         let taken = tokio::select! {
-            taken = self.take_all(receiver, collecting, connections) => taken,
+            taken = self.take_all(receiver, collecting, outlet) => taken,
             () = self.progress.cancelled() => Err(interrupted()),
         };
         // Whoever failed first, the others stop at their next split.
@@ -253,23 +273,62 @@ impl Reading {
         let splits = collector.splits();
         let Collector { counted, notes, .. } = collector;
         let (warnings, files) = (warnings.collect(), Arc::clone(&self.files));
-        Ok(Read { counted, splits, keys_differ, records, warnings, notes, files })
+        Ok(Read { counted, splits, keys_differ, records, warnings, notes, files, straight: None })
     }
 
     async fn take_all(
         &self,
         receiver: mpsc::Receiver<ProcessedSplit>,
         collecting: &Mutex<Collecting<'_>>,
-        connections: &mut [StagingConnection],
+        outlet: &mut Outlet,
     ) -> Result<()> {
         let receiver = Mutex::new(receiver);
-        if connections.is_empty() {
-            return self.take_until_end(&receiver, collecting, None).await;
+        if let Outlet::Straight(straight, _) = outlet {
+            let Err(gave_up) = self.take_straight(&receiver, collecting, straight).await? else {
+                return Ok(());
+            };
+            self.turn_to_staging(gave_up, outlet).await?;
         }
+        let Outlet::Staging(connections) = outlet else {
+            return self.take_until_end(&receiver, collecting, None).await;
+        };
         let taking = connections
             .iter_mut()
             .map(|connection| self.take_until_end(&receiver, collecting, Some(connection)));
         try_join_all(taking).await.map(|_| ())
+    }
+
+    /// Takes splits as they come: rejections to the report, tuples to table and log.
+    async fn take_straight(
+        &self,
+        receiver: &Mutex<mpsc::Receiver<ProcessedSplit>>,
+        collecting: &Mutex<Collecting<'_>>,
+        straight: &mut StraightLoad,
+    ) -> Result<Result<(), GaveUp>> {
+        let next = async || {
+            let next = receiver.lock().await.recv().await;
+            let Some(mut split) = next else { return Ok(None) };
+            collecting.lock().await.take(&mut split)?;
+            self.progress.add_staged(split.tuples.tables.iter().map(|table| table.rows).sum());
+            Ok(Some((split.tuples, split.notes)))
+        };
+        straight.take_all(next).await
+    }
+
+    /// Stages what was logged so far; what is still read goes to staging, too.
+    async fn turn_to_staging(&self, gave_up: GaveUp, outlet: &mut Outlet) -> Result<()> {
+        let Outlet::Straight(straight, area) = std::mem::replace(outlet, Outlet::Nowhere) else {
+            return Ok(());
+        };
+        let log = Arc::clone(&straight.log);
+        straight.abandon(gave_up.error, &self.progress).await?;
+        let mut connections = StagingConnection::open_all(&area, self.options).await?;
+        stage_logged(&mut connections, &log, &self.staged).await?;
+        if let (Some(split), Some(connection)) = (gave_up.unlogged, connections.first_mut()) {
+            connection.stage(&split.0, &split.1).await?;
+        }
+        *outlet = Outlet::Staging(connections);
+        Ok(())
     }
 
     /// Takes splits as they come: rejections to the report, tuples to one connection.

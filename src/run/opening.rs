@@ -12,6 +12,7 @@ use super::{
     progress::Progress,
     replay::Replay,
     retry,
+    split_log::SplitLog,
     stopping::in_time,
 };
 use crate::{
@@ -51,9 +52,9 @@ impl<'r> Opening<'r> {
     pub(super) async fn prepare(&self) -> Result<Prepared<'r>, Stop> {
         let definition = &self.request.pipeline.definition;
         let mut session = self.connect().await?;
+        let targets: Vec<&str> = definition.targets.iter().map(|it| it.table.as_str()).collect();
+        in_time(lease::ensure_free_by_name(&session.client, &targets)).await?;
         let mut tables = in_time(read_tables(&session, definition)).await?;
-        let targets: Vec<u32> = tables.0.iter().flatten().map(|table| table.oid).collect();
-        in_time(lease::ensure_free(&session.client, &targets)).await?;
         let found = match self.replay {
             None => find_files(definition).await?,
             Some(_) => Vec::new(),
@@ -94,6 +95,7 @@ impl<'r> Opening<'r> {
             let (pipeline, oids) = (&request.pipeline.name, oids.collect::<Vec<_>>());
             let clearing = lease::clear_abandoned_of(&mut session.client, pipeline, &oids);
             in_time(clearing).await?.iter().for_each(|run| self.progress.tell_cut_off(run));
+            SplitLog::clear(&request.report_folder, pipeline);
             let unchanged = loaded.unchanged(request, tables, &run, self.started);
             return Ok(Some(Prepared::Unchanged(Box::new(unchanged))));
         }

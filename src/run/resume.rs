@@ -55,6 +55,14 @@ impl Staged {
         Self { by: Some(adopted.from.run), splits }
     }
 
+    /// The same with splits of a run that are staged by now; its name where it had any.
+    pub(super) fn with(&self, run: &str, checkpoints: Vec<Checkpoint>) -> Self {
+        let by = self.by.clone().or_else(|| (!checkpoints.is_empty()).then(|| run.to_owned()));
+        let mut splits = self.splits.clone();
+        splits.extend(checkpoints.into_iter().map(|found| ((found.file, found.split), found)));
+        Self { by, splits }
+    }
+
     /// How many.
     pub(super) fn count(&self) -> u64 {
         self.splits.len() as u64

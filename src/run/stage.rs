@@ -8,7 +8,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use super::{progress::Progress, retry::Retry};
+use super::{LoadOptions, import::Import, progress::Progress, retry::Retry, stopping};
 use crate::{
     error::Result,
     load::{LoadTarget, SplitTuples},
@@ -40,7 +40,40 @@ pub(super) struct StagingConnection {
     stager: Option<Stager>,
 }
 
+impl StagingArea {
+    /// That of an import.
+    pub(super) fn of(
+        endpoint: &Endpoint,
+        import: &Import<'_>,
+        progress: &Arc<Progress>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            endpoint: endpoint.clone(),
+            staging: import.staging.clone(),
+            loads: import.loads.clone(),
+            progress: Arc::clone(progress),
+            confirmed: AtomicU64::new(import.staged.count()),
+        })
+    }
+}
+
 impl StagingConnection {
+    /// Opens all connections of a run.
+    ///
+    /// # Errors
+    /// As [`StagingConnection::open`], or `ErrorKind::Interrupted`.
+    pub(super) async fn open_all(
+        area: &Arc<StagingArea>,
+        options: LoadOptions,
+    ) -> Result<Vec<Self>> {
+        let mut connections = Vec::with_capacity(options.connections);
+        for _ in 0..options.connections.max(1) {
+            let opening = Self::open(Arc::clone(area));
+            connections.push(stopping::unless_stopped(&area.progress, opening).await?);
+        }
+        Ok(connections)
+    }
+
     /// Opens a connection.
     ///
     /// # Errors

@@ -49,6 +49,7 @@ mod set_rules;
 mod set_rules_at_random;
 mod shared_rows;
 mod standby;
+mod straight;
 mod tenant_breaches;
 mod tenants;
 mod undo;

@@ -1,24 +1,28 @@
-//! What is loaded: files with every kind of fault, and two pipelines over them. One adds to what
-//! the tables hold, the other takes away as well; no pipeline may do both.
+//! What is loaded: files with every kind of fault, and three pipelines over them. One adds to what
+//! the tables hold, one takes away as well, and one fills an empty table, straight; no pipeline
+//! may do more than one of it.
 
 use std::fmt::Write;
 
-/// One of the two pipelines.
+/// One of the pipelines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Plot {
     /// `upsert` and `append`, where a record that is loaded twice shows.
     Adding,
     /// `mirror` in a scope, `mirror` that marks what is gone, `replace` and `history`.
     Replacing,
+    /// `upsert` into an empty table of which the database has nothing to judge.
+    Filling,
 }
 
 /// A pipeline that waits for approval of what it would delete.
 pub(super) const GUARDED: &str = "guarded.toml";
 
-pub(super) const PLOTS: [Plot; 2] = [Plot::Adding, Plot::Replacing];
+pub(super) const PLOTS: [Plot; 3] = [Plot::Adding, Plot::Replacing, Plot::Filling];
 
-/// All that either pipeline writes.
-pub(super) const TARGETS: [&str; 6] = ["member", "event", "desk", "pupil", "price", "stay"];
+/// All that the pipelines write.
+pub(super) const TARGETS: [&str; 7] =
+    ["member", "event", "desk", "pupil", "price", "stay", "meter"];
 
 pub(super) const TABLES: &str = "
     create table region (code text primary key);
@@ -34,13 +38,15 @@ pub(super) const TABLES: &str = "
     create table stay (
       member int, region text, since date, until date, is_current boolean not null,
       primary key (member, since), check (since < until));
-    create unique index one_current on stay (member) where is_current;";
+    create unique index one_current on stay (member) where is_current;
+    create table meter (id int primary key, email text, region text not null, fee numeric(8, 2), joined date not null);
+    create index on meter (region, joined);";
 
 /// What the tables hold before a run: rows that it leaves, changes, deletes, marks as gone, brings
 /// back, and does not know.
 pub(super) const BEFORE: &str = "
     set lock_timeout = '30s';
-    truncate member, event, desk, pupil, price, stay;
+    truncate member, event, desk, pupil, price, stay, meter;
     insert into member select id, 'm' || id || '@example.org', 'N', id, date '2020-01-01' + id % 900
       from generate_series(1, 400) id;
     insert into member select id, null, 'S', 1, '2019-01-01' from generate_series(1001, 1200) id;
@@ -142,12 +148,30 @@ region = { from = "region" }
 since = { from = "joined" }
 "#;
 
+const FILLING: &str = r#"
+[source]
+format = "csv"
+path = "$DIR/in/*.csv"
+
+[[target]]
+table = "public.meter"
+mode = "upsert"
+key = ["id"]
+[target.columns]
+id = { from = "id" }
+email = { from = "email" }
+region = { from = "region" }
+fee = { from = "fee", minimum = 0 }
+joined = { from = "joined" }
+"#;
+
 impl Plot {
     /// Its pipeline's file.
     pub(super) fn file(self) -> &'static str {
         match self {
             Plot::Adding => "adding.toml",
             Plot::Replacing => "replacing.toml",
+            Plot::Filling => "filling.toml",
         }
     }
 
@@ -156,6 +180,7 @@ impl Plot {
         match self {
             Plot::Adding => ADDING,
             Plot::Replacing => REPLACING,
+            Plot::Filling => FILLING,
         }
         .replace("$DIR", folder)
         .replace("$DELETED", "100%")
@@ -171,6 +196,22 @@ impl Plot {
         match self {
             Plot::Adding => [2, 0],
             Plot::Replacing => [4, 3],
+            Plot::Filling => [1, 0],
+        }
+    }
+
+    /// What it is run with: files of a test are too small to go straight into a table.
+    pub(super) fn variables(self) -> Option<(&'static str, &'static str)> {
+        (self == Plot::Filling).then_some(("LONGSHORE_SCARCITY", "10000"))
+    }
+
+    /// Whether an undisturbed run of it comes by a failpoint.
+    pub(super) fn comes_by(self, point: &str) -> bool {
+        let of_staging =
+            ["split.", "judge.", "publish.begun", "publish.classified", "publish.statement"];
+        match self {
+            Plot::Filling => !of_staging.iter().any(|of| point.starts_with(of)),
+            _ => !point.starts_with("straight."),
         }
     }
 }
@@ -183,12 +224,12 @@ const RECORDS: u32 = 1500;
 pub(super) fn records(file: u32, plot: Plot) -> String {
     let mut text = "id,email,region,fee,joined,kind\n".to_owned();
     for id in file * RECORDS + 1..(file + 1) * RECORDS + 1 {
-        writeln!(text, "{}", record(id, plot == Plot::Adding)).expect("a string takes text");
+        writeln!(text, "{}", record(id, plot)).expect("a string takes text");
     }
     text
 }
 
-fn record(id: u32, may_be_ragged: bool) -> String {
+fn record(id: u32, plot: Plot) -> String {
     let joined = format!("20{:02}-{:02}-{:02}", 20 + id % 3, 1 + id % 12, 1 + id % 28);
     let region = ["N", "S", "E", "W"][id as usize % 4];
     let kind = ["E", "F", "G"][id as usize % 3];
@@ -198,9 +239,9 @@ fn record(id: u32, may_be_ragged: bool) -> String {
         () if each(101) => format!("{id},m{id}@example.org,{region},-1,{joined},{kind}"),
         () if each(131) => format!("{id},m{id}@example.org,X,7,{joined},{kind}"),
         () if each(173) => format!("{id},m{id}@example.org,{region},9500,{joined},{kind}"),
-        () if each(211) && may_be_ragged => format!("{id},m{id}@example.org,{region}"),
+        () if each(211) && plot != Plot::Replacing => format!("{id},m{id}@example.org,{region}"),
         // The same key as the record before: the later one counts.
-        () if each(151) => {
+        () if each(151) && plot != Plot::Filling => {
             format!("{},x{id}@example.org,{region},3,{joined},{kind}", id - 1)
         }
         // A value that another record has too, where the table wants it once.

@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use longshore::{failpoint::POINTS, postgres::endpoint::Endpoint};
+use longshore::{
+    failpoint::{POINTS, STRAIGHT_POINTS},
+    postgres::endpoint::Endpoint,
+};
 use tokio_postgres::Client;
 
 use super::{
@@ -110,7 +113,7 @@ impl Scene {
         endpoint.connect().await.expect("the database accepts connections").client
     }
 
-    /// Puts everything back to where it was before any run, for either pipeline.
+    /// Puts everything back to where it was before any run, for any pipeline.
     pub(super) async fn reset(&self, draw: &mut Draw) {
         self.reset_to(*draw.one(&PLOTS)).await;
     }
@@ -158,6 +161,7 @@ impl Scene {
         command.env_clear().current_dir(self.folder.path());
         command.env("DATABASE_URL", how.url.as_ref().unwrap_or(&self.url));
         command.envs(how.variables.iter().map(|(name, value)| (name, value)));
+        command.envs(self.plot().variables());
         if how.command.is_empty() {
             command.args(["run", how.pipeline.unwrap_or(self.plot().file()), "--report-dir"]);
             command.arg(how.reports.as_ref().unwrap_or(&self.path("reports")));
@@ -204,7 +208,10 @@ impl Scene {
         {
             return Err(format!("a run after the last one: {}", more.described()));
         }
-        Ok(())
+        match self.path("reports/.unfinished").exists() {
+            true => Err("encoded rows are left on the disk".to_owned()),
+            false => Ok(()),
+        }
     }
 
     /// Whether all is as an undisturbed run leaves it, but for sessions that a pooler keeps.
@@ -241,15 +248,16 @@ impl Scene {
             let of: &Vec<(String, u64)> = &passed[at].1;
             of.iter().find(|(passed, _)| passed == name).map_or(0, |(_, passes)| *passes)
         };
-        let both = POINTS.map(|(name, _)| (name, [of(0, name), of(1, name)]));
-        both.map(|(name, passes)| Passed { name, passes }).into()
+        let points = POINTS.iter().chain(&STRAIGHT_POINTS);
+        let passes = |name| [0, 1, 2].map(|plot| of(plot, name));
+        points.map(|(name, _)| Passed { name, passes: passes(name) }).collect()
     }
 }
 
 /// A failpoint, and how often a run of each pipeline passes it.
 pub(super) struct Passed {
     pub(super) name: &'static str,
-    passes: [u64; 2],
+    passes: [u64; 3],
 }
 
 impl Passed {

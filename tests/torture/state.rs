@@ -173,7 +173,7 @@ pub(super) async fn tables(client: &Client) -> Vec<String> {
     let mut found = Vec::new();
     for table in TARGETS {
         let query = format!(
-            "select '{table} ' || count(*) || ' ' || md5(string_agg(t::text, E'\\n' order by t::text)) from {table} t"
+            "select '{table} ' || count(*) || ' ' || md5(coalesce(string_agg(t::text, E'\\n' order by t::text), '')) from {table} t"
         );
         found.extend(texts(client, &query).await);
     }

@@ -26,7 +26,10 @@ async fn a_second_start_ends_within_a_second_and_names_the_first() {
     let mut rounds = Rounds::of("a second start", 20, 3);
     while let Some((_, mut draw)) = rounds.next() {
         scene.reset(&mut draw).await;
-        let points = ["lease.taken", "split.copying", "judge.judged", "publish.before_commit"];
+        let points = match scene.plot() {
+            Plot::Filling => ["lease.taken", "straight.sent", "straight.read", "publish.written"],
+            _ => ["lease.taken", "split.copying", "judge.judged", "publish.before_commit"],
+        };
         let armed = format!("{}=pause", draw.one(&points));
         let outcome = start_twice(&scene, armed.clone()).await;
         rounds.ended(&armed, outcome);
@@ -69,7 +72,10 @@ async fn a_run_that_slept_through_the_end_of_its_lease_publishes_nothing() {
     let mut rounds = Rounds::of("a run that sleeps loses its lease", 10, 1);
     while let Some((_, mut draw)) = rounds.next() {
         scene.reset(&mut draw).await;
-        let points = ["split.committed=pause@5", "load.read=pause", "report.finished=pause"];
+        let points = match scene.plot() {
+            Plot::Filling => ["straight.sent=pause@5", "load.read=pause", "publish.written=pause"],
+            _ => ["split.committed=pause@5", "load.read=pause", "report.finished=pause"],
+        };
         let armed = *draw.one(&points);
         let outcome = sleep_at(&scene, armed).await;
         rounds.ended(armed, outcome);

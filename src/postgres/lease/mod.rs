@@ -23,7 +23,7 @@ use tokio_postgres::{Client, types::Type};
 pub(super) use abandoned::cut_off;
 pub use abandoned::{CutOff, clear_abandoned, clear_abandoned_of};
 pub(super) use liveness::held;
-pub use take::ensure_free;
+pub use take::ensure_free_by_name;
 
 use self::heartbeat::{Beat, Heart};
 use super::{

@@ -59,16 +59,35 @@ fn held_rows() -> String {
     )
 }
 
-/// Looks whether tables are free, before work is done for which they have to be; takes nothing.
-///
-/// # Errors
-/// `ErrorKind::Busy` when a run has one of them; `ErrorKind::Environment` when the server refuses.
-pub async fn ensure_free(client: &Client, tables: &[u32]) -> Result<()> {
+/// Looks whether tables are free; takes nothing.
+async fn ensure_free(client: &Client, tables: &[u32]) -> Result<()> {
     let tables: [(&(dyn ToSql + Sync), Type); 1] = [(&tables, Type::OID_ARRAY)];
     for row in answered(DOING, client.query_typed(&held_rows(), &tables)).await? {
         if !is_stale(&row) && liveness::is_held(client, row.get(0)).await? {
             return Err(held(&row));
         }
+    }
+    Ok(())
+}
+
+/// Looks whether tables are free, before work is done for which they have to be, and before their
+/// catalog is read: who fills an empty table has it locked, and the catalog would wait for him.
+/// What a run holds ends that is gone, or slept through its lease. Takes nothing.
+///
+/// # Errors
+/// `ErrorKind::Busy` when a run has one of them; `ErrorKind::Environment` when the server refuses.
+pub async fn ensure_free_by_name(client: &Client, tables: &[&str]) -> Result<()> {
+    let query = "select coalesce(array_agg(distinct pg_catalog.to_regclass(n)::oid)
+          filter (where pg_catalog.to_regclass(n) is not null), '{}') from unnest($1::text[]) n";
+    let names: [(&(dyn ToSql + Sync), Type); 1] = [(&tables, Type::TEXT_ARRAY)];
+    let oids: Vec<u32> = answered(DOING, client.query_typed_one(query, &names)).await?.get(0);
+    let oids: [(&(dyn ToSql + Sync), Type); 1] = [(&oids, Type::OID_ARRAY)];
+    for row in answered(DOING, client.query_typed(&held_rows(), &oids)).await? {
+        let run: &str = row.get(0);
+        if !is_stale(&row) && liveness::is_held(client, run).await? {
+            return Err(held(&row));
+        }
+        watch::end_sessions(client, run).await?;
     }
     Ok(())
 }

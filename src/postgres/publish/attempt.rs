@@ -245,7 +245,8 @@ async fn fingerprints(
     Ok(fingerprints)
 }
 
-fn must_close(load: &LoadTarget, tally: &Tally) -> Result<(), Failure> {
+/// Every record has one outcome.
+pub(super) fn must_close(load: &LoadTarget, tally: &Tally) -> Result<(), Failure> {
     if tally.closes() {
         return Ok(());
     }

@@ -32,6 +32,7 @@ pub(in crate::postgres) mod rehearse;
 mod settled;
 mod statements;
 mod still_taken;
+pub mod straight;
 mod target;
 mod triggers;
 

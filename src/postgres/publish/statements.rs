@@ -155,7 +155,7 @@ impl Statements<'_> {
 
     /// The same into a table without indexes, which takes them in any order.
     pub(super) fn insert_all_unindexed(&self) -> String {
-        if self.draws_values() {
+        if draws_values(self.load) {
             return self.insert_all();
         }
         self.insert(&format!("{} s where {}", self.rows(), self.publishable()), &[])
@@ -190,27 +190,10 @@ impl Statements<'_> {
         )
     }
 
-    /// Whether the database makes values for the rows that are inserted which differ from row to
-    /// row. A default that is the same for all rows says nothing of their order.
-    fn draws_values(&self) -> bool {
-        let table = &self.load.table;
-        let is_known =
-            |name: &str| table.fills.iter().any(|fill| fill.column == *name && fill.sql.is_some());
-        table.columns.iter().any(|column| {
-            let loaded = |c: &LoadColumn| c.column.name == column.name;
-            let identity = matches!(
-                column.generated,
-                Generated::IdentityAlways | Generated::IdentityByDefault
-            );
-            let draws = column.has_default && !is_known(&column.name);
-            (draws || identity) && !self.load.columns.iter().any(loaded)
-        })
-    }
-
     /// In the order of the key, which an index takes in half the time (`benches/RESULTS.md`);
     /// where the database draws values for the rows, they follow the source.
     fn insert_order(&self) -> String {
-        if self.draws_values() || self.load.key.is_empty() {
+        if draws_values(self.load) || self.load.key.is_empty() {
             return format!("s.{ORDINAL}");
         }
         let column = |&index: &usize| {
@@ -218,6 +201,21 @@ impl Statements<'_> {
         };
         self.load.key.iter().map(column).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Whether the database makes values for the rows that are inserted which differ from row to
+/// row. A default that is the same for all rows says nothing of their order.
+pub(super) fn draws_values(load: &LoadTarget) -> bool {
+    let table = &load.table;
+    let is_known =
+        |name: &str| table.fills.iter().any(|fill| fill.column == *name && fill.sql.is_some());
+    table.columns.iter().any(|column| {
+        let loaded = |c: &LoadColumn| c.column.name == column.name;
+        let identity =
+            matches!(column.generated, Generated::IdentityAlways | Generated::IdentityByDefault);
+        let draws = column.has_default && !is_known(&column.name);
+        (draws || identity) && !load.columns.iter().any(loaded)
+    })
 }
 
 /// What the column of a soft deletion says of rows that are not deleted.

@@ -206,6 +206,16 @@ pub(in crate::postgres) fn marked(run: &RunId, statement: &str) -> String {
     format!("with mark as (insert into longshore.undo_mark values ({run})) {statement}")
 }
 
+/// Leaves the mark of the transaction itself, for rows that no guarded statement writes.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub(in crate::postgres) async fn mark(client: &Client, run: &RunId) -> Result<()> {
+    let insert = "insert into longshore.undo_mark values ($1)";
+    let marked = client.execute_typed(insert, &[(&run.as_str(), Type::TEXT)]).await;
+    marked.map(|_| ()).map_err(|error| database_error(&error, "keep what the run replaced"))
+}
+
 /// The numbers that a run's marks show, as SQL; `$1` is the run.
 pub(super) const WRITERS: &str =
     "array(select distinct m.xmin::text::bigint from longshore.undo_mark m where m.run_id = $1)";

@@ -28,7 +28,7 @@ mod scopes;
 pub use compare::TargetUndo;
 pub use expire::drop_expired;
 pub use give_back::{Undoing, Undone, undo};
-pub(super) use keep::{Deletes, Image, Written, keep_rows, marked, note_written};
+pub(super) use keep::{Deletes, Image, Written, keep_rows, mark, marked, note_written};
 pub use kept::{Kept, KeptRun, KeptTarget, kept_run};
 pub(super) use scopes::{keep_scopes, kept_scopes};
 

@@ -1,0 +1,318 @@
+//! Loading rows straight into their table, where the database has nothing to judge: see
+//! [`crate::postgres::publish::straight`].
+//!
+//! A large file for an empty table is the case: half the time of such a load would go into
+//! copying staged rows over. Each split is sent and logged at once ([`super::split_log`]).
+//! Whenever something comes in between, what is logged is staged and the run goes on as ever,
+//! from there. So nothing depends on this but how long a load takes.
+
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use tokio::sync::{Mutex, mpsc};
+
+use super::{
+    collect,
+    import::Import,
+    load,
+    progress::{Progress, Stage},
+    resume::Staged,
+    retry::Retry,
+    split_log::{Logged, SplitLog},
+    stage::{StagingArea, StagingConnection},
+    stopping,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    failpoint,
+    outcome::Lacking,
+    postgres::{
+        checkpoint::Checkpoint,
+        endpoint::Endpoint,
+        publish::{
+            self, Intent, Published, Publishing,
+            straight::{Straight, TableRows, is_plain},
+        },
+        watch,
+    },
+};
+
+/// Less is loaded so fast that it is not worth another way.
+const FILE_BYTES_MIN: usize = 16 << 20;
+
+const STAGED: &str = "rows did not come straight into their table and are staged instead";
+
+/// Rows on their way into a table, and the log that says which.
+pub(super) struct StraightLoad {
+    straight: Straight,
+    pub(super) log: Arc<SplitLog>,
+}
+
+/// What was in the way, and the split that came neither into the table nor into the log.
+pub(super) struct GaveUp {
+    pub(super) error: Error,
+    pub(super) unlogged: Option<Arc<Logged>>,
+}
+
+/// Begins such a load; `None` where rows are to be staged.
+///
+/// # Errors
+/// `ErrorKind::Interrupted`.
+pub(super) async fn open(
+    endpoint: &Endpoint,
+    import: &Import<'_>,
+    progress: &Arc<Progress>,
+) -> Result<Option<StraightLoad>> {
+    let [load] = &import.loads[..] else { return Ok(None) };
+    let (request, loaded) = (import.request, &import.loaded);
+    let bytes: u64 = loaded.fresh.iter().map(|file| file.bytes).sum();
+    let is_staged = import.staged.by.is_some() || loaded.replay.is_some();
+    // A policy would have to be told whose rows they are.
+    let has_tenant = import.bound.tenant.is_some();
+    if request.dry_run
+        || is_staged
+        || has_tenant
+        || bytes < failpoint::most(FILE_BYTES_MIN) as u64
+        || !is_plain(load)
+    {
+        return Ok(None);
+    }
+    let opening = async {
+        let session = endpoint.connect().await?;
+        let run = &import.record.run;
+        let Some(straight) = Straight::open(session, run, load).await? else {
+            return Ok::<_, Error>(None);
+        };
+        let (pipeline, key) = (import.record.pipeline.as_str(), &import.record.resume_key);
+        let log = SplitLog::create(&request.report_folder, (pipeline, run), key.as_deref())?;
+        Ok(Some(StraightLoad { straight, log: Arc::new(log) }))
+    };
+    match stopping::unless_stopped(progress, opening).await {
+        Err(error) => give_up(error, progress).map(|()| None),
+        opened => opened,
+    }
+}
+
+impl StraightLoad {
+    /// Logs the splits that `next` gives, and sends them, each while the next one is logged.
+    ///
+    /// # Errors
+    /// Those of `next`; what else is in the way makes it give up.
+    pub(super) async fn take_all(
+        &mut self,
+        mut next: impl AsyncFnMut() -> Result<Option<Logged>>,
+    ) -> Result<Result<(), GaveUp>> {
+        let (ready, mut logged) = mpsc::channel(1);
+        let log = &self.log;
+        let logging = async move {
+            while let Some(split) = next().await? {
+                let rows = match log_split(Arc::clone(log), split).await {
+                    Ok(rows) => rows,
+                    Err(gave_up) => return Ok(Err(gave_up)),
+                };
+                // Whoever sends may have given up: what is logged is not lost.
+                if ready.send(rows).await.is_err() {
+                    break;
+                }
+            }
+            Ok(Ok(()))
+        };
+        let straight = &mut self.straight;
+        let sending = async move {
+            while let Some(rows) = logged.recv().await {
+                straight.send(rows).await?;
+            }
+            Ok(())
+        };
+        let (logged, sent): (Result<Result<_, _>>, Result<()>) = tokio::join!(logging, sending);
+        Ok(logged?.and(sent.map_err(|error| GaveUp { error, unlogged: None })))
+    }
+
+    /// Every split is sent: the open transaction, for publishing; `None` where its rows are to be
+    /// staged, since `keys_differ` was not proven of them or something came in between.
+    pub(super) async fn finish(
+        mut self,
+        keys_differ: bool,
+        progress: &Progress,
+    ) -> Result<Option<Straight>> {
+        failpoint::hit("straight.read")?;
+        if keys_differ {
+            match self.straight.close().await {
+                Ok(()) => return Ok(Some(self.straight)),
+                Err(error) => give_up(error, progress)?,
+            }
+        }
+        self.straight.abandon().await;
+        Ok(None)
+    }
+
+    /// Takes everything back that is not logged only.
+    ///
+    /// # Errors
+    /// As [`give_up`].
+    pub(super) async fn abandon(self, error: Error, progress: &Progress) -> Result<()> {
+        self.straight.abandon().await;
+        give_up(error, progress)
+    }
+}
+
+/// Logs a split, and gives its rows as their table takes them.
+async fn log_split(log: Arc<SplitLog>, split: Logged) -> Result<TableRows, GaveUp> {
+    let split = Arc::new(split);
+    let taken = Arc::clone(&split);
+    let logging = tokio::task::spawn_blocking(move || {
+        log.append(&taken.0, &taken.1).and_then(|()| TableRows::of(&taken.0))
+    });
+    let failed = |cause| Err(Error::unexpected("a worker failed").caused_by(cause));
+    let logged = logging.await.unwrap_or_else(failed);
+    logged.map_err(|error| GaveUp { error, unlogged: Some(split) })
+}
+
+/// Tells why rows are staged after all. What is wrong with the server or the disk the run may
+/// meet again; what is wrong with ourselves ends it.
+///
+/// # Errors
+/// `ErrorKind::Unexpected` and `ErrorKind::Interrupted` as they are.
+fn give_up(error: Error, progress: &Progress) -> Result<()> {
+    if matches!(error.kind(), ErrorKind::Unexpected | ErrorKind::Interrupted) {
+        return Err(error);
+    }
+    progress.notice(format!("{STAGED}: {error}"));
+    Ok(())
+}
+
+/// Stages what is logged, but for what is `staged` already; the checkpoints.
+///
+/// # Errors
+/// `ErrorKind::Environment` when server or disk refuses.
+pub(super) async fn stage_logged(
+    connections: &mut [StagingConnection],
+    log: &SplitLog,
+    staged: &Staged,
+) -> Result<Vec<Checkpoint>> {
+    let splits = Mutex::new(log.splits());
+    let staging = connections.iter_mut().map(|connection| async {
+        let mut checkpoints = Vec::new();
+        loop {
+            let Some(next) = splits.lock().await.next() else { return Ok(checkpoints) };
+            let (split, notes) = next?;
+            if staged.find(split.file, split.split).is_none() {
+                connection.stage(&split, &notes).await?;
+                checkpoints.push(Checkpoint::of(&split, &notes));
+            }
+        }
+    });
+    let checkpoints: Result<Vec<Vec<_>>> = try_join_all(staging).await;
+    Ok(checkpoints?.into_iter().flatten().collect())
+}
+
+impl Import<'_> {
+    /// Stages what was logged, for it did not come into the table.
+    pub(super) async fn stage_logged(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+    ) -> Result<()> {
+        let Some(log) = self.log.clone() else { return Ok(()) };
+        let area = StagingArea::of(endpoint, self, progress);
+        let mut connections = StagingConnection::open_all(&area, self.request.options).await?;
+        let staging = stage_logged(&mut connections, &log, &self.staged);
+        stopping::unless_stopped(progress, staging).await.map(|_| ())
+    }
+
+    /// Publishes what is in the table already; `None` where that came to nothing and all is staged
+    /// by now, else as [`Import::publish`].
+    pub(super) async fn publish_straight(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        (straight, read): (Straight, &mut load::Read),
+    ) -> Result<Option<Option<Published>>> {
+        collect::warn_of_files(&mut self.report, read)?;
+        read.warnings.clear();
+        self.report.finish_rejections()?;
+        failpoint::hit("report.finished")?;
+        self.note_files(read);
+        if self.rejects_too_many(read) {
+            straight.abandon().await;
+            return Ok(Some(None));
+        }
+        Box::pin(self.note_rejected(endpoint, progress)).await?;
+        progress.enter(Stage::Publishing);
+        self.publishes = true;
+        let error = match self.try_straight(endpoint, progress, (straight, read)).await {
+            Ok(published) => return Ok(Some(Some(published))),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+            Err(error) => error,
+        };
+        if let Some(settled) = self.settled(endpoint, progress).await? {
+            return Ok(Some(Some(settled)));
+        }
+        give_up(error, progress)?;
+        self.stage_logged(endpoint, progress).await?;
+        self.report.resume();
+        Ok(None)
+    }
+
+    async fn try_straight(
+        &self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+        (straight, read): (Straight, &load::Read),
+    ) -> Result<Published> {
+        let publishing = Publishing {
+            staging: &self.staging,
+            loads: &self.loads,
+            counted: &read.counted,
+            // Nothing is deleted.
+            lacking: &Lacking::default(),
+            run: &self.record,
+            fence: self.lease.fence(),
+            after: &self.bound.after,
+            intent: Intent::Publish(None),
+            stop: progress.stop(),
+        };
+        let canceller = straight.canceller();
+        let work = watch::attended(endpoint, &self.record.run, straight.publish(&publishing));
+        stopping::cancelling(progress, &canceller, work).await
+    }
+
+    /// Whether the COMMIT arrived after all; the session that may have sent it is ended.
+    async fn settled(
+        &self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+    ) -> Result<Option<Published>> {
+        let mut retry = Retry::new(progress);
+        loop {
+            let asking = async {
+                let session = endpoint.connect().await?;
+                watch::end_sessions(&session.client, self.record.run.as_str()).await?;
+                publish::settled(&session.client, &self.record.run).await
+            };
+            match stopping::unless_stopped(progress, asking).await {
+                Err(error) => retry.again(error).await?,
+                settled => return settled,
+            }
+        }
+    }
+
+    /// Goes on from the log of a run that was killed while its rows went straight into the table.
+    pub(super) async fn stage_recovered(
+        &mut self,
+        endpoint: &Endpoint,
+        progress: &Arc<Progress>,
+    ) -> Result<()> {
+        let (reports, key) = (&self.request.report_folder, self.record.resume_key.as_deref());
+        let Some(log) = SplitLog::find(reports, &self.record.pipeline, key) else { return Ok(()) };
+        let log = self.log.insert(Arc::new(log)).clone();
+        let area = StagingArea::of(endpoint, self, progress);
+        let mut connections = StagingConnection::open_all(&area, self.request.options).await?;
+        let staging = stage_logged(&mut connections, &log, &self.staged);
+        let checkpoints = stopping::unless_stopped(progress, staging).await?;
+        self.staged = Arc::new(self.staged.with(log.run(), checkpoints));
+        // All of it is staged, with its checkpoints.
+        self.log = None;
+        Ok(())
+    }
+}
