@@ -13,6 +13,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rayon::prelude::*;
+
 use super::spill::Spill;
 use crate::{error::Result, failpoint};
 
@@ -88,7 +90,8 @@ impl KeyHashes {
         held.chain(hashes.iter().copied()).try_for_each(|hash| spilled.push([hash]))
     }
 
-    /// Whether these are the hashes of so many rows, each different.
+    /// Whether these are the hashes of so many rows, each different; looked at by all threads of
+    /// the rayon pool that this runs on, a part each.
     ///
     /// # Errors
     /// `ErrorKind::Environment` when the disk does not give back what it was given.
@@ -97,17 +100,15 @@ impl KeyHashes {
             return Ok(false);
         }
         let Some(spilled) = &self.spilled else {
-            return Ok(self.parts.iter_mut().all(|part| differ(part)));
+            return Ok(self.parts.par_iter_mut().all(|part| differ(part)));
         };
-        let mut hashes = Vec::new();
-        for part in 0..spilled.parts() {
-            hashes.clear();
-            spilled.each(part, |[hash]| hashes.push(hash))?;
-            if !differ(&mut hashes) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let part = |part| {
+            let mut hashes = Vec::with_capacity(spilled.count(part));
+            spilled.each(part, |[hash]| hashes.push(hash)).map(|()| differ(&mut hashes))
+        };
+        let parts = (0..spilled.parts()).into_par_iter().map(part);
+        // The first that is known to repeat, or cannot be read, ends it.
+        parts.find_any(|differ| !matches!(differ, Ok(true))).unwrap_or(Ok(true))
     }
 }
 

@@ -269,7 +269,7 @@ impl Reading {
                 return Err(Error::unexpected(what));
             }
         }
-        let keys_differ = collector.keys_differ()?;
+        let keys_differ = pool(self.options.threads.max(1))?.install(|| collector.keys_differ())?;
         let splits = collector.splits();
         let Collector { counted, notes, .. } = collector;
         let (warnings, files) = (warnings.collect(), Arc::clone(&self.files));
