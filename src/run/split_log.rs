@@ -11,6 +11,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, BufReader, Read, Seek, SeekFrom, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     time::{Duration, SystemTime},
@@ -122,9 +123,13 @@ impl SplitLog {
         drop(Self::find(reports, pipeline, None));
     }
 
-    /// One that no process writes, with its pipeline and key; an empty one has neither.
+    /// One of ours that no process writes, with its pipeline and key; an empty one has neither.
     fn open(path: PathBuf) -> Option<(Self, Vec<u8>, Vec<u8>)> {
         let file = File::options().read(true).write(true).open(&path).ok()?;
+        // Where others may write to the folder, theirs is no log: it would bring rows of its own.
+        if file.metadata().ok()?.uid() != rustix::process::geteuid().as_raw() {
+            return None;
+        }
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock | TryLockError::Error(_)) => return None,

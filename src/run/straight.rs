@@ -6,34 +6,26 @@
 //! Whenever something comes in between, what is logged is staged and the run goes on as ever,
 //! from there. So nothing depends on this but how long a load takes.
 
+mod logged;
+mod publish;
+
 use std::sync::Arc;
 
-use futures_util::future::try_join_all;
-use tokio::sync::{Mutex, mpsc};
+pub(super) use logged::stage_logged;
+use tokio::sync::mpsc;
 
 use super::{
-    collect,
     import::Import,
-    load,
-    progress::{Progress, Stage},
-    resume::Staged,
-    retry::Retry,
+    progress::Progress,
     split_log::{Logged, SplitLog},
-    stage::{StagingArea, StagingConnection},
     stopping,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     failpoint,
-    outcome::Lacking,
     postgres::{
-        checkpoint::Checkpoint,
         endpoint::Endpoint,
-        publish::{
-            self, Intent, Published, Publishing,
-            straight::{Straight, TableRows, is_plain},
-        },
-        watch,
+        publish::straight::{Straight, TableRows, is_plain},
     },
 };
 
@@ -179,140 +171,4 @@ fn give_up(error: Error, progress: &Progress) -> Result<()> {
     }
     progress.notice(format!("{STAGED}: {error}"));
     Ok(())
-}
-
-/// Stages what is logged, but for what is `staged` already; the checkpoints.
-///
-/// # Errors
-/// `ErrorKind::Environment` when server or disk refuses.
-pub(super) async fn stage_logged(
-    connections: &mut [StagingConnection],
-    log: &SplitLog,
-    staged: &Staged,
-) -> Result<Vec<Checkpoint>> {
-    let splits = Mutex::new(log.splits());
-    let staging = connections.iter_mut().map(|connection| async {
-        let mut checkpoints = Vec::new();
-        loop {
-            let Some(next) = splits.lock().await.next() else { return Ok(checkpoints) };
-            let (split, notes) = next?;
-            if staged.find(split.file, split.split).is_none() {
-                connection.stage(&split, &notes).await?;
-                checkpoints.push(Checkpoint::of(&split, &notes));
-            }
-        }
-    });
-    let checkpoints: Result<Vec<Vec<_>>> = try_join_all(staging).await;
-    Ok(checkpoints?.into_iter().flatten().collect())
-}
-
-impl Import<'_> {
-    /// Stages what was logged, for it did not come into the table.
-    pub(super) async fn stage_logged(
-        &mut self,
-        endpoint: &Endpoint,
-        progress: &Arc<Progress>,
-    ) -> Result<()> {
-        let Some(log) = self.log.clone() else { return Ok(()) };
-        let area = StagingArea::of(endpoint, self, progress);
-        let mut connections = StagingConnection::open_all(&area, self.request.options).await?;
-        let staging = stage_logged(&mut connections, &log, &self.staged);
-        stopping::unless_stopped(progress, staging).await.map(|_| ())
-    }
-
-    /// Publishes what is in the table already; `None` where that came to nothing and all is staged
-    /// by now, else as [`Import::publish`].
-    pub(super) async fn publish_straight(
-        &mut self,
-        endpoint: &Endpoint,
-        progress: &Arc<Progress>,
-        (straight, read): (Straight, &mut load::Read),
-    ) -> Result<Option<Option<Published>>> {
-        collect::warn_of_files(&mut self.report, read)?;
-        read.warnings.clear();
-        self.report.finish_rejections()?;
-        failpoint::hit("report.finished")?;
-        self.note_files(read);
-        if self.rejects_too_many(read) {
-            straight.abandon().await;
-            return Ok(Some(None));
-        }
-        Box::pin(self.note_rejected(endpoint, progress)).await?;
-        progress.enter(Stage::Publishing);
-        self.publishes = true;
-        let error = match self.try_straight(endpoint, progress, (straight, read)).await {
-            Ok(published) => return Ok(Some(Some(published))),
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
-            Err(error) => error,
-        };
-        if let Some(settled) = self.settled(endpoint, progress).await? {
-            return Ok(Some(Some(settled)));
-        }
-        give_up(error, progress)?;
-        self.stage_logged(endpoint, progress).await?;
-        self.report.resume();
-        Ok(None)
-    }
-
-    async fn try_straight(
-        &self,
-        endpoint: &Endpoint,
-        progress: &Arc<Progress>,
-        (straight, read): (Straight, &load::Read),
-    ) -> Result<Published> {
-        let publishing = Publishing {
-            staging: &self.staging,
-            loads: &self.loads,
-            counted: &read.counted,
-            // Nothing is deleted.
-            lacking: &Lacking::default(),
-            run: &self.record,
-            fence: self.lease.fence(),
-            after: &self.bound.after,
-            intent: Intent::Publish(None),
-            stop: progress.stop(),
-        };
-        let canceller = straight.canceller();
-        let work = watch::attended(endpoint, &self.record.run, straight.publish(&publishing));
-        stopping::cancelling(progress, &canceller, work).await
-    }
-
-    /// Whether the COMMIT arrived after all; the session that may have sent it is ended.
-    async fn settled(
-        &self,
-        endpoint: &Endpoint,
-        progress: &Arc<Progress>,
-    ) -> Result<Option<Published>> {
-        let mut retry = Retry::new(progress);
-        loop {
-            let asking = async {
-                let session = endpoint.connect().await?;
-                watch::end_sessions(&session.client, self.record.run.as_str()).await?;
-                publish::settled(&session.client, &self.record.run).await
-            };
-            match stopping::unless_stopped(progress, asking).await {
-                Err(error) => retry.again(error).await?,
-                settled => return settled,
-            }
-        }
-    }
-
-    /// Goes on from the log of a run that was killed while its rows went straight into the table.
-    pub(super) async fn stage_recovered(
-        &mut self,
-        endpoint: &Endpoint,
-        progress: &Arc<Progress>,
-    ) -> Result<()> {
-        let (reports, key) = (&self.request.report_folder, self.record.resume_key.as_deref());
-        let Some(log) = SplitLog::find(reports, &self.record.pipeline, key) else { return Ok(()) };
-        let log = self.log.insert(Arc::new(log)).clone();
-        let area = StagingArea::of(endpoint, self, progress);
-        let mut connections = StagingConnection::open_all(&area, self.request.options).await?;
-        let staging = stage_logged(&mut connections, &log, &self.staged);
-        let checkpoints = stopping::unless_stopped(progress, staging).await?;
-        self.staged = Arc::new(self.staged.with(log.run(), checkpoints));
-        // All of it is staged, with its checkpoints.
-        self.log = None;
-        Ok(())
-    }
 }
