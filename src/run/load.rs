@@ -103,7 +103,7 @@ pub(super) async fn load(
     };
     let area = StagingArea::of(endpoint, import, progress);
     let straight = match known {
-        None => straight::open(endpoint, import, progress).await?,
+        None => straight::open(import, &area).await?,
         Some(_) => None,
     };
     let mut outlet = match straight {
@@ -123,9 +123,9 @@ pub(super) async fn load(
         spilled,
     };
     let mut read = reading.run(&mut import.report, &mut outlet).await?;
-    if let Outlet::Straight(straight, _) = outlet {
+    if let Outlet::Straight(straight, area) = outlet {
         let differ = import.loads[0].key.is_empty() || read.keys_differ == [true];
-        read.straight = straight.finish(differ, progress).await?;
+        read.straight = straight.finish(differ, &area).await?;
         if read.straight.is_none() {
             import.stage_logged(endpoint, progress).await?;
         }
@@ -321,7 +321,7 @@ impl Reading {
             return Ok(());
         };
         let log = Arc::clone(&straight.log);
-        straight.abandon(gave_up.error, &self.progress).await?;
+        straight.abandon(gave_up.error, &area).await?;
         let mut connections = StagingConnection::open_all(&area, self.options).await?;
         stage_logged(&mut connections, &log, &self.staged).await?;
         if let (Some(split), Some(connection)) = (gave_up.unlogged, connections.first_mut()) {

@@ -17,15 +17,17 @@ use tokio::sync::mpsc;
 use super::{
     import::Import,
     progress::Progress,
+    retry::Retry,
     split_log::{Logged, SplitLog},
+    stage::StagingArea,
     stopping,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     failpoint,
     postgres::{
-        endpoint::Endpoint,
         publish::straight::{Straight, TableRows, is_plain},
+        watch,
     },
 };
 
@@ -50,11 +52,7 @@ pub(super) struct GaveUp {
 ///
 /// # Errors
 /// `ErrorKind::Interrupted`.
-pub(super) async fn open(
-    endpoint: &Endpoint,
-    import: &Import<'_>,
-    progress: &Arc<Progress>,
-) -> Result<Option<StraightLoad>> {
+pub(super) async fn open(import: &Import<'_>, area: &StagingArea) -> Result<Option<StraightLoad>> {
     let [load] = &import.loads[..] else { return Ok(None) };
     let (request, loaded) = (import.request, &import.loaded);
     let bytes: u64 = loaded.fresh.iter().map(|file| file.bytes).sum();
@@ -70,7 +68,7 @@ pub(super) async fn open(
         return Ok(None);
     }
     let opening = async {
-        let session = endpoint.connect().await?;
+        let session = area.endpoint.connect().await?;
         let run = &import.record.run;
         let Some(straight) = Straight::open(session, run, load).await? else {
             return Ok::<_, Error>(None);
@@ -79,8 +77,13 @@ pub(super) async fn open(
         let log = SplitLog::create(&request.report_folder, (pipeline, run), key.as_deref())?;
         Ok(Some(StraightLoad { straight, log: Arc::new(log) }))
     };
-    match stopping::unless_stopped(progress, opening).await {
-        Err(error) => give_up(error, progress).map(|()| None),
+    // Nothing of it takes long: the table is empty.
+    let opening = stopping::unless_stopped(&area.progress, stopping::in_time(opening));
+    match opening.await {
+        Err(error) => {
+            give_up(error, &area.progress)?;
+            end_sessions(area).await.map(|()| None)
+        }
         opened => opened,
     }
 }
@@ -125,16 +128,16 @@ impl StraightLoad {
     pub(super) async fn finish(
         mut self,
         keys_differ: bool,
-        progress: &Progress,
+        area: &StagingArea,
     ) -> Result<Option<Straight>> {
         failpoint::hit("straight.read")?;
         if keys_differ {
             match self.straight.close().await {
                 Ok(()) => return Ok(Some(self.straight)),
-                Err(error) => give_up(error, progress)?,
+                Err(error) => give_up(error, &area.progress)?,
             }
         }
-        self.straight.abandon().await;
+        give_back(self.straight, area).await?;
         Ok(None)
     }
 
@@ -142,9 +145,30 @@ impl StraightLoad {
     ///
     /// # Errors
     /// As [`give_up`].
-    pub(super) async fn abandon(self, error: Error, progress: &Progress) -> Result<()> {
-        self.straight.abandon().await;
-        give_up(error, progress)
+    pub(super) async fn abandon(self, error: Error, area: &StagingArea) -> Result<()> {
+        give_up(error, &area.progress)?;
+        give_back(self.straight, area).await
+    }
+}
+
+/// Gives the table back, which is locked.
+async fn give_back(straight: Straight, area: &StagingArea) -> Result<()> {
+    straight.abandon().await;
+    end_sessions(area).await
+}
+
+/// Also where a session is out of our reach, and the server knows nothing of that.
+async fn end_sessions(area: &StagingArea) -> Result<()> {
+    let mut retry = Retry::new(&area.progress);
+    loop {
+        let ending = async {
+            let session = area.endpoint.connect().await?;
+            watch::end_sessions(&session.client, area.staging.run.as_str()).await
+        };
+        match stopping::unless_stopped(&area.progress, ending).await {
+            Err(error) => retry.again(error).await?,
+            ended => return ended,
+        }
     }
 }
 

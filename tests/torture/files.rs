@@ -11,8 +11,13 @@ use super::{
 use crate::support::TestDatabase;
 
 /// Where a run is when its file changes, and the most arrivals there.
-const POINTS: [(&str, u64); 4] =
-    [("lease.taken", 1), ("staging.created", 1), ("split.committed", 15), ("load.read", 1)];
+const POINTS: [(&str, u64); 5] = [
+    ("lease.taken", 1),
+    ("staging.created", 1),
+    ("split.committed", 15),
+    ("straight.sent", 15),
+    ("load.read", 1),
+];
 
 #[tokio::test]
 async fn a_file_that_changes_while_it_is_read_is_never_published() {
@@ -20,8 +25,8 @@ async fn a_file_that_changes_while_it_is_read_is_never_published() {
     let scene = Scene::create(database.url()).await;
     let mut rounds = Rounds::of("a file changes while it is read", 20, 3);
     while let Some((round, mut draw)) = rounds.next() {
-        scene.reset(&mut draw).await;
         let (point, arrivals) = draw.one(&POINTS);
+        scene.reset_for(point, &mut draw).await;
         let armed = format!("{point}=pause@{}", 1 + draw.below(*arrivals));
         let outcome = change_at(&scene, armed.clone(), round, &mut draw).await;
         rounds.ended(&format!("{armed}, change {}", round % 3), outcome);

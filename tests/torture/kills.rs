@@ -62,10 +62,7 @@ async fn a_run_that_is_killed_at_any_failpoint_is_made_good_by_the_next() {
     for point in &passed {
         let mut rounds = Rounds::of(point.name, 20, 1);
         while let Some((round, mut draw)) = rounds.next() {
-            scene.reset(&mut draw).await;
-            while point.by(scene.plot()) == 0 {
-                scene.reset(&mut draw).await;
-            }
+            scene.reset_for(point.name, &mut draw).await;
             let passes = point.by(scene.plot());
             let armed = format!("{}=kill@{}", point.name, arrival(round, passes, &mut draw));
             // Half of the time, the run that goes on is killed as well.

@@ -113,6 +113,28 @@ async fn a_connection_that_is_cut_stalled_or_lost_is_no_loss() {
     rounds.finish();
 }
 
+/// The server knows nothing of it and keeps the table locked: rows are staged, and published all
+/// the same, by this very run.
+#[tokio::test]
+async fn a_copy_straight_into_a_table_that_is_lost_keeps_nobody_out() {
+    let wire = Wire::create().await;
+    // Before, in and behind the COPY: the whole of a run is taken for it.
+    let (way, all) = (Direction::ToServer, (Plot::Filling, Measure::Bytes, Direction::ToServer));
+    let total = wire.totals.iter().find(|(plot, measure, to, _)| (*plot, *measure, *to) == all);
+    let total = total.expect("it was measured").3;
+    for tenths in [4, 6, 7, 8] {
+        wire.scene.reset_to(Plot::Filling).await;
+        wire.proxy.heal();
+        wire.proxy.arm(way, total * tenths / 10, Fault::BlackHole);
+        let run = wire.scene.start(&How::through(wire.url.clone()).hasty());
+        let ended = run.wait(DARKNESS_LIMIT).expect("it ends");
+        assert!(!wire.proxy.is_armed(), "the COPY was lost");
+        assert_eq!(ended.code(), Some(0), "{}", ended.described());
+        wire.proxy.heal();
+        wire.scene.recovers().await.expect("all is as without");
+    }
+}
+
 /// How many places of a run are disturbed, evenly from its first burst to its last.
 const PLACES: u64 = 40;
 
@@ -161,7 +183,6 @@ async fn a_commit_whose_answer_is_lost_is_looked_up() {
     let url = proxy.url(database.name());
     let mut rounds = Rounds::of("an answer to COMMIT is swallowed", 20, 2);
     while let Some((round, mut draw)) = rounds.next() {
-        scene.reset(&mut draw).await;
         proxy.heal();
         let (point, lost) = match round % 4 {
             0 => ("publish.before_commit=pause".to_owned(), Lost::Answer),
@@ -169,6 +190,7 @@ async fn a_commit_whose_answer_is_lost_is_looked_up() {
             2 => ("publish.before_commit=pause".to_owned(), Lost::Request),
             _ => (format!("split.before_commit=pause@{}", 1 + draw.below(15)), Lost::Request),
         };
+        scene.reset_for(&point, &mut draw).await;
         let outcome = lose_commit(&scene, &proxy, &url, &point, lost).await;
         rounds.ended(&format!("{:?}, {lost:?} at {point}", scene.plot()), outcome);
     }

@@ -104,8 +104,8 @@ async fn a_run_that_was_cut_off_behind_a_pooler_is_made_good_by_the_next() {
             "publish.written=kill",
             "publish.committed=kill",
         ];
-        pooled.scene.reset(&mut draw).await;
         let armed = *draw.one(&points);
+        pooled.scene.reset_for(armed, &mut draw).await;
         let outcome = cut_off(&pooled, armed).await;
         rounds.ended(armed, outcome);
     }

@@ -118,6 +118,13 @@ impl Scene {
         self.reset_to(*draw.one(&PLOTS)).await;
     }
 
+    /// The same for any pipeline whose run comes by a failpoint, which may have an action behind it.
+    pub(super) async fn reset_for(&self, point: &str, draw: &mut Draw) {
+        let name = point.split('=').next().unwrap_or(point);
+        let plots: Vec<Plot> = PLOTS.into_iter().filter(|plot| plot.comes_by(name)).collect();
+        self.reset_to(*draw.one(&plots)).await;
+    }
+
     /// Puts everything back to where it was before any run, for one pipeline.
     pub(super) async fn reset_to(&self, plot: Plot) {
         self.plot.set(plot);

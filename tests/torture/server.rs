@@ -10,13 +10,16 @@ use super::{
 use crate::support::cluster::OwnCluster;
 
 /// Where a run is stopped while it stages.
-const STAGING: [&str; 6] = [
+const STAGING: [&str; 9] = [
     "staging.created",
     "split.begun",
     "split.copying",
     "split.before_commit",
     "split.committed",
     "load.read",
+    "straight.opened",
+    "straight.sent",
+    "straight.read",
 ];
 
 /// The same while it judges and publishes.
@@ -42,8 +45,8 @@ async fn a_server_that_crashes_while_a_run_stages_and_publishes_is_no_loss() {
     ] {
         let mut rounds = Rounds::of(name, 30, 1);
         while let Some((_, mut draw)) = rounds.next() {
-            scene.reset(&mut draw).await;
             let point = *draw.one(points);
+            scene.reset_for(point, &mut draw).await;
             let passes = passed.iter().find(|passed| passed.name == point).expect("a failpoint");
             let armed = format!("{point}=pause@{}", 1 + draw.below(passes.by(scene.plot())));
             // Half of the time it is back before the run has noticed.

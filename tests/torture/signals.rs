@@ -22,12 +22,12 @@ async fn a_run_that_is_interrupted_at_any_stage_ends_within_ten_seconds() {
     let points = passed.len() as u32;
     let mut rounds = Rounds::of("Ctrl-C, SIGTERM or SIGHUP at a failpoint", 6 * points, 6);
     while let Some((round, mut draw)) = rounds.next() {
-        scene.reset(&mut draw).await;
         // In the short form any points; in the full form each one, by each signal, twice.
         let point = match points.checked_mul(6) == Some(rounds.count()) {
             true => &passed[round as usize % passed.len()],
             false => draw.one(&passed),
         };
+        scene.reset_for(point.name, &mut draw).await;
         let actions = ["interrupt", "terminate", "hangup"];
         let action = match points.checked_mul(6) == Some(rounds.count()) {
             true => actions[(round / points.max(1)) as usize % actions.len()],

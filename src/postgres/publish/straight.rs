@@ -11,7 +11,7 @@
 //! the row's values, for COPY cannot be guarded (`postgres::caught`): tables on which
 //! anything could are left to staging.
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use futures_util::SinkExt;
@@ -43,6 +43,9 @@ use crate::{
 };
 
 const DOING: &str = "copy into the table";
+
+/// How long a rollback may take: the server drops new files.
+const ROLLBACK: Duration = Duration::from_secs(5);
 
 /// A transaction that fills one table.
 pub struct Straight {
@@ -207,11 +210,12 @@ impl Straight {
         Err(Error::unexpected(format!("{sent} rows were sent, the server counted {counted}")))
     }
 
-    /// Takes everything back.
+    /// Takes everything back, as far as the session can still be reached.
     pub async fn abandon(mut self) {
         // Dropping it ends the COPY; what cannot be rolled back is when the connection closes.
         drop(self.sink.take());
-        drop(answered(DOING, self.session.client.batch_execute("rollback")).await);
+        let rollback = self.session.client.batch_execute("rollback");
+        drop(tokio::time::timeout(ROLLBACK, rollback).await);
     }
 
     /// Builds the indexes, writes tally and ledger, and commits. `publishing` is of one target.
