@@ -51,7 +51,7 @@ pub(super) struct GaveUp {
 /// Begins such a load; `None` where rows are to be staged.
 ///
 /// # Errors
-/// `ErrorKind::Interrupted`.
+/// `ErrorKind::Interrupted`; `ErrorKind::Environment` when the database cannot be reached.
 pub(super) async fn open(import: &Import<'_>, area: &StagingArea) -> Result<Option<StraightLoad>> {
     let [load] = &import.loads[..] else { return Ok(None) };
     let (request, loaded) = (import.request, &import.loaded);
