@@ -9,6 +9,7 @@ mod bound;
 mod clean_up;
 mod collect;
 mod compare;
+pub mod delivery;
 mod encode;
 pub mod files;
 pub mod held;
