@@ -53,7 +53,8 @@ pub const ARCHIVE_POINTS: [(&str, &str); 6] = [
 ];
 
 /// Those of rows that go straight into their table, before `publish.written`.
-pub const STRAIGHT_POINTS: [(&str, &str); 3] = [
+pub const STRAIGHT_POINTS: [(&str, &str); 4] = [
+    ("files.hashed", "a large file is hashed behind a run that is somewhere before `load.read`"),
     ("straight.opened", "the table is locked and has no indexes, its COPY is open"),
     ("straight.sent", "the rows of a split are sent"),
     ("straight.read", "every split is sent and in the log, the COPY is not ended"),

@@ -127,7 +127,7 @@ impl CleanUp<'_, '_> {
         let lost = [Transient::Disconnected, Transient::Starting, Transient::Unreachable];
         let is_lost =
             matches!(ended, Err(error) if error.transient().is_some_and(|why| lost.contains(&why)));
-        is_lost && self.import.record.resume_key.is_some()
+        is_lost && self.import.resume.as_ref().is_some_and(|key| key.known().is_some())
     }
 }
 

@@ -20,8 +20,6 @@ use crate::{
 pub struct FoundFile {
     /// Which file it is.
     pub input: InputFile,
-    /// SHA-256 of its bytes, in hex; of a file in a bundle, of all the bundle and its name.
-    pub sha256: String,
     /// Its size on disk (all parts of a shapefile).
     pub bytes: u64,
     /// Records that are passed over, by number: a replay loaded them before.
@@ -34,9 +32,19 @@ pub struct FoundFile {
     pub delivered: Delivered,
     /// What it came in.
     pub delivery: Arc<Delivery>,
+    /// Which file of its delivery it is: what is hashed after all the bytes.
+    member: Option<String>,
 }
 
-/// Finds the files a definition names and hashes them. Standard input is copied to a private
+impl FoundFile {
+    /// SHA-256 of its bytes, in hex; of a file in a bundle, of all the bundle and its name; `None`
+    /// before they are hashed.
+    pub(super) fn sha256(&self) -> Option<String> {
+        self.delivery.sha256_of(self.member.as_deref())
+    }
+}
+
+/// Finds the files a definition names. Standard input is copied to a private
 /// file first, since files are read more than once.
 ///
 /// # Errors
@@ -61,7 +69,7 @@ fn find_files(source: &SourceDefinition) -> Result<Vec<FoundFile>> {
         spooled = Some(Arc::new(copy));
     }
     let source = Arc::new(source.clone());
-    let found = |input| fingerprint(input, &source, spooled.clone());
+    let found = |input| watched(input, &source, spooled.clone());
     inputs.into_iter().map(found).collect()
 }
 
@@ -77,10 +85,9 @@ fn find_bundle(definition: &BundleDefinition, files: &[FileDefinition]) -> Resul
     }
     let opened = bundle::open(definition, files, &path, &display)?;
     let (read, parts) = (opened.files.clone(), opened.parts.clone());
-    let delivery = Arc::new(Delivery::hash(display, &parts, Some(opened), spooled)?);
+    let delivery = Arc::new(Delivery::watch(display, &parts, Some(opened), spooled)?);
     let ordinals = 0..;
     let found = ordinals.zip(read).map(|(ordinal, file)| FoundFile {
-        sha256: delivery.sha256_of(Some(&files[file.of].name)),
         bytes: file.bytes,
         input: InputFile { ordinal, path: file.path, display: file.display },
         skip: HashSet::new(),
@@ -88,6 +95,7 @@ fn find_bundle(definition: &BundleDefinition, files: &[FileDefinition]) -> Resul
         source: Arc::new(file.source),
         delivered: file.delivered,
         delivery: Arc::clone(&delivery),
+        member: Some(files[file.of].name.clone()),
     });
     Ok(found.collect())
 }
@@ -104,28 +112,27 @@ pub struct NamedFile {
     pub delivered: Delivered,
 }
 
-/// Hashes files that are known by name.
+/// Finds files that are known by name.
 ///
 /// # Errors
 /// `ErrorKind::Source` when one cannot be read.
-pub fn fingerprinted(files: Vec<NamedFile>) -> Result<Vec<FoundFile>> {
+pub fn find_named(files: Vec<NamedFile>) -> Result<Vec<FoundFile>> {
     let found = |file: NamedFile| {
-        let found = fingerprint(file.input, &file.source, None)?;
+        let found = watched(file.input, &file.source, None)?;
         Ok(FoundFile { of: file.of, delivered: file.delivered, ..found })
     };
     files.into_iter().map(found).collect()
 }
 
-fn fingerprint(
+fn watched(
     input: InputFile,
     source: &Arc<SourceDefinition>,
     spooled: Option<Arc<Spooled>>,
 ) -> Result<FoundFile> {
-    let reading = || format!("while hashing `{}`", input.display);
+    let reading = || format!("while finding `{}`", input.display);
     let parts = crate::source::parts(source, &input).context(reading)?;
-    let delivery = Delivery::hash(input.display.clone(), &parts, None, spooled)?;
+    let delivery = Delivery::watch(input.display.clone(), &parts, None, spooled)?;
     Ok(FoundFile {
-        sha256: delivery.sha256_of(source.member.as_deref()),
         bytes: delivery.bytes(),
         input,
         skip: HashSet::new(),
@@ -133,7 +140,28 @@ fn fingerprint(
         source: Arc::clone(source),
         delivered: Delivered::Bulk,
         delivery: Arc::new(delivery),
+        member: source.member.clone(),
     })
+}
+
+/// Hashes files, large ones behind whoever goes on meanwhile.
+pub(super) fn begin_hashing(files: &[FoundFile]) {
+    let files = files.to_vec();
+    // Whoever needs a hash has the error, too: it is tried again then.
+    tokio::spawn(async move { drop(hashes(&files).await) });
+}
+
+/// The hashes of files, waited for; see [`FoundFile::sha256`].
+///
+/// # Errors
+/// `ErrorKind::Source` when one cannot be read, or has changed.
+pub(super) async fn hashes(files: &[FoundFile]) -> Result<Vec<String>> {
+    let mut hashes = Vec::with_capacity(files.len());
+    for file in files {
+        file.delivery.ensure_hashed().await?;
+        hashes.extend(file.sha256());
+    }
+    Ok(hashes)
 }
 
 /// Checks, away from the runtime's thread, that every file is still what it was.

@@ -14,7 +14,7 @@ use super::{
     progress::{Progress, Stage},
     refresh,
     replay::{self, Replay},
-    resume::{self, Staged},
+    resume::{ResumeKey, Staged},
     retry::Retry,
     split_log::SplitLog,
     stopping,
@@ -52,6 +52,10 @@ pub(super) struct Import<'r> {
     pub(super) staging: Staging,
     pub(super) loads: Vec<LoadTarget>,
     pub(super) record: RunRecord,
+    /// What its staged rows depend on, where another run may go on with them.
+    pub(super) resume: Option<Arc<ResumeKey>>,
+    /// The hashes of its files, once they are read.
+    hashes: Vec<String>,
     /// What an earlier run staged that was cut off.
     pub(super) staged: Arc<Staged>,
     /// What is encoded of splits that are in no staging table.
@@ -120,10 +124,10 @@ impl<'r> Import<'r> {
         let folder = std::path::absolute(report.folder());
         let folder = folder.unwrap_or_else(|_| report.folder().to_owned());
         let staging = Staging::new(&run, loads.len()).of_tenant(bound.tenant.clone());
-        let resume_key = resume::key(request, &loaded, &loads);
+        let resume = ResumeKey::of(request, &loaded, &loads).map(Arc::new);
         let record = RunRecord {
             run,
-            resume_key,
+            resume_key: resume.as_ref().and_then(|key| key.known()),
             pipeline: request.pipeline.name.clone(),
             definition_sha256: loaded.definition_sha256.clone(),
             files: Vec::new(),
@@ -152,6 +156,8 @@ impl<'r> Import<'r> {
             staging,
             loads,
             record,
+            resume,
+            hashes: Vec::new(),
             staged: Arc::new(adopted.map(Staged::by).unwrap_or_default()),
             log: None,
             splits: 0,
@@ -190,6 +196,7 @@ impl<'r> Import<'r> {
         let mut read = Box::pin(load::load(endpoint, self, progress)).await?;
         failpoint::hit("load.read")?;
         self.splits = read.splits;
+        self.hashes = files::hashes(&self.loaded.fresh).await?;
         files::ensure_unchanged(&self.loaded.fresh).await?;
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();
@@ -270,13 +277,14 @@ impl<'r> Import<'r> {
     }
 
     pub(super) fn note_files(&mut self, read: &load::Read) {
-        let file = |(file, records): (&FoundFile, &u64)| FileRecord {
+        let file = |((file, sha256), records): ((&FoundFile, &String), &u64)| FileRecord {
             path: file.input.display.clone(),
-            sha256: file.sha256.clone(),
+            sha256: sha256.clone(),
             bytes: file.bytes,
             records: *records,
         };
-        self.record.files = self.loaded.fresh.iter().zip(&read.records).map(file).collect();
+        let files = self.loaded.fresh.iter().zip(&self.hashes).zip(&read.records);
+        self.record.files = files.map(file).collect();
         self.record.violations = self
             .report
             .by_code()
@@ -387,10 +395,10 @@ impl<'r> Import<'r> {
             let table = TableSummary::new(&load.table.name, change.tally, change.deletions);
             table.with_partitions(change.partitions)
         });
-        let records = self.record.files.iter().map(|file| file.records);
-        let fresh = self.loaded.fresh.iter().zip(records);
+        let read = self.record.files.iter().map(|file| (file.sha256.clone(), file.records));
+        let fresh = self.loaded.fresh.iter().zip(read);
         let mut files: Vec<FileSummary> =
-            fresh.map(|(file, records)| summary_of(file, records, None)).collect();
+            fresh.map(|(file, read)| summary_of(file, read, None)).collect();
         files.extend(self.loaded.known.iter().cloned());
         files.sort_by(|a, b| a.path.cmp(&b.path));
         RunSummary {

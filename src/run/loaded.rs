@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use super::{ImportRequest, files::FoundFile, prepare, replay::Replay};
+use super::{ImportRequest, files::FoundFile, prepare, replay::Replay, split_log::SplitLog};
 use crate::{
     definition::TargetDefinition,
     error::Result,
@@ -34,6 +34,24 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
+    /// Whether nothing can be said of files before they are hashed. A large file is new in any case
+    /// where the pipeline has loaded none of its size, and no run of it was cut off.
+    pub(super) async fn needs_hashes(
+        session: &Session,
+        request: &ImportRequest,
+        found: &[FoundFile],
+    ) -> Result<bool> {
+        let unhashed = found.iter().filter(|file| file.sha256().is_none());
+        let sizes: Vec<u64> = unhashed.map(|file| file.bytes).collect();
+        if request.force || sizes.is_empty() {
+            return Ok(false);
+        }
+        Ok(prepare::deletes(&request.pipeline.definition, found)
+            || SplitLog::is_any(&request.report_folder)
+            || ledger::may_know(&session.client, &request.pipeline.name, &sizes).await?)
+    }
+
+    /// Of files without a hash it says that they are new.
     pub(super) async fn ask(
         session: &Session,
         request: &ImportRequest,
@@ -53,7 +71,7 @@ impl Loaded {
         let client = &session.client;
         let deletes = prepare::deletes(&request.pipeline.definition, &found);
         let same_as_last = match (request.force, deletes) {
-            (false, true) => ledger::last_load_of(client, &question, &hashes(&found)).await?,
+            (false, true) => ledger::last_load_of(client, &question, &sorted(&found)).await?,
             _ => None,
         };
         if deletes {
@@ -65,10 +83,16 @@ impl Loaded {
             let by = match deletes {
                 _ if request.force => None,
                 true => same_as_last.clone(),
-                false => ledger::loaded_by(client, &question, &file.sha256).await?,
+                false => match file.sha256() {
+                    Some(sha256) => ledger::loaded_by(client, &question, &sha256).await?,
+                    None => None,
+                },
             };
             match by {
-                Some(run) => known.push(summary_of(&file, 0, Some(run))),
+                Some(run) => {
+                    let sha256 = file.sha256().unwrap_or_default();
+                    known.push(summary_of(&file, (sha256, 0), Some(run)));
+                }
                 None => {
                     file.input.ordinal = u32::try_from(loaded.fresh.len()).unwrap_or(u32::MAX);
                     loaded.fresh.push(file);
@@ -79,22 +103,12 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Whether the ledger still says the same, now that nobody else can load into the targets.
-    /// What a replay loads is known record by record, and looked at when it is closed.
-    pub(super) async fn is_true_still(
-        &self,
-        session: &Session,
-        request: &ImportRequest,
-        found: Vec<FoundFile>,
-    ) -> Result<bool> {
-        if self.replay.is_some() {
-            return Ok(true);
-        }
-        let now = Self::ask(session, request, found).await?;
+    /// Whether the same runs loaded the same files.
+    pub(super) fn agrees_with(&self, now: &Self) -> bool {
         let by = |loaded: &Self| {
             loaded.known.iter().map(|file| file.loaded_by.clone()).collect::<Vec<_>>()
         };
-        Ok(by(self) == by(&now))
+        by(self) == by(now)
     }
 
     /// Of a replay, every file is read: the ledger knows its records one by one.
@@ -153,8 +167,8 @@ fn missing_of(last: Vec<String>, found: &[FoundFile]) -> Vec<String> {
 }
 
 /// The hashes of all files, sorted.
-fn hashes(found: &[FoundFile]) -> Vec<&str> {
-    let mut hashes: Vec<&str> = found.iter().map(|file| file.sha256.as_str()).collect();
+fn sorted(found: &[FoundFile]) -> Vec<String> {
+    let mut hashes: Vec<String> = found.iter().filter_map(FoundFile::sha256).collect();
     hashes.sort_unstable();
     hashes
 }
@@ -172,16 +186,13 @@ fn bundle_summary(found: &[FoundFile]) -> Option<BundleSummary> {
 }
 
 /// A file as the summary has it.
-pub(super) fn summary_of(file: &FoundFile, records: u64, loaded_by: Option<String>) -> FileSummary {
+pub(super) fn summary_of(
+    file: &FoundFile,
+    (sha256, records): (String, u64),
+    loaded_by: Option<String>,
+) -> FileSummary {
     let path = file.input.display.clone();
     let in_bundle = file.delivery.bundle.is_some();
     let delivered = in_bundle.then(|| file.delivered.word());
-    FileSummary {
-        path,
-        sha256: file.sha256.clone(),
-        bytes: file.bytes,
-        records,
-        delivered,
-        loaded_by,
-    }
+    FileSummary { path, sha256, bytes: file.bytes, records, delivered, loaded_by }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     ImportRequest, ReplayRequest, Stop, beside,
-    files::FoundFile,
+    files::{self, FoundFile},
     import::{Held, Import},
     loaded::Loaded,
     needs,
@@ -48,7 +48,7 @@ pub(super) struct Opening<'r> {
 
 impl<'r> Opening<'r> {
     /// Everything before the first record. Who has the targets is asked first: hashing large
-    /// files takes its time.
+    /// files takes its time, while the run goes on as far as it can.
     pub(super) async fn prepare(&self) -> Result<Prepared<'r>, Stop> {
         let definition = &self.request.pipeline.definition;
         let mut session = self.connect().await?;
@@ -59,6 +59,7 @@ impl<'r> Opening<'r> {
             None => find_files(definition).await?,
             Some(_) => Vec::new(),
         };
+        files::begin_hashing(&found);
         loop {
             let attempt = Box::pin(self.attempt(session, &tables, found.clone()));
             if let Some(prepared) = attempt.await? {
@@ -113,25 +114,32 @@ impl<'r> Opening<'r> {
         let fence = lease.fence().clone();
         let opened = async {
             failpoint::hit("lease.taken")?;
-            if !in_time(loaded.is_true_still(&session, request, found)).await? {
-                return Ok(None);
+            // Nobody else can load into the targets now. What a replay loads is known record by
+            // record, and looked at when it is closed.
+            if self.replay.is_none() && !loaded.agrees_with(&self.ask(&session, found).await?) {
+                return Ok::<_, Stop>(None);
             }
             let held = Held { endpoint: self.endpoint, progress: self.progress, session, lease };
             let opening = Import::open(request, run, bound, loaded, held, self.started);
-            Box::pin(opening).await.map(|import| Some(Prepared::Import(Box::new(import))))
+            Ok(Some(Prepared::Import(Box::new(Box::pin(opening).await?))))
         };
         let opened = opened.await;
         if !matches!(&opened, Ok(Some(_))) {
             // What keeps this from being done keeps nobody from taking the targets: we are gone then.
             drop(fence.release_anew(self.endpoint).await);
         }
-        Ok(opened?)
+        opened
     }
 
     /// What of it was loaded before.
     async fn ask(&self, session: &Session, found: Vec<FoundFile>) -> Result<Loaded, Stop> {
         Ok(match self.replay {
-            None => in_time(Loaded::ask(session, self.request, found)).await?,
+            None => {
+                if in_time(Loaded::needs_hashes(session, self.request, &found)).await? {
+                    files::hashes(&found).await?;
+                }
+                in_time(Loaded::ask(session, self.request, found)).await?
+            }
             Some(replay) => Loaded::of_replay(Replay::prepare(session, replay).await?),
         })
     }

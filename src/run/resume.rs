@@ -8,35 +8,64 @@ use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
-use super::{ImportRequest, loaded::Loaded};
+use super::{
+    ImportRequest,
+    files::{self, FoundFile},
+    loaded::Loaded,
+};
 use crate::{
+    error::{Error, Result},
     load::LoadTarget,
     postgres::{checkpoint::Checkpoint, resume::Adopted},
 };
 
-/// The hash of everything that staged rows depend on; `None` for a run that neither goes on nor
-/// is gone on with: it is forced to read again, publishes nothing, or is a replay, which passes
-/// over what another replay has loaded by then.
-pub(super) fn key(
-    request: &ImportRequest,
-    loaded: &Loaded,
-    loads: &[LoadTarget],
-) -> Option<String> {
-    if request.force || request.dry_run || loaded.replay.is_some() {
-        return None;
+/// The hash of everything that staged rows depend on, known as soon as the files are hashed.
+#[derive(Debug)]
+pub(super) struct ResumeKey {
+    files: Vec<FoundFile>,
+    /// Everything else.
+    depends: String,
+}
+
+impl ResumeKey {
+    /// `None` for a run that neither goes on nor is gone on with: it is forced to read again,
+    /// publishes nothing, or is a replay, which passes over what another replay has loaded by then.
+    pub(super) fn of(
+        request: &ImportRequest,
+        loaded: &Loaded,
+        loads: &[LoadTarget],
+    ) -> Option<Self> {
+        if request.force || request.dry_run || loaded.replay.is_some() {
+            return None;
+        }
+        // Rules may speak of today; and another release may read or write another way.
+        let depends = format!(
+            "{} {} {} {} {loads:?}",
+            env!("CARGO_PKG_VERSION"),
+            loaded.definition_sha256,
+            jiff::Zoned::now().date(),
+            request.options.split_bytes,
+        );
+        Some(Self { files: loaded.fresh.clone(), depends })
     }
-    let files: Vec<_> =
-        loaded.fresh.iter().map(|file| (&file.input.display, &file.sha256)).collect();
-    // Rules may speak of today; and another release may read or write another way.
-    let depends = format!(
-        "{} {} {} {} {:?} {loads:?}",
-        env!("CARGO_PKG_VERSION"),
-        loaded.definition_sha256,
-        jiff::Zoned::now().date(),
-        request.options.split_bytes,
-        files
-    );
-    Some(Sha256::digest(depends).iter().map(|byte| format!("{byte:02x}")).collect())
+
+    /// `None` before all files are hashed.
+    pub(super) fn known(&self) -> Option<String> {
+        let mut hash = Sha256::new_with_prefix(&self.depends);
+        for file in &self.files {
+            hash.update(format!(" {:?}", (&file.input.display, file.sha256()?)));
+        }
+        Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Waits for the files.
+    ///
+    /// # Errors
+    /// `ErrorKind::Source` when one cannot be read, or has changed.
+    pub(super) async fn wait(&self) -> Result<String> {
+        files::hashes(&self.files).await?;
+        self.known().ok_or_else(|| Error::unexpected("a file has no hash"))
+    }
 }
 
 /// The splits of a run that are staged already.

@@ -11,7 +11,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, BufReader, Read, Seek, SeekFrom, Write},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     time::{Duration, SystemTime},
@@ -46,6 +46,9 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// No frame has more bytes; a length beyond that was never written by us.
 const FRAME_BYTES_MAX: u64 = 1 << 32;
 
+/// Room for a key at the start: SHA-256 in hex, or zeros before it is known.
+const KEY_BYTES: usize = 64;
+
 /// Numbers before those of the tables: see [`numbers_of`].
 const NUMBERS: usize = 8;
 /// Numbers of each table.
@@ -57,6 +60,8 @@ pub(super) struct SplitLog {
     file: File,
     path: PathBuf,
     run: String,
+    /// Whether it says what its splits depend on.
+    has_key: AtomicBool,
     kept: AtomicBool,
     /// Bytes written, and of these the ones that are no longer in memory.
     written: AtomicU64,
@@ -67,15 +72,11 @@ pub(super) struct SplitLog {
 pub(super) type Logged = (SplitTuples, GeometryNotes);
 
 impl SplitLog {
-    /// An empty one of a run of a pipeline; `resume_key` says what its splits depend on.
+    /// An empty one of a run of a pipeline.
     ///
     /// # Errors
     /// `ErrorKind::Environment` when there is no place for it.
-    pub(super) fn create(
-        reports: &Path,
-        (pipeline, run): (&str, &RunId),
-        resume_key: Option<&str>,
-    ) -> Result<Self> {
+    pub(super) fn create(reports: &Path, pipeline: &str, run: &RunId) -> Result<Self> {
         let folder = reports.join(FOLDER);
         let path = folder.join(run.as_str());
         let make =
@@ -85,15 +86,38 @@ impl SplitLog {
         let log = Self::of(file, path, run.as_str().to_owned());
         let begun = log.file.try_lock().map_err(io::Error::from);
         begun.map_err(|cause| log.refused(cause))?;
+        log.write(&[0; KEY_BYTES])?;
         log.write(pipeline.as_bytes())?;
-        log.write(resume_key.unwrap_or_default().as_bytes())?;
         Ok(log)
     }
 
+    /// Notes what its splits depend on, once that is known.
+    ///
+    /// # Errors
+    /// `ErrorKind::Environment` when the disk refuses.
+    pub(super) fn note_key(&self, known: impl FnOnce() -> Option<String>) -> Result<()> {
+        if self.has_key.load(Relaxed) {
+            return Ok(());
+        }
+        let Some(key) = known() else { return Ok(()) };
+        let mut field = [0; KEY_BYTES];
+        field.iter_mut().zip(key.bytes()).for_each(|(field, byte)| *field = byte);
+        let [length, hash] = frame_of(&field);
+        let frame = [&length[..], &field, &hash].concat();
+        self.file.write_all_at(&frame, 0).map_err(|cause| self.refused(cause))?;
+        self.has_key.store(true, Relaxed);
+        Ok(())
+    }
+
+    /// Whether there are logs at all.
+    pub(super) fn is_any(reports: &Path) -> bool {
+        fs::read_dir(reports.join(FOLDER)).is_ok_and(|mut found| found.next().is_some())
+    }
+
     fn of(file: File, path: PathBuf, run: String) -> Self {
-        let (kept, written, flushed) =
-            (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
-        Self { file, path, run, kept, written, flushed }
+        let (kept, has_key) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (written, flushed) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { file, path, run, has_key, kept, written, flushed }
     }
 
     /// The log of a run that was cut off and read the same in the same way. Whatever else the
@@ -138,7 +162,8 @@ impl SplitLog {
         let log = Self::of(file, path, run);
         let mut reader = log.reader();
         let mut text = || reader.frame().ok().flatten().unwrap_or_default();
-        let (pipeline, key) = (text(), text());
+        let (mut key, pipeline) = (text(), text());
+        key.retain(|byte| *byte != 0);
         Some((log, pipeline, key))
     }
 
@@ -193,10 +218,11 @@ impl SplitLog {
     /// A frame: how many bytes, the bytes, and their hash.
     fn write(&self, bytes: &[u8]) -> Result<()> {
         let mut file = &self.file;
+        let [length, hash] = frame_of(bytes);
         let written = file
-            .write_all(&(bytes.len() as u64).to_le_bytes())
+            .write_all(&length)
             .and_then(|()| file.write_all(bytes))
-            .and_then(|()| file.write_all(&XxHash3_64::oneshot(bytes).to_le_bytes()));
+            .and_then(|()| file.write_all(&hash));
         self.written.fetch_add(bytes.len() as u64, Relaxed);
         written.map_err(|cause| self.refused(cause))
     }
@@ -215,7 +241,7 @@ impl SplitLog {
     /// Each `ErrorKind::Environment` when the disk does not give it back.
     pub(super) fn splits(&self) -> Splits<'_> {
         let mut frames = self.reader();
-        // Pipeline and key.
+        // Key and pipeline.
         let header = frames.frame().and_then(|_| frames.frame());
         Splits { log: self, frames, is_over: header.is_err() }
     }
@@ -235,6 +261,11 @@ impl Drop for SplitLog {
             let _ = self.path.parent().map(fs::remove_dir);
         }
     }
+}
+
+/// What stands before a frame's bytes, and after them.
+fn frame_of(bytes: &[u8]) -> [[u8; 8]; 2] {
+    [(bytes.len() as u64).to_le_bytes(), XxHash3_64::oneshot(bytes).to_le_bytes()]
 }
 
 /// The frames of a log.

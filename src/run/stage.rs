@@ -8,13 +8,16 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use super::{LoadOptions, import::Import, progress::Progress, retry::Retry, stopping};
+use super::{
+    LoadOptions, import::Import, progress::Progress, resume::ResumeKey, retry::Retry, stopping,
+};
 use crate::{
     error::Result,
     load::{LoadTarget, SplitTuples},
     postgres::{
         copy_in::Stager,
         endpoint::Endpoint,
+        ledger,
         staging::{self, Staging},
     },
     transform::geometry::GeometryNotes,
@@ -30,6 +33,8 @@ pub(super) struct StagingArea {
     pub(super) loads: Vec<LoadTarget>,
     /// Where retries are told.
     pub(super) progress: Arc<Progress>,
+    /// What staged rows depend on, where the ledger does not know that yet.
+    resume: Option<Arc<ResumeKey>>,
     /// How many splits the server has confirmed.
     pub(super) confirmed: AtomicU64,
 }
@@ -52,8 +57,28 @@ impl StagingArea {
             staging: import.staging.clone(),
             loads: import.loads.clone(),
             progress: Arc::clone(progress),
+            resume: import.resume.clone().filter(|_| import.record.resume_key.is_none()),
             confirmed: AtomicU64::new(import.staged.count()),
         })
+    }
+}
+
+impl StagingArea {
+    /// Lets the ledger know what another run can go on from, before anything is staged.
+    async fn note_resume_key(&self) -> Result<()> {
+        let Some(resume) = &self.resume else { return Ok(()) };
+        let (key, run) = (resume.wait().await?, &self.staging.run);
+        let mut retry = Retry::new(&self.progress);
+        loop {
+            let noting = async {
+                let session = self.endpoint.connect().await?;
+                ledger::note_resume_key(&session.client, run, &key).await
+            };
+            match noting.await {
+                Err(error) => retry.again(error).await?,
+                noted => return noted,
+            }
+        }
     }
 }
 
@@ -61,11 +86,13 @@ impl StagingConnection {
     /// Opens all connections of a run.
     ///
     /// # Errors
-    /// As [`StagingConnection::open`], or `ErrorKind::Interrupted`.
+    /// As [`StagingConnection::open`], or `ErrorKind::Interrupted`; `ErrorKind::Source` when a file
+    /// changed that is hashed meanwhile.
     pub(super) async fn open_all(
         area: &Arc<StagingArea>,
         options: LoadOptions,
     ) -> Result<Vec<Self>> {
+        stopping::unless_stopped(&area.progress, area.note_resume_key()).await?;
         let mut connections = Vec::with_capacity(options.connections);
         for _ in 0..options.connections.max(1) {
             let opening = Self::open(Arc::clone(area));

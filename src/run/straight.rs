@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use super::{
     import::Import,
     progress::Progress,
+    resume::ResumeKey,
     retry::Retry,
     split_log::{Logged, SplitLog},
     stage::StagingArea,
@@ -40,6 +41,8 @@ const STAGED: &str = "rows did not come straight into their table and are staged
 pub(super) struct StraightLoad {
     straight: Straight,
     pub(super) log: Arc<SplitLog>,
+    /// What the splits depend on, which the log says as soon as it is known.
+    resume: Option<Arc<ResumeKey>>,
 }
 
 /// What was in the way, and the split that came neither into the table nor into the log.
@@ -73,9 +76,9 @@ pub(super) async fn open(import: &Import<'_>, area: &StagingArea) -> Result<Opti
         let Some(straight) = Straight::open(session, run, load).await? else {
             return Ok::<_, Error>(None);
         };
-        let (pipeline, key) = (import.record.pipeline.as_str(), &import.record.resume_key);
-        let log = SplitLog::create(&request.report_folder, (pipeline, run), key.as_deref())?;
-        Ok(Some(StraightLoad { straight, log: Arc::new(log) }))
+        let log = SplitLog::create(&request.report_folder, &import.record.pipeline, run)?;
+        let resume = import.resume.clone();
+        Ok(Some(StraightLoad { straight, log: Arc::new(log), resume }))
     };
     // Nothing of it takes long: the table is empty.
     let opening = stopping::unless_stopped(&area.progress, stopping::in_time(opening));
@@ -98,10 +101,11 @@ impl StraightLoad {
         mut next: impl AsyncFnMut() -> Result<Option<Logged>>,
     ) -> Result<Result<(), GaveUp>> {
         let (ready, mut logged) = mpsc::channel(1);
-        let log = &self.log;
+        let (log, resume) = (&self.log, &self.resume);
         let logging = async move {
             while let Some(split) = next().await? {
-                let rows = match log_split(Arc::clone(log), split).await {
+                let log = (Arc::clone(log), resume.clone());
+                let rows = match log_split(log, split).await {
                     Ok(rows) => rows,
                     Err(gave_up) => return Ok(Err(gave_up)),
                 };
@@ -173,11 +177,16 @@ async fn end_sessions(area: &StagingArea) -> Result<()> {
 }
 
 /// Logs a split, and gives its rows as their table takes them.
-async fn log_split(log: Arc<SplitLog>, split: Logged) -> Result<TableRows, GaveUp> {
+async fn log_split(
+    (log, resume): (Arc<SplitLog>, Option<Arc<ResumeKey>>),
+    split: Logged,
+) -> Result<TableRows, GaveUp> {
     let split = Arc::new(split);
     let taken = Arc::clone(&split);
     let logging = tokio::task::spawn_blocking(move || {
-        log.append(&taken.0, &taken.1).and_then(|()| TableRows::of(&taken.0))
+        log.note_key(|| resume?.known())?;
+        log.append(&taken.0, &taken.1)?;
+        TableRows::of(&taken.0)
     });
     let failed = |cause| Err(Error::unexpected("a worker failed").caused_by(cause));
     let logged = logging.await.unwrap_or_else(failed);

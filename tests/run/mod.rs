@@ -16,6 +16,7 @@ mod exports;
 mod failing_sql;
 mod foreign_keys_apart;
 mod generations;
+mod hashed_later;
 mod held;
 mod held_archives;
 mod history;

@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 use super::workspace::Workspace;
-use crate::support::small_disk::SmallDisk;
+use crate::support::{age, small_disk::SmallDisk};
 
 const TABLE: &str = "
     create table gauge (id int primary key, label varchar(12) not null, price numeric(10, 2),
@@ -60,7 +60,8 @@ fn write_files(space: &Workspace) {
             };
             writeln!(text, "{record}").expect("a string takes text");
         }
-        space.write(name, text);
+        // What was written just now would be hashed before it is read.
+        age(&space.write(name, text));
     }
 }
 
@@ -154,6 +155,7 @@ async fn rows_that_go_straight_into_their_table_leave_what_staged_ones_leave() {
         let trace = trace(&space);
         assert_eq!(passed(&trace, "split.begun"), 0, "{mode}: nothing is staged");
         assert_eq!(passed(&trace, "straight.read"), 1, "{mode}: {trace:?}");
+        assert_eq!(passed(&trace, "files.hashed"), 2, "{mode}: {trace:?}");
         assert_eq!(summary["tables"][0]["inserted"], RECORDS - RECORDS / 500 * 4);
         let mut expected = staged(&toml).await;
         let mut left = outcome(&space, &summary).await;

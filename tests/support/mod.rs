@@ -14,10 +14,12 @@ pub(crate) mod small_disk;
 mod template;
 
 use std::{
-    path::PathBuf,
+    fs::File,
+    path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU32, Ordering},
     thread,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use longshore::postgres::{endpoint::Endpoint, session::Session, sql::quote_identifier};
@@ -25,6 +27,12 @@ use tokio_postgres::Client;
 
 pub(crate) use lacking::{Part, is_at_least, is_left_out, lacks};
 pub(crate) use own_server::OwnServer;
+
+/// Lets a file look as if it had been delivered long ago.
+pub(crate) fn age(file: &Path) {
+    let opened = File::options().write(true).open(file).expect("a file");
+    opened.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000_000)).expect("its time is set");
+}
 
 /// An empty database with PostGIS, citext, unaccent and pg_trgm; dropped at the end.
 pub(crate) struct TestDatabase {

@@ -11,7 +11,8 @@ use super::{
 use crate::support::TestDatabase;
 
 /// Where a run is when its file changes, and the most arrivals there.
-const POINTS: [(&str, u64); 5] = [
+const POINTS: [(&str, u64); 6] = [
+    ("files.hashed", 2),
     ("lease.taken", 1),
     ("staging.created", 1),
     ("split.committed", 15),

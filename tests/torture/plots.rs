@@ -211,7 +211,7 @@ impl Plot {
             ["split.", "judge.", "publish.begun", "publish.classified", "publish.statement"];
         match self {
             Plot::Filling => !of_staging.iter().any(|of| point.starts_with(of)),
-            _ => !point.starts_with("straight."),
+            _ => !point.starts_with("straight.") && point != "files.hashed",
         }
     }
 }

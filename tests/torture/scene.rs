@@ -21,6 +21,7 @@ use super::{
     rounds::Draw,
     state::{self, State},
 };
+use crate::support::age;
 
 /// The longest a run that nobody disturbs may take, on a machine that has much else to do.
 pub(super) const RUN_LIMIT: Duration = Duration::from_secs(120);
@@ -145,8 +146,10 @@ impl Scene {
     /// Writes the files that are loaded.
     pub(super) fn write_files(&self) {
         for file in 0..2 {
-            fs::write(self.path(&format!("in/{file}.csv")), records(file, self.plot()))
-                .expect("a file");
+            let path = self.path(&format!("in/{file}.csv"));
+            fs::write(&path, records(file, self.plot())).expect("a file");
+            // What was written just now would be hashed before it is read.
+            age(&path);
         }
     }
 

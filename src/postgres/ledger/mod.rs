@@ -292,6 +292,31 @@ pub async fn loaded_by(
     Ok(row.map(|row| row.get(0)))
 }
 
+/// Whether the ledger may know files of these sizes: whether the pipeline has loaded one of such a
+/// size. A run that is under way, or was cut off, may have read anything.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn may_know(client: &Client, pipeline: &str, bytes: &[u64]) -> Result<bool> {
+    let query = "select exists (
+          select from longshore.run r left join longshore.file f using (run_id)
+          where r.pipeline = $1 and (r.status = 'running' or f.bytes = any($2)))";
+    let bytes: Vec<i64> = bytes.iter().map(|bytes| bytes.cast_signed()).collect();
+    let values: [Parameter<'_>; 2] = [(&pipeline, Type::TEXT), (&bytes, Type::INT8_ARRAY)];
+    let row = client.query_typed_one(query, &values).await;
+    row.map(|row| row.get(0)).map_err(|error| database_error(&error, "ask the ledger"))
+}
+
+/// Notes what else can be gone on with from here, where it was not known at the start.
+///
+/// # Errors
+/// `ErrorKind::Environment` when the server refuses.
+pub async fn note_resume_key(client: &Client, run: &RunId, key: &str) -> Result<()> {
+    let update = "update longshore.run set resume_key = $2 where run_id = $1";
+    let noted = client.execute_typed(update, &texts([&run.as_str(), &key])).await;
+    noted.map(|_| ()).map_err(|error| database_error(&error, "write the ledger"))
+}
+
 /// The last published run of the pipeline, if it read just the files of these hashes (sorted) by
 /// this definition.
 ///
@@ -300,7 +325,7 @@ pub async fn loaded_by(
 pub async fn last_load_of(
     client: &Client,
     question: &LoadedQuestion<'_>,
-    sha256: &[&str],
+    sha256: &[String],
 ) -> Result<Option<String>> {
     let query = "select run_id from (
           select run_id, definition_sha256 from longshore.run where pipeline = $1 and status = 'published'

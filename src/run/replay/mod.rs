@@ -128,7 +128,7 @@ impl Replay {
         let there: Vec<(u32, String)> =
             files.values().map(|place| (place.file, place.rejected.clone())).collect();
         let reading = tokio::task::spawn_blocking(move || {
-            let found = files::fingerprinted(named)?;
+            let found = files::find_named(named)?;
             let rows = found.iter().map(rows::fingerprints);
             let rows = rows.collect::<Result<Vec<_>>>()?;
             Ok::<_, Error>((found, rows))
@@ -176,8 +176,8 @@ impl Replay {
 
     /// Appending twice would double rows: by `run --input`, nothing was closed.
     async fn refuse_loaded(&self, session: &Session, pipeline: &str) -> Result<()> {
-        for file in &self.found {
-            let by = ledger::loaded_directly(&session.client, pipeline, &file.sha256).await?;
+        for (file, sha256) in self.found.iter().zip(files::hashes(&self.found).await?) {
+            let by = ledger::loaded_directly(&session.client, pipeline, &sha256).await?;
             if let Some(by) = by {
                 let path = &file.input.display;
                 let what = format!("`{path}` has been loaded already, by run {by} with --input");

@@ -21,7 +21,9 @@ fn notes() -> GeometryNotes {
 }
 
 fn log(reports: &Path, pipeline: &str, key: Option<&str>) -> SplitLog {
-    SplitLog::create(reports, (pipeline, &RunId::generate()), key).expect("a log")
+    let log = SplitLog::create(reports, pipeline, &RunId::generate()).expect("a log");
+    log.note_key(|| key.map(str::to_owned)).expect("noted");
+    log
 }
 
 /// As a process that is killed leaves it.
