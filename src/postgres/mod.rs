@@ -27,6 +27,7 @@ pub mod publish;
 mod references;
 pub mod resume;
 pub mod session;
+mod socket;
 pub mod sql;
 pub mod staging;
 pub mod table_rows;

@@ -4,11 +4,11 @@
 //! and values may be personal: [`database_error`] passes on names and the
 //! SQLSTATE, and a message only of classes that speak of the server itself.
 
-use std::{error::Error as StdError, fmt, io, time::Duration};
+use std::{error::Error as StdError, fmt, io, path::PathBuf, time::Duration};
 
 use tokio_postgres::error::{DbError, SqlState};
 
-use super::tls::Connector;
+use super::{socket, tls::Connector};
 use crate::{
     error::{Error, Result, Transient},
     failpoint,
@@ -55,6 +55,8 @@ pub struct Session {
     /// The client; dropping the session closes the connection.
     pub client: tokio_postgres::Client,
     pub(super) connector: Connector,
+    /// The server's Unix socket, where it was opened by us.
+    pub(super) socket: Option<PathBuf>,
     pub(super) secure: bool,
 }
 
@@ -72,7 +74,8 @@ impl Session {
 
     /// What cancels this session's statements while its client is in use.
     pub fn canceller(&self) -> Canceller {
-        Canceller { token: self.client.cancel_token(), connector: self.connector.clone() }
+        let (token, connector) = (self.client.cancel_token(), self.connector.clone());
+        Canceller { token, connector, socket: self.socket.clone() }
     }
 }
 
@@ -80,6 +83,7 @@ impl Session {
 pub struct Canceller {
     token: tokio_postgres::CancelToken,
     connector: Connector,
+    socket: Option<PathBuf>,
 }
 
 impl Canceller {
@@ -89,9 +93,15 @@ impl Canceller {
     /// # Errors
     /// `ErrorKind::Environment` if the server cannot be reached.
     pub async fn cancel(&self) -> Result<()> {
-        let cancelled = match &self.connector {
-            Connector::Plain => self.token.cancel_query(tokio_postgres::NoTls).await,
-            Connector::Tls(tls) => self.token.cancel_query(tls.clone()).await,
+        let cancelled = match (&self.socket, &self.connector) {
+            (Some(path), _) => {
+                let stream = socket::connect(path).await.map_err(|cause| {
+                    Error::environment("the database could not cancel a statement").caused_by(cause)
+                })?;
+                self.token.cancel_query_raw(stream, tokio_postgres::NoTls).await
+            }
+            (None, Connector::Plain) => self.token.cancel_query(tokio_postgres::NoTls).await,
+            (None, Connector::Tls(tls)) => self.token.cancel_query(tls.clone()).await,
         };
         cancelled.map_err(|error| database_error(&error, "cancel a statement"))
     }

@@ -1,5 +1,7 @@
 //! One attempt to open a session with one host.
 
+use std::path::Path;
+
 use tokio_postgres::config::{SslMode, SslNegotiation};
 
 use super::{Endpoint, Purpose, host::HostAddress, refused, wishes::Role};
@@ -8,6 +10,7 @@ use crate::{
     failpoint,
     postgres::{
         session::{Session, database_error},
+        socket,
         tls::{self, Connector, TlsMode},
     },
 };
@@ -24,10 +27,11 @@ impl Endpoint {
         }
         let connector = tls::connector(mode, &self.tls_files)?;
         let opening = async {
-            let opened = open(&config, connector.clone()).await;
+            let socket = host.socket();
+            let opened = open(&config, connector.clone(), socket.as_deref()).await;
             let client =
                 opened.map_err(|error| refused::refused(&error, &self.password.advice(found)))?;
-            let session = Session { client, connector, secure: mode.verifies() };
+            let session = Session { client, connector, socket, secure: mode.verifies() };
             self.check_role(&session, purpose).await?;
             Ok(session)
         };
@@ -103,8 +107,19 @@ impl Endpoint {
 async fn open(
     config: &tokio_postgres::Config,
     connector: Connector,
+    socket: Option<&Path>,
 ) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+    let stream = match socket {
+        // What is wrong with it the driver finds as well, and says.
+        Some(path) => socket::connect(path).await.ok(),
+        None => None,
+    };
     // The driver's own error reaches whoever uses the client next.
+    if let Some(stream) = stream {
+        let (client, driver) = config.connect_raw(stream, tokio_postgres::NoTls).await?;
+        drop(tokio::spawn(driver));
+        return Ok(client);
+    }
     match connector {
         Connector::Plain => {
             let (client, driver) = config.connect(tokio_postgres::NoTls).await?;

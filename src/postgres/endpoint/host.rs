@@ -1,6 +1,10 @@
 //! One host of an endpoint: a socket's folder or a name with a port.
 
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use super::parameters::Parameters;
 use crate::error::{Error, Result};
@@ -33,6 +37,12 @@ impl HostAddress {
     /// Whether it is a Unix socket.
     pub(super) fn is_socket(&self) -> bool {
         self.name.starts_with('/') && self.address.is_none()
+    }
+
+    /// Where its Unix socket is, if it is one.
+    pub(super) fn socket(&self) -> Option<PathBuf> {
+        let file = format!(".s.PGSQL.{}", self.port);
+        self.is_socket().then(|| Path::new(&self.name).join(file))
     }
 
     /// Whether bytes stay on this machine.
@@ -89,7 +99,6 @@ pub(super) fn addresses(parameters: &Parameters) -> Result<Vec<HostAddress>> {
 }
 
 fn default_host(port: u16) -> String {
-    let has_socket =
-        |folder: &&str| std::path::Path::new(folder).join(format!(".s.PGSQL.{port}")).exists();
+    let has_socket = |folder: &&str| Path::new(folder).join(format!(".s.PGSQL.{port}")).exists();
     SOCKET_FOLDERS.into_iter().find(has_socket).unwrap_or("localhost").to_owned()
 }
