@@ -117,7 +117,9 @@ impl CleanUp<'_, '_> {
 
     fn keep(&self) {
         self.progress.notice(KEPT);
-        if let Some(log) = &self.import.log {
+        let Some(log) = &self.import.log else { return };
+        // Without its key nobody could go on from it.
+        if log.note_key(|| self.import.resume.as_ref()?.known()).is_ok() {
             log.keep();
         }
     }

@@ -83,7 +83,8 @@ impl Delivery {
         let (parts, hash) = (parts.context(watching)?, OnceCell::new());
         let watched = Self { display, hash, parts, bundle, _spooled: spooled };
         if !watched.can_be_hashed_later() {
-            let hash = watched.hash_parts()?;
+            // Nobody reads them yet: what changes from now on is seen at the end.
+            let (hash, _) = watched.hash_parts()?;
             return Ok(Self { hash: OnceCell::new_with(Some(hash)), ..watched });
         }
         Ok(watched)
@@ -105,25 +106,23 @@ impl Delivery {
             let delivery = Arc::clone(self);
             let hashing = tokio::task::spawn_blocking(move || delivery.hash_parts()).await;
             let failed = |cause| Error::unexpected("hashing failed").caused_by(cause);
-            let hash = hashing.map_err(failed)??;
+            let (hash, is_same) = hashing.map_err(failed)??;
             failpoint::hit("files.hashed")?;
-            Ok(hash)
+            // Else who read them meanwhile may have read something else than what was hashed.
+            if is_same { Ok(hash) } else { Err(self.changed()) }
         };
         self.hash.get_or_try_init(hashing).await.map(|_| ())
     }
 
-    /// The hash of the parts as they were found.
-    fn hash_parts(&self) -> Result<Hashed> {
-        let mut hash = Sha256::new();
+    /// The hash of the parts, and whether they are as they were found.
+    fn hash_parts(&self) -> Result<(Hashed, bool)> {
+        let (mut hash, mut is_same) = (Sha256::new(), true);
         let reading = || format!("while hashing `{}`", self.display);
         for part in &self.parts {
             name_part(&mut hash, &part.path, self.bundle.as_ref());
-            // Whoever reads them meanwhile has read the same, then.
-            if hash_file(&part.path, &mut hash).context(reading)? != part.state {
-                return Err(self.changed());
-            }
+            is_same &= hash_file(&part.path, &mut hash).context(reading)? == part.state;
         }
-        Ok(Hashed(hash))
+        Ok((Hashed(hash), is_same))
     }
 
     /// A member is another file than the next one of its archive; `None` before it is hashed.

@@ -196,7 +196,8 @@ impl<'r> Import<'r> {
         let mut read = Box::pin(load::load(endpoint, self, progress)).await?;
         failpoint::hit("load.read")?;
         self.splits = read.splits;
-        self.hashes = files::hashes(&self.loaded.fresh).await?;
+        let hashing = files::hashes(&self.loaded.fresh);
+        self.hashes = stopping::unless_stopped(progress, hashing).await?;
         files::ensure_unchanged(&self.loaded.fresh).await?;
         self.seconds.stage = loading.elapsed().as_secs_f64();
         let publishing = Instant::now();

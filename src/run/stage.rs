@@ -74,7 +74,7 @@ impl StagingArea {
                 let session = self.endpoint.connect().await?;
                 ledger::note_resume_key(&session.client, run, &key).await
             };
-            match noting.await {
+            match stopping::in_time(noting).await {
                 Err(error) => retry.again(error).await?,
                 noted => return noted,
             }
