@@ -2,10 +2,13 @@
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::progress::Progress;
+use tokio_postgres::Client;
+
+use super::{progress::Progress, stopping};
 use crate::{
     error::{Error, Result, Transient},
     failpoint,
@@ -105,6 +108,28 @@ pub(super) async fn connect(endpoint: &Endpoint, progress: &Progress) -> Result<
             Err(error) if error.transient() == Some(Transient::Starting) => {
                 retry.again(error).await?;
             }
+            answer => return answer,
+        }
+    }
+}
+
+/// Asks the server something that costs it next to nothing, each time on a session of its own.
+///
+/// # Errors
+/// As the question, or `ErrorKind::Interrupted`.
+pub(super) async fn ask<T>(
+    endpoint: &Endpoint,
+    progress: &Arc<Progress>,
+    question: impl AsyncFn(&Client) -> Result<T>,
+) -> Result<T> {
+    let mut retry = Retry::new(progress);
+    loop {
+        let asking = async {
+            let session = endpoint.connect().await?;
+            question(&session.client).await
+        };
+        match stopping::unless_stopped(progress, stopping::in_time(asking)).await {
+            Err(error) => retry.again(error).await?,
             answer => return answer,
         }
     }

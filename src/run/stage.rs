@@ -9,7 +9,12 @@ use std::sync::{
 };
 
 use super::{
-    LoadOptions, import::Import, progress::Progress, resume::ResumeKey, retry::Retry, stopping,
+    LoadOptions,
+    import::Import,
+    progress::Progress,
+    resume::ResumeKey,
+    retry::{self, Retry},
+    stopping,
 };
 use crate::{
     error::Result,
@@ -67,18 +72,10 @@ impl StagingArea {
     /// Lets the ledger know what another run can go on from, before anything is staged.
     async fn note_resume_key(&self) -> Result<()> {
         let Some(resume) = &self.resume else { return Ok(()) };
-        let (key, run) = (resume.wait().await?, &self.staging.run);
-        let mut retry = Retry::new(&self.progress);
-        loop {
-            let noting = async {
-                let session = self.endpoint.connect().await?;
-                ledger::note_resume_key(&session.client, run, &key).await
-            };
-            match stopping::in_time(noting).await {
-                Err(error) => retry.again(error).await?,
-                noted => return noted,
-            }
-        }
+        let key = stopping::unless_stopped(&self.progress, resume.wait()).await?;
+        let noting =
+            async |client: &_| ledger::note_resume_key(client, &self.staging.run, &key).await;
+        retry::ask(&self.endpoint, &self.progress, noting).await
     }
 }
 
@@ -92,7 +89,7 @@ impl StagingConnection {
         area: &Arc<StagingArea>,
         options: LoadOptions,
     ) -> Result<Vec<Self>> {
-        stopping::unless_stopped(&area.progress, area.note_resume_key()).await?;
+        area.note_resume_key().await?;
         let mut connections = Vec::with_capacity(options.connections);
         for _ in 0..options.connections.max(1) {
             let opening = Self::open(Arc::clone(area));

@@ -18,7 +18,7 @@ use super::{
     import::Import,
     progress::Progress,
     resume::ResumeKey,
-    retry::Retry,
+    retry,
     split_log::{Logged, SplitLog},
     stage::StagingArea,
     stopping,
@@ -163,17 +163,8 @@ async fn give_back(straight: Straight, area: &StagingArea) -> Result<()> {
 
 /// Also where a session is out of our reach, and the server knows nothing of that.
 async fn end_sessions(area: &StagingArea) -> Result<()> {
-    let mut retry = Retry::new(&area.progress);
-    loop {
-        let ending = async {
-            let session = area.endpoint.connect().await?;
-            watch::end_sessions(&session.client, area.staging.run.as_str()).await
-        };
-        match stopping::unless_stopped(&area.progress, ending).await {
-            Err(error) => retry.again(error).await?,
-            ended => return ended,
-        }
-    }
+    let ending = async |client: &_| watch::end_sessions(client, area.staging.run.as_str()).await;
+    retry::ask(&area.endpoint, &area.progress, ending).await
 }
 
 /// Logs a split, and gives its rows as their table takes them.

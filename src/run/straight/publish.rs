@@ -17,8 +17,7 @@ use crate::{
         import::Import,
         load,
         progress::{Progress, Stage},
-        retry::Retry,
-        stopping,
+        retry, stopping,
     },
 };
 
@@ -86,17 +85,10 @@ impl Import<'_> {
         endpoint: &Endpoint,
         progress: &Arc<Progress>,
     ) -> Result<Option<Published>> {
-        let mut retry = Retry::new(progress);
-        loop {
-            let asking = async {
-                let session = endpoint.connect().await?;
-                watch::end_sessions(&session.client, self.record.run.as_str()).await?;
-                publish::settled(&session.client, &self.record.run).await
-            };
-            match stopping::unless_stopped(progress, asking).await {
-                Err(error) => retry.again(error).await?,
-                settled => return settled,
-            }
-        }
+        let asking = async |client: &_| {
+            watch::end_sessions(client, self.record.run.as_str()).await?;
+            publish::settled(client, &self.record.run).await
+        };
+        retry::ask(endpoint, progress, asking).await
     }
 }
