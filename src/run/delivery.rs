@@ -92,7 +92,7 @@ impl Delivery {
 
     fn can_be_hashed_later(&self) -> bool {
         let is_large = self.bytes() >= failpoint::most(HASHED_LATER_BYTES_MIN) as u64;
-        // Of a bundle the ledger may know files by a hash that has been told of no size.
+        // A file of a bundle has a size of its own, but the hash of all of them: the size says less.
         is_large && self.bundle.is_none() && !self.parts.iter().any(|part| part.is_recent)
     }
 
