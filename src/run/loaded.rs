@@ -88,12 +88,11 @@ impl Loaded {
                     None => None,
                 },
             };
-            match by {
-                Some(run) => {
-                    let sha256 = file.sha256().unwrap_or_default();
+            match (by, file.sha256()) {
+                (Some(run), Some(sha256)) => {
                     known.push(summary_of(&file, (sha256, 0), Some(run)));
                 }
-                None => {
+                _ => {
                     file.input.ordinal = u32::try_from(loaded.fresh.len()).unwrap_or(u32::MAX);
                     loaded.fresh.push(file);
                 }
